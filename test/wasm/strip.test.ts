@@ -1,0 +1,81 @@
+import { describe, expect, test } from 'vitest';
+import { WasmPrecompileError } from '../../src/error.ts';
+import { interfaceOf, readModule } from '../../src/wasm/module.ts';
+import { stripCustomSections } from '../../src/wasm/strip.ts';
+import { assemble, custom, engine, moduleOf, section } from './support.ts';
+
+const DEBUG = [
+  '.debug_info',
+  '.debug_line',
+  'producers',
+  'sourceMappingURL',
+  'external_debug_info',
+  'linking',
+  'reloc.CODE',
+];
+const INFORMATIVE = ['name', 'target_features', 'build_id', 'my-data'];
+const NEEDED = ['metadata.code.branch_hint', 'metadata.code.trace_inst', 'dylink.0', 'dylink'];
+
+/** All kinds of custom sections, before, between and after sections that count. */
+const bytes = moduleOf(
+  ...NEEDED.map((title) => custom(title, 0)),
+  ...DEBUG.map((title) => custom(title, 1, 2)),
+  section(1, 1, 0x60, 0, 1, 0x7f),
+  custom('producers', 0),
+  section(3, 1, 0),
+  section(7, 1, 1, 0x66, 0, 0),
+  custom('my-data', 9),
+  section(10, 1, 4, 0, 0x41, 42, 0x0b),
+  ...INFORMATIVE.map((title) => custom(title, 3)),
+);
+
+/** The sections that count. */
+const contents = (of: Uint8Array) =>
+  readModule(of)
+    .sections.filter(({ id }) => id !== 0)
+    .map(({ offset, size }) => Buffer.from(of.subarray(offset, offset + size)));
+
+const names = (stripped: Uint8Array) => readModule(stripped).customSections.map((entry) => entry.name);
+
+describe('stripping', () => {
+  test('nothing gives the same bytes', () => {
+    expect(stripCustomSections(bytes, false)).toBe(bytes);
+  });
+
+  test("'debug' removes what debuggers and linkers read", () => {
+    expect(names(stripCustomSections(bytes, 'debug'))).toEqual([...NEEDED, 'my-data', ...INFORMATIVE]);
+  });
+
+  test("'all' keeps only what engines and loaders read", () => {
+    expect(names(stripCustomSections(bytes, 'all'))).toEqual(NEEDED);
+  });
+
+  test.each(['debug', 'all'] as const)('%s leaves a valid module that does the same', (mode) => {
+    const stripped = stripCustomSections(bytes, mode);
+    expect(engine.validate(stripped)).toBe(true);
+    expect(interfaceOf(readModule(stripped))).toEqual(interfaceOf(readModule(bytes)));
+    expect(contents(stripped)).toEqual(contents(bytes));
+  });
+
+  test('gives the same object where there is nothing to remove', () => {
+    const plain = assemble('(module (func $named (export "f")))');
+    expect(names(plain)).toEqual(['name']);
+    expect(stripCustomSections(plain, 'debug')).toBe(plain);
+    const stripped = stripCustomSections(plain, 'all');
+    expect(names(stripped)).toEqual([]);
+    expect(stripCustomSections(stripped, 'all')).toBe(stripped);
+  });
+
+  test('does not touch its input', () => {
+    const copy = bytes.slice();
+    stripCustomSections(bytes, 'all').fill(0);
+    expect(bytes).toEqual(copy);
+  });
+
+  test('refuses what is not wasm, and names the file', () => {
+    expect(() => stripCustomSections(new Uint8Array(), 'all', 'lib/x.wasm')).toThrow(WasmPrecompileError);
+    expect(() => stripCustomSections(new Uint8Array(), 'all', 'lib/x.wasm')).toThrow(
+      /^lib\/x\.wasm: .*empty/,
+    );
+  });
+});
