@@ -1,0 +1,17 @@
+import { createHash } from 'node:crypto';
+
+/** Of a build id, in bytes: the length that GNU tools use. */
+export const BUILD_ID_SIZE = 20;
+
+/**
+ * The build id of a file: the first 20 bytes of the SHA-256 of its bytes with those of the id itself as zeros.
+ * @param offset where the id is in the file, in bytes
+ */
+export function computeBuildId(bytes: Uint8Array, offset: number): Buffer {
+  return createHash('sha256')
+    .update(bytes.subarray(0, offset))
+    .update(new Uint8Array(BUILD_ID_SIZE))
+    .update(bytes.subarray(offset + BUILD_ID_SIZE))
+    .digest()
+    .subarray(0, BUILD_ID_SIZE);
+}

@@ -1,0 +1,80 @@
+import type { ArtifactMap } from '../runtime/map.ts';
+
+export type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
+
+/** Where the instructions of one function are. */
+export interface FunctionRange {
+  /** In the function index space of the module: imported functions count. */
+  index: number;
+  /** In bytes from the start of the native code. */
+  offset: number;
+  /** In bytes, of the instructions only: no metadata. */
+  size: number;
+}
+
+export interface NativeStatistics {
+  /** Functions that the module declares. */
+  functions: number;
+  /** Those of them with machine code. */
+  compiled: number;
+  /** Bytes of instructions. */
+  codeSize: number;
+  /** Functions that the startup profile names, where the native code was trimmed to it. */
+  executed?: number;
+}
+
+/** Native code for one target. */
+export interface NativeCode {
+  /** Engine key, e.g. `v8-13.6.233.17-node.53-linux-x64-00023eff-823df6f1`; unique within an artifact. */
+  engine: string;
+  /** What its section is named after, e.g. `v8-13.6.233.17`. */
+  version: string;
+  bytes: Uint8Array;
+  /** In any order; empty when the layout of `bytes` is unknown. */
+  functions: readonly FunctionRange[];
+  statistics: NativeStatistics;
+}
+
+export interface ArtifactContents<Interface = JsonValue> {
+  /** Name and version of what made the artifact, e.g. `unplugin-wasm-precompile 0.1.0`. */
+  producer: string;
+  /** Architecture of the native code, as `process.arch` has it; `none` if there is no native code. */
+  machine: Machine;
+  /** Base name of the module without extension, e.g. `sql-wasm`. */
+  name: string;
+  /** 64 hexadecimal digits: SHA-256 of the source file, before anything was stripped from it. */
+  sourceSha256: string;
+  /** The module in the wasm binary format. */
+  wire: Uint8Array;
+  /** Imports, exports and their types; anything that JSON can hold. */
+  interface: Interface;
+  /** By function index. Control characters do not survive packing. */
+  functionNames: ReadonlyMap<number, string>;
+  native: readonly NativeCode[];
+  /** The startup profile that native code was trimmed to, as text. */
+  profile?: string | undefined;
+}
+
+export type Machine = 'x64' | 'arm64' | 'none';
+
+/**
+ * An artifact read whole. `functionNames` has the functions with machine code only, by any target; `wire` and the
+ * `bytes` of native code are views of the file. Packing an artifact again gives the same bytes.
+ */
+export interface Artifact extends ArtifactContents {
+  /** `artifact` for ET_DYN, `object` for ET_REL. */
+  form: ArtifactForm;
+  formatVersion: number;
+  map: ArtifactMap;
+  /** In order of `native`: the names of their sections. */
+  nativeSections: readonly string[];
+}
+
+/** `artifact`: what the runtime maps (ET_DYN). `object`: for a native linker (ET_REL). */
+export type ArtifactForm = 'artifact' | 'object';
