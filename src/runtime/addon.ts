@@ -1,0 +1,91 @@
+/**
+ * The native loader (src/native) as the runtime sees it. Its binaries lie beside the artifacts; where there is none
+ * for this Node, or where it may not be loaded, the runtime does without.
+ */
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { crc32 } from './crc32.ts';
+import type { SegmentMap } from './map.ts';
+
+/** What was brought into memory of a file. */
+export interface Contents {
+  /** Bytes of the whole file. */
+  size: number;
+  /** In the order asked for; undefined where the file is too short. */
+  segments: (ArrayBuffer | undefined)[];
+  /** CRC-32 of each segment, where another thread has computed them. */
+  crcs?: number[];
+  /** Whether the segments are mapped, not read. */
+  mapped?: boolean;
+  /** By which other threads find it, where the native loader has it. */
+  id?: number;
+}
+
+/** A part of a file, in bytes. */
+export type Range = Pick<SegmentMap, 'offset' | 'size'>;
+
+/** The exports of src/native/addon.cc. */
+export interface Addon {
+  map(file: string, ranges: readonly Range[]): Contents;
+  /** With page-in and CRC-32 on another thread; `feed`: the segment that V8 (14 and later) receives as wire bytes there. */
+  mapAsync(file: string, ranges: readonly Range[], feed: number): Promise<Contents>;
+  /** Detaches the segments; unmaps at once where no other thread has them. */
+  release(contents: Contents): void;
+  /** V8 14 and later: the native code of a module; undefined where V8 has none. */
+  serialize(module: WebAssembly.Module): ArrayBuffer | undefined;
+  /**
+   * V8 compares version, CPU features and flags; where it does not accept the native code, it may compile the wire
+   * bytes. Nothing is tried where `check` gives false.
+   *
+   * @param compile V8 13 and earlier, one thread of the process at a time: gives a function that deserializes; called
+   *   while the natives' syntax is allowed
+   */
+  deserialize(
+    contents: Contents | object,
+    code: ArrayBuffer,
+    wire: ArrayBuffer,
+    check?: () => boolean,
+    compile?: () => unknown,
+  ): { accepted: boolean; module: WebAssembly.Module } | undefined;
+  /** Bytes of address space that a call of `create` takes; -1 where the platform does not tell. */
+  reservedBy(create: () => unknown): number;
+  /** Whether somebody in the process handles SIGSEGV, and its address space is not limited. */
+  handlesSegv(): boolean;
+  /** Path of the binary. */
+  file: string;
+  /**
+   * V8 14 and later. Starts a worker that waits for a mapping to deserialize; undefined where there should be none, or can be none.
+   *
+   * @param size bytes of native code
+   */
+  startHelper?(threads: typeof import('node:worker_threads'), size: number): Helper | undefined;
+}
+
+/** A thread of its own for one load. */
+export interface Helper {
+  /** Something else than `{ module }` where the helper has no module, for whatever reason. */
+  deserialize(contents: Contents, flagHash: number): Promise<unknown>;
+  stop(): void;
+}
+
+/** File URL and CRC-32 of each binary, by `<platform>-<arch>-<process.versions.modules>`. */
+export type Addons = Readonly<Record<string, readonly [url: string, crc32: number]>>;
+
+/** The native loader for this process, or why there is none. */
+export function loadAddon(addons: Addons): Addon | string {
+  const { platform, arch, versions } = process;
+  const key = `${platform}-${arch}-${versions.modules}`;
+  const binary = addons[key];
+  if (!binary) return `there is none for ${key}`;
+  try {
+    const file = fileURLToPath(binary[0]);
+    // The dynamic linker trusts every byte: a file that was cut off kills the process.
+    if (crc32?.(readFileSync(file)) !== binary[1]) return `${file} is damaged or of another build`;
+    const module = { exports: { file } as Partial<Addon> };
+    process.dlopen(module, file);
+    return module.exports as Addon;
+  } catch (error) {
+    // Not allowed (--no-addons, --permission), made for another C library, on a file system without execution …
+    return `${error as Error}`;
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * Loads an artifact:
+ *  1. Choose the native code by engine key; see whether this process may use native code at all.
+ *  2. Map (or read) the file's head, the wire bytes and the chosen native code.
+ *  3. Check that it is the file that the map was made for, and the checksums.
+ *  4. Let V8 deserialize; where anything is missing or wrong, compile the wire bytes.
+ */
+import { fileURLToPath } from 'node:url';
+import * as threads from 'node:worker_threads';
+import { type Addon, type Addons, type Contents, loadAddon, type Range } from './addon.ts';
+import { crc32 } from './crc32.ts';
+import type { ArtifactMap, NativeSegmentMap, SegmentMap } from './map.ts';
+import { deserialize, type Deserialized, getFlagHash, HAS_NATIVES } from './natives.ts';
+import { readParts } from './read.ts';
+import { getRecorder } from './recorder.ts';
+import { fail, type FallbackMode, reportFallback, reportLoad } from './report.ts';
+import { either, type Steps } from './steps.ts';
+import { trapHandlerMissing } from './trap-handler.ts';
+
+export interface ArtifactOptions {
+  /** Compare checksums before using what was read. */
+  verify: boolean;
+  fallback: FallbackMode;
+}
+
+const REBUILD = 'Build for this Node, its flags and CPU: see `targets` in the README.';
+const REDEPLOY = 'Deploy one whole build again.';
+
+/** Why native code is not used, and what to do about it. */
+type Refusal = readonly [reason: string, advice: string];
+
+/** Native code that this process may use, and the native loader where it is there; or why there is none. */
+type Choice =
+  | { refusal?: undefined; segment: NativeSegmentMap; addon: Addon | undefined }
+  | { refusal: Refusal; segment?: undefined; addon?: undefined };
+
+/** The wire bytes among the parts of an artifact: head, wire bytes, native code. */
+const WIRE = 1;
+
+/**
+ * @param url file URL of the artifact
+ * @param map what the build wrote of its layout
+ * @param addons the native loader's binaries
+ * @param asynchronous whether the caller waits for what is yielded
+ */
+export function* loadArtifact(
+  url: string,
+  map: ArtifactMap,
+  options: ArtifactOptions,
+  addons: Addons,
+  asynchronous: boolean,
+): Steps<WebAssembly.Module> {
+  const start = performance.now();
+  const file = fileURLToPath(url);
+  const recorder = getRecorder();
+  const {
+    segment,
+    addon,
+    refusal: refused,
+  } = recorder ? refuse('recording') : chooseNative(map, options, addons);
+  const parts = [{ offset: 0, size: map.buildIdOffset + map.buildId.length / 2 }, map.wire];
+  if (segment) parts.push(segment);
+  // Meanwhile the file is read ahead.
+  const helper = asynchronous ? addon?.startHelper?.(threads, segment.size) : undefined;
+  let contents: Contents | undefined;
+  try {
+    contents = yield* bringIn(file, parts, addon, asynchronous);
+    const { segments, crcs, size, mapped } = contents;
+    const [head, wire, code] = segments;
+    const intact = (bytes: ArrayBuffer, part: SegmentMap) =>
+      (crcs?.[parts.indexOf(part)] ?? crc32?.(new Uint8Array(bytes))) === part.crc32;
+    const foreign = describeDifference(map, size, head);
+    if (!wire || ((foreign || (options.verify && crc32)) && !intact(wire, map.wire))) {
+      const why = foreign ?? 'its checksum is wrong';
+      fail(`${file}: its wasm module is damaged or missing: ${why}. ${REDEPLOY}`);
+    }
+
+    const report = (how: string, detail: string) =>
+      reportLoad(file, how, detail, wire.byteLength + (code?.byteLength ?? 0), mapped, start);
+    let module: WebAssembly.Module | undefined;
+    let refusal: Refusal;
+    if (foreign) refusal = [foreign, REDEPLOY];
+    else if (!segment) refusal = refused;
+    else if (!code || (options.verify && !intact(code, segment)))
+      refusal = ['its checksum is wrong', REDEPLOY];
+    else {
+      const flagHash = flagHashOf(segment);
+      const helped = helper && ((yield helper.deserialize(contents, flagHash)) as Deserialized);
+      const result = helped?.module ? helped : deserialize(code, wire, flagHash, addon, contents);
+      if (result.refused === undefined) {
+        report('precompiled', segment.engine);
+        return result.module;
+      }
+      module = result.module;
+      refusal = [result.refused, REBUILD];
+    }
+    if (recorder) recorder(wire, file);
+    else if (map.native.length > 0) reportFallback(options.fallback, file, ...refusal);
+    module ??= yield* either(
+      asynchronous,
+      () => new WebAssembly.Module(wire),
+      () => WebAssembly.compile(wire),
+    );
+    report('compiled', refusal[0]);
+    return module;
+  } finally {
+    if (contents) addon?.release(contents);
+    helper?.stop();
+  }
+}
+
+/** Maps or reads parts of an artifact. */
+function* bringIn(
+  file: string,
+  parts: readonly Range[],
+  addon: Addon | undefined,
+  asynchronous: boolean,
+): Steps<Contents> {
+  try {
+    return yield* addon
+      ? either(
+          asynchronous,
+          () => addon.map(file, parts),
+          () => addon.mapAsync(file, parts, WIRE),
+        )
+      : readParts(file, parts, asynchronous);
+  } catch (cause) {
+    fail(
+      `${file}: cannot read this artifact: ${cause as Error}. ${REDEPLOY}`,
+      (cause as NodeJS.ErrnoException).code,
+    );
+  }
+}
+
+/** In what a file differs from the one that the map was made for. */
+function describeDifference(
+  map: ArtifactMap,
+  size: number,
+  head: ArrayBuffer | undefined,
+): string | undefined {
+  if (!head || Buffer.from(head, 0, 4).toString('latin1') !== '\x7fELF') return 'it is not an ELF file';
+  if (Buffer.from(head, map.buildIdOffset).toString('hex') !== map.buildId)
+    return 'the file belongs to another build';
+  return size === map.size ? undefined : `the file has ${size} bytes instead of ${map.size}`;
+}
+
+/** The native code for this engine, or why there is none. The rest of the key is for V8 to compare. */
+function chooseNative({ native }: ArtifactMap, { verify }: ArtifactOptions, addons: Addons): Choice {
+  const { versions, platform, arch } = process;
+  if (native.length === 0) return refuse('the artifact holds none');
+  // Bun and Deno report the V8 version of the Node that they stand in for.
+  if (versions['bun'] ?? versions['deno']) return refuse('this is not Node');
+  const running = `v8-${versions.v8}-${platform}-${arch}`;
+  const usable = native.filter(({ engine }) => engine.startsWith(`${running}-`));
+  // There are several for one V8 only where targets were started with other flags. With none of them, any is refused.
+  const segment = (usable[1] && usable.find((each) => flagHashOf(each) === getFlagHash())) ?? usable[0];
+  if (!segment) {
+    const made = native.map(({ engine }) => engine.slice(0, -18)).join(' and ');
+    return refuse(`it was made for ${made}, this is ${running}`, REBUILD);
+  }
+  if (verify && !crc32) return refuse('zlib.crc32 is missing');
+  const loaded = loadAddon(addons);
+  const addon = typeof loaded === 'string' ? undefined : loaded;
+  if (!addon && !HAS_NATIVES) {
+    return refuse(
+      `it needs the native loader: ${loaded as string}`,
+      'See "The native loader" in the README.',
+    );
+  }
+  const missing = trapHandlerMissing(addon);
+  return missing ? refuse(missing, 'Native code needs it.') : { segment, addon };
+}
+
+/** The last part of an engine key. */
+function flagHashOf({ engine }: NativeSegmentMap): number {
+  return Number(`0x${engine.slice(-8)}`);
+}
+
+function refuse(reason: string, advice = ''): Choice {
+  return { refusal: [reason, advice] };
+}

@@ -1,0 +1,37 @@
+/** What the runtimes for Node and for browsers share. */
+
+export interface AsyncModuleLoader {
+  /** Gives the module; the work is done once, and again after a failure. */
+  load(): Promise<WebAssembly.Module>;
+}
+
+export interface CompileOptions {
+  /** The module imports from `wasm:js-string` or uses imported string constants. */
+  builtins?: boolean;
+}
+
+/** The default export of `?init`: compiles once, makes a new instance at each call. */
+export function initializer(
+  loader: AsyncModuleLoader,
+): (imports?: WebAssembly.Imports) => Promise<WebAssembly.Instance> {
+  return async (imports) => WebAssembly.instantiate(await loader.load(), imports ?? {});
+}
+
+/**
+ * The arguments for a function that compiles. TypeScript's library does not know the second one yet (the JS
+ * string builtins proposal).
+ */
+export function compileArguments<Source>(source: Source, { builtins }: CompileOptions): [Source] {
+  const options = { builtins: ['js-string'], importedStringConstants: 'wasm:js/string-constants' };
+  return (builtins ? [source, options] : [source]) as [Source];
+}
+
+/** Shares one promise between all callers, until it fails. */
+export function once(load: () => Promise<WebAssembly.Module>): () => Promise<WebAssembly.Module> {
+  let pending: Promise<WebAssembly.Module> | undefined;
+  return () =>
+    (pending ??= load().catch((error: unknown) => {
+      pending = undefined;
+      throw error;
+    }));
+}

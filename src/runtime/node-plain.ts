@@ -1,0 +1,57 @@
+/** For Node, where there is no artifact: gives a `WebAssembly.Module` from a wasm file or from bytes in the bundle. */
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { compileArguments, type CompileOptions } from './loader.ts';
+import { getRecorder, type Recorder } from './recorder.ts';
+import { reportLoad } from './report.ts';
+import { createLoader, either, type ModuleLoader, type Steps } from './steps.ts';
+
+export { initializer } from './loader.ts';
+
+/** A loader for a plain wasm file, by its file URL. */
+export function fromFile(url: string, options: CompileOptions = {}): ModuleLoader {
+  const file = fileURLToPath(url);
+  return createLoader((asynchronous) => {
+    const source = either(
+      asynchronous,
+      () => readFileSync(file),
+      () => readFile(file),
+    );
+    return compileBytes(file, source, options, asynchronous, getRecorder());
+  });
+}
+
+/** A loader for a module in the bundle itself. */
+export function fromBase64(base64: string, options: CompileOptions = {}): ModuleLoader {
+  const decode = () => Buffer.from(base64, 'base64');
+  return createLoader((asynchronous) =>
+    compileBytes(
+      '(inline module)',
+      either(asynchronous, decode, async () => decode()),
+      options,
+      asynchronous,
+    ),
+  );
+}
+
+function* compileBytes(
+  file: string,
+  source: Steps<Buffer<ArrayBuffer>>,
+  options: CompileOptions,
+  asynchronous: boolean,
+  recorder?: Recorder,
+): Steps<WebAssembly.Module> {
+  const start = performance.now();
+  const read = yield* source;
+  // Small files share an ArrayBuffer with other things.
+  const bytes = recorder ? new Uint8Array(read).buffer : read;
+  recorder?.(bytes as ArrayBuffer, file);
+  const module = yield* either(
+    asynchronous,
+    () => new WebAssembly.Module(...compileArguments(bytes, options)),
+    () => WebAssembly.compile(...compileArguments(bytes, options)),
+  );
+  reportLoad(file, 'compiled', recorder ? 'recording' : 'plain wasm', bytes.byteLength, false, start);
+  return module;
+}

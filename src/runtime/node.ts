@@ -1,0 +1,31 @@
+/**
+ * What ships to the users' users, for Node: gives a `WebAssembly.Module` from an artifact. No dependencies; nothing
+ * here imports from the build side.
+ */
+import type { Addons } from './addon.ts';
+import { type ArtifactOptions, loadArtifact } from './artifact.ts';
+import type { ArtifactMap } from './map.ts';
+import { createLoader, type ModuleLoader } from './steps.ts';
+
+export type { Addons } from './addon.ts';
+export type { ArtifactOptions } from './artifact.ts';
+export { initializer } from './loader.ts';
+export type { ArtifactMap } from './map.ts';
+export type { ModuleLoader } from './steps.ts';
+
+/**
+ * A loader for an artifact.
+ *
+ * @param url file URL of the artifact
+ * @param map what the build wrote of its layout
+ * @param addons file URLs and CRC-32 of the native loader's binaries; without them files are read instead of mapped, and
+ *   Node 26 and later compile
+ */
+export function fromArtifact(
+  url: string,
+  map: ArtifactMap,
+  options: ArtifactOptions,
+  addons: Addons = {},
+): ModuleLoader {
+  return createLoader((asynchronous) => loadArtifact(url, map, options, addons, asynchronous));
+}

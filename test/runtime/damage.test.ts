@@ -1,0 +1,341 @@
+/**
+ * Artifacts that are not what the build wrote. As long as the wire bytes are whole the results are those of plain
+ * compilation; else the error names the file and says what to do. And for each check: what happens without it.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { ArtifactMap } from '../../src/runtime/map.ts';
+import { CONSTANT, OTHER_CONSTANT, otherSample, sample, SAMPLE_RESULT } from '../engines/modules.ts';
+import { PRECOMPILING, temporaryFolder } from '../engines/support.ts';
+import { ensureNode } from '../support/nodes.ts';
+import {
+  alterBytes,
+  build,
+  forgeMap,
+  LOAD,
+  LOAD_ERROR,
+  LOAD_SYNC,
+  onlySegment,
+  type Output,
+  precompiled,
+  type Run,
+  run,
+  writeFile,
+  times,
+} from './support.ts';
+
+const folder = temporaryFolder();
+const SAMPLE = path.join(folder, 'sample.wasm');
+const OTHER_SAMPLE = path.join(folder, 'other', 'sample.wasm');
+writeFileSync(SAMPLE, sample());
+mkdirSync(path.dirname(OTHER_SAMPLE));
+writeFileSync(OTHER_SAMPLE, otherSample());
+
+const OTHER_RESULT = [OTHER_CONSTANT, ...SAMPLE_RESULT.slice(1)];
+
+/** Of bytes that are changed one at a time. */
+const STRIDE_IN_NATIVE = 17;
+const STRIDE_IN_WIRE = 5;
+
+/** As an immediate operand in machine code. */
+const IMMEDIATE = Buffer.alloc(4);
+IMMEDIATE.writeUInt32LE(CONSTANT);
+
+/** Lengths in bytes of artifacts that are cut off after the wire bytes, from the end inward. */
+function lengthsWithWire({ size, wire, native }: ArtifactMap): number[] {
+  const { offset: code, size: codeSize } = native[0] ?? expect.fail();
+  const codeEnd = code + codeSize;
+  const wireEnd = wire.offset + wire.size;
+  return [
+    size - 1,
+    size - 40,
+    codeEnd,
+    codeEnd - 1,
+    codeEnd - 100,
+    code + 1000,
+    code + 1,
+    code,
+    wireEnd + 1,
+    wireEnd,
+  ];
+}
+
+describe.each(PRECOMPILING)('in Node %s', (version) => {
+  let node: string;
+  let output: Output;
+  let other: Output;
+  beforeAll(async () => {
+    node = await ensureNode(version);
+    output = await build(path.join(folder, version), SAMPLE, [node]);
+    other = await build(path.join(folder, `other-${version}`), OTHER_SAMPLE, [node]);
+  });
+
+  const start = (script: string, options: Partial<Run> = {}) => run(output, script, { node, ...options });
+
+  /** The module comes from the wire bytes, and one warning says why. */
+  async function expectFallback(reason: RegExp, options: Partial<Run>) {
+    const result = await start(LOAD + LOAD_SYNC, options);
+    expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT] });
+    expect(result.loads.map(({ how, detail }) => [how, detail])).toEqual(
+      times(2, ['compiled', expect.stringMatching(reason)]),
+    );
+    expect(result.warnings).toEqual([expect.stringMatching(reason)]);
+    expect(result.warnings[0]).toContain(`${options.artifact ?? output.artifact}: native code is not used: `);
+    expect(result.warnings[0]).toMatch(/The module is compiled at start-up instead\. \S/);
+  }
+
+  /** Both kinds of load fail with an error about the artifact, however the options are. */
+  async function expectError(reason: RegExp, options: Partial<Run>) {
+    for (const changes of [{}, { verify: false }, { fallback: 'silent' as const }]) {
+      const result = await start(LOAD_ERROR, { ...options, options: { ...options.options, ...changes } });
+      expect(result).toMatchObject({ end: 0, loads: [], warnings: [] });
+      expect(result.printed).toEqual(
+        times(2, expect.objectContaining({ message: expect.stringMatching(reason) })),
+      );
+      for (const { message } of result.printed as { message: string }[]) {
+        expect(message).toContain(`${options.artifact ?? output.artifact}: `);
+        expect(message).toContain('Deploy one whole build again.');
+      }
+    }
+  }
+
+  it('missing: an error that names the file and keeps the code', async () => {
+    const artifact = path.join(output.folder, 'no-such.elf');
+    await expectError(/cannot read this artifact: .*ENOENT/, { artifact });
+    expect((await start(LOAD_ERROR, { artifact })).printed).toMatchObject([
+      { code: 'ENOENT' },
+      { code: 'ENOENT' },
+    ]);
+  });
+
+  it('a folder: an error that names it', async () => {
+    await expectError(/EISDIR|damaged or missing/, { artifact: output.folder });
+  });
+
+  describe('cut off', () => {
+    it('after the wire bytes: compiled', async () => {
+      for (const length of lengthsWithWire(output.map)) {
+        const artifact = writeFile(output, output.bytes.subarray(0, length));
+        await expectFallback(new RegExp(`the file has ${length} bytes instead of ${output.map.size}`), {
+          artifact,
+        });
+      }
+    });
+
+    it('in or before the wire bytes: an error', async () => {
+      const { wire, buildIdOffset } = output.map;
+      const headEnd = buildIdOffset + 20;
+      const inside = [wire.size - 1, wire.size >> 1, 1, 0].map((size) => wire.offset + size);
+      for (const length of [...inside, headEnd + 1, headEnd]) {
+        const artifact = writeFile(output, output.bytes.subarray(0, length));
+        await expectError(new RegExp(`damaged or missing: the file has ${length} bytes instead of`), {
+          artifact,
+        });
+      }
+      for (const length of [headEnd - 1, buildIdOffset, 64, 4, 3, 1, 0]) {
+        const artifact = writeFile(output, output.bytes.subarray(0, length));
+        await expectError(/damaged or missing: it is not an ELF file/, { artifact });
+      }
+    });
+
+    it('is longer than it was: compiled', async () => {
+      for (const extra of [1, 65536]) {
+        const artifact = writeFile(output, Buffer.concat([output.bytes, Buffer.alloc(extra)]));
+        await expectFallback(/the file has \d+ bytes instead of/, { artifact });
+      }
+    });
+  });
+
+  describe('altered', () => {
+    it('in the native code: compiled', async () => {
+      const { offset, size } = onlySegment(output);
+      for (const at of [offset, offset + 12, offset + (size >> 1), offset + size - 1]) {
+        const artifact = writeFile(
+          output,
+          alterBytes(output, (bytes) => bytes.writeUInt8(bytes.readUInt8(at) ^ 0x10, at)),
+        );
+        await expectFallback(/its checksum is wrong/, { artifact });
+      }
+    });
+
+    it('in the wire bytes: an error', async () => {
+      const { offset, size } = output.map.wire;
+      for (const at of [offset, offset + (size >> 1), offset + size - 1]) {
+        const bytes = alterBytes(output, (altered) => altered.writeUInt8(altered.readUInt8(at) ^ 1, at));
+        const result = await start(LOAD_ERROR, { artifact: writeFile(output, bytes) });
+        expect(result).toMatchObject({ end: 0, loads: [], warnings: [] });
+        expect(result.printed).toEqual(
+          times(2, {
+            message: expect.stringMatching(
+              /altered-\d+\.elf: its wasm module is damaged or missing: its checksum is wrong\. Deploy one whole build again\./,
+            ),
+          }),
+        );
+      }
+    });
+
+    it('anywhere: never another result', async () => {
+      const { map, bytes } = output;
+      const code = onlySegment(output);
+      const offsets = [...Array(map.buildIdOffset + 20).keys()];
+      for (let at = map.wire.offset; at < map.wire.offset + map.wire.size; at += STRIDE_IN_WIRE)
+        offsets.push(at);
+      for (let at = code.offset; at < code.offset + code.size; at += STRIDE_IN_NATIVE) offsets.push(at);
+      for (let at = code.offset + code.size; at < bytes.length; at += 211) offsets.push(at);
+
+      const result = await start(
+        `
+import { writeFileSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+const bytes = readFileSync(fileURLToPath(url));
+const altered = new URL('altered-anywhere.elf', import.meta.url);
+for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
+  bytes[at] ^= 1 << index % 8;
+  writeFileSync(altered, bytes);
+  bytes[at] ^= 1 << index % 8;
+  const loader = fromArtifact(altered.href, map, options);
+  try {
+    print([at, JSON.stringify(use(index % 2 ? loader.loadSync() : await loader.load()))]);
+  } catch (error) {
+    print([at, error.message.replace(/^.*: /, '')]);
+  }
+}`,
+        { options: { fallback: 'silent' } },
+      );
+      const unchanged = JSON.stringify(SAMPLE_RESULT);
+      const damaged = 'its checksum is wrong. Deploy one whole build again.';
+      expect(result).toMatchObject({ end: 0, warnings: [] });
+      expect(result.printed).toEqual(
+        offsets.map((at) => {
+          const inWire = at >= map.wire.offset && at < map.wire.offset + map.wire.size;
+          return [at, inWire ? damaged : unchanged];
+        }),
+      );
+      const reasons = new Set(result.loads.map(({ detail }) => detail));
+      expect(reasons).toEqual(
+        new Set([
+          code.engine,
+          'it is not an ELF file',
+          'the file belongs to another build',
+          'its checksum is wrong',
+        ]),
+      );
+    });
+  });
+
+  describe('foreign', () => {
+    it.each([
+      ['another ELF file', () => readFileSync('/bin/true'), /the file belongs to another build/],
+      ['text', () => Buffer.from('module not found\n'.repeat(20_000)), /it is not an ELF file/],
+      ['plain wasm', () => Buffer.from(sample()), /it is not an ELF file/],
+      ['zeros', () => Buffer.alloc(output.bytes.length), /it is not an ELF file/],
+      ['nothing', () => Buffer.alloc(0), /it is not an ELF file/],
+    ])('%s: an error', async (_, contents, reason) => {
+      await expectError(reason, { artifact: writeFile(output, contents()) });
+    });
+
+    it('the artifact of another module in another build: an error', async () => {
+      // The same sizes everywhere: only the build id and the checksums can tell.
+      expect(other.map.wire.size).toBe(output.map.wire.size);
+      expect(other.bytes).toHaveLength(output.bytes.length);
+      await expectError(/the file belongs to another build/, { artifact: other.artifact });
+    });
+
+    it('the artifact of the same module in another build: compiled', async () => {
+      const rebuilt = await build(path.join(folder, `rebuilt-${version}`), SAMPLE, [await ensureNode('26')]);
+      await expectFallback(/the file belongs to another build/, { artifact: rebuilt.artifact });
+    });
+  });
+
+  describe('without the check of', () => {
+    it("the native code's checksum: wrong results", async () => {
+      const { offset, size } = onlySegment(output);
+      const bytes = alterBytes(output, (altered) => {
+        const at = altered.subarray(offset, offset + size).indexOf(IMMEDIATE);
+        expect(at).toBeGreaterThan(0);
+        altered.writeUInt32LE(OTHER_CONSTANT, offset + at);
+      });
+      const artifact = writeFile(output, bytes);
+      await expectFallback(/its checksum is wrong/, { artifact });
+      const result = await start(LOAD + LOAD_SYNC, { artifact, options: { verify: false } });
+      expect(result).toMatchObject({ end: 0, printed: [OTHER_RESULT, OTHER_RESULT], warnings: [] });
+      expect(result.loads).toEqual(times(2, { ...precompiled(output), file: artifact }));
+    });
+
+    it("the native code's checksum: a dead process", async () => {
+      const { offset, size } = onlySegment(output);
+      const bytes = alterBytes(output, (altered) => {
+        // What the function does before it gives its result: ud2.
+        const at = altered.subarray(offset, offset + size).indexOf(IMMEDIATE);
+        altered.writeUInt16BE(0x0f0b, offset + at - 1);
+      });
+      const artifact = writeFile(output, bytes);
+      await expectFallback(/its checksum is wrong/, { artifact });
+      for (const script of [LOAD, LOAD_SYNC]) {
+        const result = await start(script, { artifact, options: { verify: false } });
+        expect(result).toMatchObject({ end: expect.stringMatching(/^SIG/), printed: [] });
+      }
+    });
+
+    it("the wire bytes' checksum: wrong results", async () => {
+      const { wire } = output.map;
+      const [, ...differing] = [...otherSample().entries()].filter(([at, byte]) => byte !== sample()[at]);
+      expect(differing).toEqual([]);
+      const at = [...otherSample().entries()].findIndex(([index, byte]) => byte !== sample()[index]);
+      const artifact = writeFile(
+        output,
+        alterBytes(output, (bytes) => bytes.writeUInt8(otherSample()[at] ?? 0, wire.offset + at)),
+      );
+      const map = { ...output.map, native: [] };
+      const result = await start(LOAD + LOAD_SYNC, { artifact, map, options: { verify: false } });
+      expect(result).toMatchObject({ end: 0, printed: [OTHER_RESULT, OTHER_RESULT] });
+      const checked = await start(LOAD_ERROR, { artifact, map });
+      expect(checked.printed).toEqual(
+        times(2, { message: expect.stringContaining('its checksum is wrong') }),
+      );
+    });
+
+    it('the build id: the native code of another module', async () => {
+      const mixed = alterBytes(output, (bytes) => {
+        const { offset, size } = onlySegment(other);
+        other.bytes.copy(bytes, offset, offset, offset + size);
+      });
+      const artifact = writeFile(output, mixed);
+      const result = await start(LOAD + LOAD_SYNC, { artifact, map: forgeMap(output.map, mixed) });
+      expect(result).toMatchObject({ end: 0, printed: [OTHER_RESULT, OTHER_RESULT], warnings: [] });
+      expect(result.loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled']);
+    });
+
+    it('sizes: V8 itself refuses where something follows', async () => {
+      const segment = onlySegment(output);
+      for (const script of [LOAD, LOAD_SYNC]) {
+        const map = forgeMap(
+          { ...output.map, native: [{ ...segment, size: segment.size + 1 }] },
+          output.bytes,
+        );
+        const result = await start(script, { map });
+        expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT] });
+        expect(result.loads.map(({ how }) => how)).toEqual(['compiled']);
+      }
+    });
+
+    it('sizes: a process that may die where native code is not all there', async () => {
+      const { size } = onlySegment(output);
+      const map = forgeMap(
+        { ...output.map, native: [{ ...onlySegment(output), size: size >> 1 }] },
+        output.bytes,
+      );
+      // V8 reads on into whatever lies behind, which differs from one process to the next.
+      const ends = new Set<unknown>();
+      for (let attempt = 0; attempt < 20 && ![...ends].some(isSignal); attempt++) {
+        for (const script of [LOAD, LOAD_SYNC]) ends.add((await start(script, { map })).end);
+      }
+      expect([...ends].filter(isSignal)).not.toEqual([]);
+    });
+  });
+});
+
+function isSignal(end: unknown): boolean {
+  return String(end).startsWith('SIG');
+}
