@@ -1,0 +1,33 @@
+/**
+ * Where the binaries of the native loader (src/native) are: `prebuilds/<platform>-<arch>/node.abi<number>.node`, the
+ * layout of node-gyp-build. The package contains some; `wasm-precompile addon build` adds others.
+ */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** What an addon's binary is made for. */
+export interface AddonTarget {
+  /** `process.platform`. */
+  platform: string;
+  arch: string;
+  /** `process.versions.modules`. */
+  abi: string;
+}
+
+const PACKAGE_FOLDER = fileURLToPath(new URL('../../', import.meta.url));
+
+export const PREBUILDS_FOLDER = join(PACKAGE_FOLDER, 'prebuilds');
+
+/** The C++ sources and binding.gyp. */
+export const NATIVE_SOURCES_FOLDER = join(PACKAGE_FOLDER, 'src', 'native');
+
+export function addonFile({ platform, arch, abi }: AddonTarget): string {
+  return join(PREBUILDS_FOLDER, `${platform}-${arch}`, `node.abi${abi}.node`);
+}
+
+/** Path of the binary for a target, or undefined where there is none. */
+export function findAddon(target: AddonTarget): string | undefined {
+  const file = addonFile(target);
+  return existsSync(file) ? file : undefined;
+}

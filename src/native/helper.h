@@ -1,0 +1,53 @@
+// Deserializing on another thread. V8 does it in one piece, on the thread that asks: for 43 MB of native code the main
+// thread would stand still for 60 ms. A worker does it instead and hands the module over; the threads share its code.
+// JavaScript, but here and not in src/runtime, which every program carries in its bundle.
+
+#ifndef WASM_PRECOMPILE_HELPER_H_
+#define WASM_PRECOMPILE_HELPER_H_
+
+// The export `startHelper`, as src/runtime/addon.ts declares it. The worker runs nothing of the program: no preload
+// scripts, no options from outside. Where there may be none (the permission model, no more threads), or where it ends
+// without an answer, the caller does the work itself. Not in workers: they are there to be busy.
+//
+// 32 MiB: with less native code, a worker takes longer to start than the thread pool to read ahead, and the load would
+// take longer as a whole (playground/blocked.ts). For the same reason not before V8 14, where the thread pool has less to
+// do: there a load of 43 MB took a quarter longer.
+inline constexpr char kStartHelper[] = R"js(
+(function startHelper({ Worker, isMainThread }, size) {
+  if (!isMainThread || size < 32 * 2 ** 20) return;
+  try {
+    const worker = new Worker(this.worker, { eval: true, execArgv: [], env: {}, workerData: this.file });
+    const answer = new Promise((resolve) => {
+      for (const event of ['message', 'messageerror', 'error', 'exit']) worker.on(event, resolve);
+    });
+    return {
+      deserialize({ id }, flagHash) {
+        worker.postMessage([id, flagHash]);
+        return answer;
+      },
+      stop: () => worker.terminate(),
+    };
+  } catch {}
+})
+)js";
+
+// The export `worker`. It gets the path of this addon at its start, then the id of a mapping and the flag hash of the
+// native code; it answers { module }, without a module where V8 refused the native code, and ends.
+inline constexpr char kWorker[] = R"js(
+const { Script } = require('node:vm');
+const { parentPort, workerData } = require('node:worker_threads');
+const binary = { exports: {} };
+process.dlopen(binary, workerData);
+const addon = binary.exports;
+// As in src/runtime/natives.ts.
+const check = (flagHash) => new Script('0').createCachedData().readUInt32LE(12) === flagHash;
+parentPort.once('message', ([id, flagHash]) => {
+  const contents = addon.open(id);
+  const [, wire, code] = contents.segments;
+  const result = addon.deserialize(contents, code, wire, () => check(flagHash));
+  addon.release(contents);
+  parentPort.postMessage(result?.accepted ? result : {});
+});
+)js";
+
+#endif  // WASM_PRECOMPILE_HELPER_H_

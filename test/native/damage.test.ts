@@ -1,0 +1,277 @@
+/**
+ * Artifacts that are not what the build wrote, on Node 26 through the native loader. (Where files are read:
+ * test/runtime/damage.test.ts.) And for each check: what V8 does without it.
+ */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { ArtifactMap, NativeSegmentMap } from '../../src/runtime/map.ts';
+import { CONSTANT, OTHER_CONSTANT, otherSample, sample, SAMPLE_RESULT } from '../engines/modules.ts';
+import { temporaryFolder } from '../engines/support.ts';
+import {
+  createProgram,
+  forgeMap,
+  LOAD,
+  NODE_26,
+  outcomes,
+  type Program,
+  type Run,
+  run,
+  segmentFor,
+  writeCopy,
+} from './support.ts';
+
+const folder = temporaryFolder();
+const SAMPLE = path.join(folder, 'sample.wasm');
+const OTHER = path.join(folder, 'other.wasm');
+writeFileSync(SAMPLE, sample());
+writeFileSync(OTHER, otherSample());
+
+const OTHER_RESULT = [OTHER_CONSTANT, ...SAMPLE_RESULT.slice(1)];
+
+/** Of bytes that are changed one at a time. */
+const STRIDE_IN_NATIVE = 13;
+const STRIDE_IN_WIRE = 5;
+
+let program: Program;
+let other: Program;
+let code: NativeSegmentMap;
+beforeAll(async () => {
+  program = await createProgram(path.join(folder, 'program'), SAMPLE, [NODE_26]);
+  other = await createProgram(path.join(folder, 'other'), OTHER, [NODE_26]);
+  code = segmentFor(program, '14.6');
+});
+
+const start = (script: string, options: Partial<Run> = {}) =>
+  run(program, script, { node: NODE_26, ...options });
+
+function alter(change: (bytes: Buffer) => void): Buffer {
+  const altered = Buffer.from(program.bytes);
+  change(altered);
+  return altered;
+}
+
+const flip = (at: number, mask = 0x10) =>
+  alter((bytes) => {
+    bytes.writeUInt8(bytes.readUInt8(at) ^ mask, at);
+  });
+
+/** This program's artifact with the native code of the other module. */
+const withForeignCode = () =>
+  alter((bytes) => {
+    const foreign = segmentFor(other, '14.6');
+    expect(foreign.size).toBe(code.size);
+    other.bytes.copy(bytes, code.offset, foreign.offset, foreign.offset + foreign.size);
+  });
+
+async function expectPlain(reason: RegExp, options: Partial<Run>): Promise<void> {
+  const result = await start(LOAD, options);
+  expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT] });
+  expect(result.loads.map(({ how, detail }) => [how, detail])).toEqual(
+    [1, 2].map(() => ['compiled', expect.stringMatching(reason)]),
+  );
+  expect(result.warnings).toEqual([expect.stringMatching(reason)]);
+}
+
+const LOAD_ERROR = `
+await create().load().then(() => print('loaded'), ({ message, code }) => print({ message, code }));
+try { create().loadSync(); print('loaded'); } catch ({ message, code }) { print({ message, code }); }`;
+
+async function expectError(reason: RegExp, options: Partial<Run>): Promise<void> {
+  const result = await start(LOAD_ERROR, options);
+  const error = { message: expect.stringMatching(reason) };
+  expect(result, result.stderr).toMatchObject({ end: 0, printed: [error, error], loads: [], warnings: [] });
+  for (const { message } of result.printed as { message: string }[]) {
+    expect(message).toContain(`${options.artifact ?? program.artifact}: `);
+    expect(message).toMatch(/Deploy one whole build again\.$/);
+  }
+}
+
+describe('native code', () => {
+  it('of another module: compiled', async () => {
+    const bytes = withForeignCode();
+    await expectPlain(/its checksum is wrong/, { artifact: writeCopy(program, bytes) });
+    // A build of another module, whole.
+    await expectError(/the file belongs to another build/, { artifact: other.artifact });
+  });
+
+  it('of another module, without the check: the results of the other module', async () => {
+    const bytes = withForeignCode();
+    const result = await start(LOAD, {
+      artifact: writeCopy(program, bytes),
+      map: forgeMap(program.map, bytes),
+    });
+    expect(result).toMatchObject({ end: 0, printed: [OTHER_RESULT, OTHER_RESULT] });
+    expect(outcomes(result)).toEqual(['precompiled mapped', 'precompiled mapped']);
+  });
+
+  it('of a module with other functions, without the check: the process dies or V8 refuses', async () => {
+    const bytes = Buffer.from(program.bytes);
+    // Less of it than there is: V8 reads beyond the end.
+    for (const size of [code.size - 1, code.size >> 1, 64]) {
+      const map = forgeMap(program.map, bytes, { size });
+      const { end, printed } = await start('print(use(create().loadSync()));', { map });
+      expect(
+        typeof end === 'string' || end !== 0 || JSON.stringify(printed) === JSON.stringify([SAMPLE_RESULT]),
+      ).toBe(true);
+    }
+  });
+
+  it('with a flipped byte: compiled', async () => {
+    for (const at of [0, 12, 16, code.size >> 1, code.size - 1]) {
+      await expectPlain(/its checksum is wrong/, { artifact: writeCopy(program, flip(code.offset + at)) });
+    }
+  });
+
+  it('with a flipped byte, without the check: wrong results', async () => {
+    const immediate = Buffer.alloc(4);
+    immediate.writeUInt32LE(CONSTANT);
+    const at = program.bytes.indexOf(immediate, code.offset);
+    expect(at).toBeGreaterThan(code.offset);
+    const artifact = writeCopy(program, flip(at, 1));
+    const result = await start(LOAD, { artifact, options: { verify: false } });
+    const wrong = [CONSTANT ^ 1, ...SAMPLE_RESULT.slice(1)];
+    expect(result).toMatchObject({ end: 0, printed: [wrong, wrong] });
+  });
+
+  it('with flipped bytes, without the check: some of them kill the process', async () => {
+    const ends = new Set<string | number>();
+    for (let at = code.offset + 20; at < code.offset + code.size && !ends.has('SIGSEGV'); at += 7) {
+      const artifact = writeCopy(program, flip(at, 0xff));
+      ends.add(
+        (await start('print(use(create().loadSync()));', { artifact, options: { verify: false } })).end,
+      );
+    }
+    expect(ends).toContain('SIGSEGV');
+  });
+
+  it('with bytes after it: compiled', async () => {
+    const map: ArtifactMap = { ...program.map, native: [{ ...code, size: code.size + 16 }] };
+    await expectPlain(/its checksum is wrong/, { map });
+  });
+
+  it('with bytes after it, without the check: the process aborts', async () => {
+    const map = forgeMap(program.map, program.bytes, { size: code.size + 16 });
+    for (const options of [
+      { map },
+      { map: { ...program.map, native: map.native }, options: { verify: false } },
+    ]) {
+      const { end, printed } = await start('print(use(create().loadSync()));', options);
+      expect(end).toMatch(/SIG(TRAP|ABRT|ILL|SEGV)/);
+      expect(printed).toEqual([]);
+    }
+  });
+
+  it('made with other flags: V8 refuses, and one line says why', async () => {
+    await expectPlain(/V8 runs with other flags/, { args: ['--expose-gc'] });
+    await expectPlain(/V8 runs with other flags/, { args: ['--stack-size=900'] });
+  });
+
+  it('for a CPU with other features: V8 refuses', async () => {
+    const bytes = flip(code.offset + 8, 0x01);
+    await expectPlain(/this CPU has other features/, {
+      artifact: writeCopy(program, bytes),
+      map: forgeMap(program.map, bytes),
+    });
+  });
+});
+
+describe('a file', () => {
+  it('cut off after the wire bytes: compiled', async () => {
+    const wireEnd = program.map.wire.offset + program.map.wire.size;
+    const { size } = program.map;
+    for (const length of [
+      size - 1,
+      code.offset + code.size - 1,
+      code.offset + 1,
+      code.offset,
+      wireEnd + 1,
+      wireEnd,
+    ]) {
+      await expectPlain(new RegExp(`the file has ${length} bytes instead of ${size}`), {
+        artifact: writeCopy(program, program.bytes.subarray(0, length)),
+      });
+    }
+  });
+
+  it('cut off before: an error', async () => {
+    const { wire, buildIdOffset } = program.map;
+    for (const length of [
+      wire.offset + wire.size - 1,
+      wire.offset + 1,
+      wire.offset,
+      4096,
+      buildIdOffset + 20,
+    ]) {
+      await expectError(/damaged or missing: the file has \d+ bytes instead of/, {
+        artifact: writeCopy(program, program.bytes.subarray(0, length)),
+      });
+    }
+    for (const length of [buildIdOffset + 19, 4, 3, 0]) {
+      await expectError(/damaged or missing: it is not an ELF file/, {
+        artifact: writeCopy(program, program.bytes.subarray(0, length)),
+      });
+    }
+  });
+
+  it('with bytes after its end: compiled', async () => {
+    for (const extra of [1, 65536]) {
+      await expectPlain(/the file has \d+ bytes instead of/, {
+        artifact: writeCopy(program, Buffer.concat([program.bytes, Buffer.alloc(extra)])),
+      });
+    }
+  });
+
+  it('missing, a folder, or not allowed: an error', async () => {
+    await expectError(/cannot read this artifact: .*No such file/, {
+      artifact: path.join(folder, 'no-such.elf'),
+    });
+    await expectError(/damaged or missing|cannot read this artifact/, { artifact: folder });
+    const { printed } = await start(LOAD_ERROR, { artifact: path.join(folder, 'no-such.elf') });
+    expect(printed).toMatchObject([{ code: 'ENOENT' }, { code: 'ENOENT' }]);
+  });
+
+  it('a map that points beyond its end: an error or compiled', async () => {
+    const { map } = program;
+    const far = 2 ** 40;
+    await expectError(/damaged or missing/, { map: { ...map, wire: { ...map.wire, offset: far } } });
+    await expectError(/damaged or missing/, { map: { ...map, wire: { ...map.wire, size: far } } });
+    await expectPlain(/its checksum is wrong/, { map: { ...map, native: [{ ...code, offset: far }] } });
+    await expectPlain(/its checksum is wrong/, { map: { ...map, native: [{ ...code, size: far }] } });
+    await expectPlain(/its checksum is wrong/, { map: { ...map, native: [{ ...code, size: 0 }] } });
+  });
+
+  it('with one changed byte, wherever it is: the results of plain wasm, or an error about the file', async () => {
+    const { map, bytes } = program;
+    const offsets = [...Array(map.buildIdOffset + 20).keys()];
+    for (let at = map.wire.offset; at < map.wire.offset + map.wire.size; at += STRIDE_IN_WIRE)
+      offsets.push(at);
+    for (let at = code.offset; at < code.offset + code.size; at += STRIDE_IN_NATIVE) offsets.push(at);
+    for (let at = code.offset + code.size; at < bytes.length; at += 211) offsets.push(at);
+    const { end, printed, stderr } = await start(`
+const bytes = fs.readFileSync(file);
+const altered = new URL('altered-anywhere.elf', import.meta.url);
+const outcomes = {};
+for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
+  bytes[at] ^= 1 << index % 8;
+  fs.writeFileSync(altered, bytes);
+  bytes[at] ^= 1 << index % 8;
+  const loader = fromArtifact(altered.href, map, { ...options, fallback: 'silent' }, addons);
+  let outcome;
+  try {
+    const result = JSON.stringify(use(index % 2 ? loader.loadSync() : await loader.load()));
+    outcome = result === ${JSON.stringify(JSON.stringify(SAMPLE_RESULT))} ? 'right' : 'wrong at ' + at;
+  } catch ({ message }) {
+    outcome = /its wasm module is damaged or missing: its checksum is wrong\\. Deploy/.test(message) ? 'error' : message;
+  }
+  outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
+}
+print(outcomes);`);
+    expect(end, stderr).toBe(0);
+    const inWire = offsets.filter(
+      (at) => at >= map.wire.offset && at < map.wire.offset + map.wire.size,
+    ).length;
+    expect(printed).toEqual([{ right: offsets.length - inWire, error: inWire }]);
+    expect(inWire).toBeGreaterThan(50);
+  });
+});

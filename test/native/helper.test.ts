@@ -1,0 +1,244 @@
+/** Asynchronous loads of much native code: a thread of its own, of which nobody notices anything. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { SAMPLE_RESULT } from '../engines/modules.ts';
+import { temporaryFolder } from '../engines/support.ts';
+import { hugeSample } from './modules.ts';
+import {
+  ABI,
+  createProgram,
+  forgeMap,
+  inWorker,
+  LOAD,
+  newPath,
+  NODE_26,
+  NODES,
+  outcomes,
+  type Program,
+  type Run,
+  run,
+  writeCopy,
+} from './support.ts';
+
+const folder = temporaryFolder();
+const SAMPLE = path.join(folder, 'sample.wasm');
+writeFileSync(SAMPLE, hugeSample());
+
+/** Counts the threads that are started. */
+const COUNT = `
+let started = 0;
+process.on('worker', () => started++);
+`;
+
+describe('in Node 26', () => {
+  const [version, node] = ['26', NODE_26];
+  let program: Program;
+  beforeAll(async () => {
+    program = await createProgram(path.join(folder, version), SAMPLE, [node]);
+  });
+
+  const start = (script: string, options: Partial<Run> = {}) => run(program, script, { node, ...options });
+
+  /** A run that loads asynchronously, and gets the native code whatever happens to the thread. */
+  async function expectPrecompiled(script: string, options: Partial<Run> = {}, loads = 1): Promise<void> {
+    const result = await start(script, options);
+    expect(result, result.stderr).toMatchObject({ end: 0, warnings: [] });
+    expect(result.printed).toEqual(Array(loads).fill(SAMPLE_RESULT));
+    expect(outcomes(result)).toEqual(Array(loads).fill('precompiled mapped'));
+  }
+
+  /** A run that compiles, whichever way it loads. */
+  async function expectCompiled(reason: RegExp, options: Partial<Run>): Promise<void> {
+    const result = await start(LOAD, options);
+    expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT] });
+    expect(result.loads.map(({ how, detail }) => [how, detail])).toEqual(
+      [1, 2].map(() => ['compiled', expect.stringMatching(reason)]),
+    );
+    expect(result.warnings).toEqual([expect.stringMatching(reason)]);
+  }
+
+  it('an asynchronous load starts a thread, a synchronous one does not', async () => {
+    const result = await start(`${COUNT}
+const module = await create().load();
+print([started, module instanceof WebAssembly.Module]);
+print(use(module));
+print(use(create().loadSync()));
+print(started);`);
+    expect(result, result.stderr).toMatchObject({
+      end: 0,
+      printed: [[1, true], SAMPLE_RESULT, SAMPLE_RESULT, 1],
+      warnings: [],
+    });
+    expect(outcomes(result)).toEqual(['precompiled mapped', 'precompiled mapped']);
+    // One line for each, and nothing else.
+    expect(result.stderr.trimEnd().split('\n')).toHaveLength(2);
+  });
+
+  it('the module outlives the thread', async () => {
+    await expectPrecompiled(`
+import { Session } from 'node:inspector';
+const session = new Session();
+session.connect();
+const module = await create().load();
+for (let times = 0; times < 5; times++) {
+  await new Promise((done) => session.post('HeapProfiler.collectGarbage', done));
+  await new Promise((done) => setTimeout(done, 20));
+}
+print(use(module));`);
+  });
+
+  it('several loads at once', async () => {
+    await expectPrecompiled(
+      `for (const module of await Promise.all(Array.from({ length: 6 }, () => create().load()))) print(use(module));`,
+      {},
+      6,
+    );
+  });
+
+  it('a load in a worker does not start another', async () => {
+    await expectPrecompiled(
+      inWorker(`${COUNT}print(use(await create().load())); if (started) throw started;`),
+    );
+  });
+
+  it('nothing of the program runs in the thread', async () => {
+    const preload = newPath(program, 'preload.cjs');
+    writeFileSync(preload, `console.log(JSON.stringify(require('node:worker_threads').isMainThread));`);
+    for (const options of [
+      { args: ['--require', preload] },
+      { args: ['--import', preload] },
+      { env: { NODE_OPTIONS: `--require ${preload}` } },
+    ]) {
+      const result = await start(`${COUNT}print(use(await create().load())); print(started);`, options);
+      expect(result, result.stderr).toMatchObject({ end: 0, printed: [true, SAMPLE_RESULT, 1] });
+    }
+  });
+
+  it('leaves no mapping behind, and no thread', async () => {
+    const result = await start(`
+const count = () => fs.readdirSync('/proc/self/task').length;
+await fs.promises.readFile(file);
+const before = count();
+const module = await create().load();
+await new Promise((done) => setTimeout(done, 500));
+print(fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').filter((line) => line.includes(file)));
+print(count() - before);`);
+    expect(result, result.stderr).toMatchObject({ end: 0, printed: [[], 0] });
+  });
+
+  describe('the main thread does it where', () => {
+    it('the permission model allows no worker', async () => {
+      await expectPrecompiled(`${COUNT}print(use(await create().load())); if (started) throw started;`, {
+        args: ['--permission', `--allow-fs-read=${program.folder}/`, '--allow-addons'],
+      });
+    });
+
+    it('the thread is ended from outside', async () => {
+      await expectPrecompiled(
+        `process.on('worker', (worker) => worker.terminate());
+print(use(await create().load()));`,
+      );
+      await expectPrecompiled(
+        `process.on('worker', (worker) => worker.once('online', () => worker.terminate()));
+print(use(await create().load()));`,
+      );
+    });
+
+    it('the thread fails', async () => {
+      const key = `${process.platform}-${process.arch}-${ABI[version]}`;
+      const binary = program.addons[key] ?? '';
+      await expectPrecompiled(
+        `const binary = ${JSON.stringify(binary)};
+const loading = create().load();
+fs.renameSync(binary, binary + '.away');
+try {
+  print(use(await loading));
+} finally {
+  fs.renameSync(binary + '.away', binary);
+}`,
+      );
+    });
+
+    it('there can be no thread', async () => {
+      await expectPrecompiled(
+        `import threads from 'node:worker_threads';
+import { syncBuiltinESMExports } from 'node:module';
+threads.Worker = class { constructor() { throw new Error('on purpose'); } };
+syncBuiltinESMExports();
+print(use(await create().load()));`,
+      );
+    });
+  });
+
+  describe('the module is compiled where', () => {
+    it('V8 refuses the native code', async () => {
+      const bytes = Buffer.from(program.bytes);
+      const [segment] = program.map.native;
+      const at = (segment?.offset ?? 0) + 8;
+      bytes.writeUInt32LE(bytes.readUInt32LE(at) ^ 1, at);
+      await expectCompiled(/this CPU has other features/, {
+        artifact: writeCopy(program, bytes),
+        map: forgeMap(program.map, bytes),
+      });
+    });
+
+    it('the native code is damaged', async () => {
+      const bytes = Buffer.from(program.bytes);
+      const [segment] = program.map.native;
+      const at = (segment?.offset ?? 0) + (segment?.size ?? 0) - 1;
+      bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+      await expectCompiled(/its checksum is wrong/, { artifact: writeCopy(program, bytes) });
+    });
+
+    it('V8 runs with other flags', async () => {
+      await expectCompiled(/V8 runs with other flags/, { args: ['--expose-gc'] });
+    });
+
+    it('the trap handler is off', async () => {
+      await expectCompiled(/the trap handler is off/, { args: ['--disable-wasm-trap-handler'] });
+    });
+  });
+
+  it('a missing file is an error, and the program goes on and ends', async () => {
+    const artifact = newPath(program, 'no-such.elf');
+    const result = await start(`await create().load().catch(({ code }) => print(code));`, { artifact });
+    expect(result, result.stderr).toMatchObject({ end: 0, printed: ['ENOENT'] });
+  });
+
+  it('the result of a load that nobody waits for does not keep the process', async () => {
+    expect(await start('create().load();')).toMatchObject({ end: 0, warnings: [] });
+  });
+
+  it.each([
+    { when: 'at once', wait: '' },
+    { when: 'a little later', wait: 'await new Promise(setImmediate);' },
+    {
+      when: 'when the thread has started',
+      wait: `await new Promise((done) => process.on('worker', (worker) => worker.once('online', done)));`,
+    },
+    { when: 'after 50 ms', wait: 'await new Promise((done) => setTimeout(done, 50));' },
+    { when: 'when the load is over', wait: 'await loading;' },
+  ])('process.exit $when is only that', async ({ wait }) => {
+    const { end, stderr } = await start(`const loading = create().load(); ${wait} process.exit(3);`);
+    expect(end, stderr).toBe(3);
+  });
+
+  it('an error that nobody catches is only that', async () => {
+    for (const wait of ['', 'await new Promise((done) => setTimeout(done, 60));']) {
+      const { end, stderr } = await start(`create().load(); ${wait} throw new Error('on purpose');`);
+      expect(end).toBe(1);
+      expect(stderr).toContain('on purpose');
+    }
+  });
+});
+
+it.each(NODES.filter(({ version }) => version !== '26'))(
+  'Node $version starts no thread',
+  async ({ version, node }) => {
+    const program = await createProgram(path.join(folder, version), SAMPLE, [node]);
+    const result = await run(program, `${COUNT}print(use(await create().load())); print(started);`, { node });
+    expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, 0], warnings: [] });
+    expect(outcomes(result)).toEqual(['precompiled mapped']);
+  },
+);

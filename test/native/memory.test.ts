@@ -1,0 +1,131 @@
+/** Little memory: never another result. And no more memory than plain wasm takes, but for the native code itself. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { SAMPLE_RESULT } from '../engines/modules.ts';
+import { RESVG, ROOT, SQL_JS, temporaryFolder } from '../engines/support.ts';
+import { bulkySample } from './modules.ts';
+import { createProgram, NODE_26, NODES, type Program, type Result, run, segmentFor } from './support.ts';
+
+const folder = temporaryFolder();
+const SAMPLE = path.join(folder, 'sample.wasm');
+writeFileSync(SAMPLE, bulkySample());
+
+/** MiB. How much more than plain wasm a load may need for a result: native code, the loader, its guesses. */
+const MARGIN = 64;
+
+/** Whether a run came to its end with the right result; anything but that or a failure is a wrong result. */
+const succeeded = ({ end, printed, stderr }: Result): boolean => {
+  if (end !== 0) {
+    expect(printed).toEqual([]);
+    return false;
+  }
+  expect(printed, stderr).toEqual([SAMPLE_RESULT]);
+  return true;
+};
+
+describe.each(NODES)('address space runs out in Node $version', ({ node }) => {
+  let program: Program;
+  beforeAll(async () => {
+    program = await createProgram(path.join(folder, 'sample'), SAMPLE);
+  });
+
+  /** Runs with so many MiB of address space. */
+  const attempt = (script: string, limit: number): Promise<Result> =>
+    run(program, script, { node, limit: `ulimit -v ${limit * 1024}` });
+
+  it.each([
+    {
+      kind: 'an asynchronous load',
+      script: 'print(use(await create().load()));',
+      // Threads take address space, too.
+      plain: `
+const bytes = await fs.promises.readFile(file);
+print(use(await WebAssembly.compile(bytes.subarray(map.wire.offset, map.wire.offset + map.wire.size))));`,
+    },
+    {
+      kind: 'a synchronous load',
+      script: 'print(use(create().loadSync()));',
+      plain: 'print(use(compilePlain()));',
+    },
+  ])('$kind works where plain wasm does, with every limit tried', async ({ script, plain }) => {
+    // The least that plain wasm needs, in MiB.
+    let [low, high] = [256, 40_000];
+    while (high - low > 16) {
+      const middle = (low + high) >> 1;
+      if (succeeded(await attempt(plain, middle))) high = middle;
+      else low = middle;
+    }
+    for (const limit of [high + MARGIN, high + 500, high + 2000, high + 9000, high + 12_000, high + 22_000]) {
+      const expected = succeeded(await attempt(plain, limit));
+      // So near to the limit, Node itself comes through one time and not the next.
+      let result = await attempt(script, limit);
+      for (let tries = 1; tries < 4 && !succeeded(result); tries++) result = await attempt(script, limit);
+      expect(succeeded(result) || !expected, `${limit} MiB: ${result.end} ${result.stderr}`).toBe(true);
+    }
+    // Below, it may fail, but never with a wrong result.
+    for (const limit of [high - 64, high - 16, high, high + 8, high + 16, high + 32]) {
+      succeeded(await attempt(script, limit));
+    }
+  });
+});
+
+const MODULES = [
+  {
+    name: 'sql.js',
+    wasm: SQL_JS,
+    use: `
+import initSqlJs from '${path.join(ROOT, 'node_modules/sql.js/dist/sql-wasm.js')}';
+const SQL = await initSqlJs({
+  instantiateWasm(imports, done) {
+    module.then((compiled) => done(new WebAssembly.Instance(compiled, imports)));
+    return {};
+  },
+});
+const db = new SQL.Database();
+db.run('CREATE TABLE t (a, b); INSERT INTO t VALUES (1, 2), (3, 4)');
+print(db.exec('SELECT sum(a * b) FROM t')[0].values[0][0]);`,
+    result: 14,
+  },
+  {
+    name: 'resvg',
+    wasm: RESVG,
+    use: `
+import { initWasm, Resvg } from '${path.join(ROOT, 'node_modules/@resvg/resvg-wasm/index.mjs')}';
+await initWasm(await module);
+print(new Resvg('<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10"><circle r="7"/></svg>').render().width);`,
+    result: 20,
+  },
+];
+
+describe.each(MODULES)('the peak of memory with $name', ({ name, wasm, use, result }) => {
+  let program: Program;
+  beforeAll(async () => {
+    program = await createProgram(path.join(folder, name), wasm, [NODE_26]);
+  });
+
+  /** KiB of resident memory at its highest, the least of some runs. */
+  async function peak(load: string, how: string[]): Promise<number> {
+    const peaks = [];
+    for (let times = 0; times < 5; times++) {
+      const { end, printed, loads, stderr } = await run(
+        program,
+        `const module = ${load};
+${use}
+print(Number(/VmHWM:\\s+(\\d+)/.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1]));`,
+        { node: NODE_26 },
+      );
+      expect({ end, first: printed[0] }, stderr).toEqual({ end: 0, first: result });
+      expect(loads.map((line) => `${line.how} ${line.access}`)).toEqual(how);
+      peaks.push(Number(printed[1]));
+    }
+    return Math.min(...peaks);
+  }
+
+  it('is not above plain wasm by more than the native code', async () => {
+    const plain = await peak('Promise.resolve(compilePlain())', []);
+    const allowed = plain + segmentFor(program, '14.6').size / 1024 + 16 * 1024;
+    expect(await peak('create().load()', ['precompiled mapped'])).toBeLessThan(allowed);
+    expect(await peak('Promise.resolve(create().loadSync())', ['precompiled mapped'])).toBeLessThan(allowed);
+  });
+});

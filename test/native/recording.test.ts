@@ -1,0 +1,92 @@
+/** With a recorder in the process: no native code, and the recorder sees each file before it is compiled. */
+import { copyFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { sample, SAMPLE_RESULT } from '../engines/modules.ts';
+import { temporaryFolder } from '../engines/support.ts';
+import { createProgram, newPath, NODES, outcomes, type Program, run } from './support.ts';
+
+const folder = temporaryFolder();
+const SAMPLE = path.join(folder, 'sample.wasm');
+writeFileSync(SAMPLE, sample());
+
+/** A preload script that notes what it is told and what is compiled, in the order of the calls. */
+const PRELOAD = path.join(folder, 'preload.cjs');
+writeFileSync(
+  PRELOAD,
+  `const { crc32 } = require('node:zlib');
+const events = globalThis.events = [];
+let told;
+globalThis[Symbol.for('wasm-precompile.recorder')] = (wire, file) => {
+  told = wire;
+  events.push(['told', wire instanceof ArrayBuffer, wire.byteLength, crc32(Buffer.from(wire)), file]);
+};
+const { Module, compile } = WebAssembly;
+WebAssembly.Module = class extends Module {
+  constructor(source) {
+    super(source);
+    events.push(['Module', source === told]);
+  }
+};
+WebAssembly.compile = (source) => {
+  events.push(['compile', source === told]);
+  return compile(source);
+};
+`,
+);
+
+describe.each(NODES)('in Node $version', ({ version, node }) => {
+  let program: Program;
+  beforeAll(async () => {
+    program = await createProgram(path.join(folder, version), SAMPLE);
+  });
+
+  it('an artifact is compiled, without a warning, even with fallback: error', async () => {
+    const result = await run(
+      program,
+      `for (const load of ['load', 'loadSync']) print(use(await create()[load]()));
+print(events);`,
+      { node, args: ['--require', PRELOAD], options: { fallback: 'error' } },
+    );
+    const { wire } = program.map;
+    const told = ['told', true, wire.size, wire.crc32, program.artifact];
+    expect(result, result.stderr).toMatchObject({
+      end: 0,
+      printed: [SAMPLE_RESULT, SAMPLE_RESULT, [told, ['compile', true], told, ['Module', true]]],
+      warnings: [],
+    });
+    expect(outcomes(result)).toEqual(['compiled read', 'compiled read']);
+    expect(result.loads.map(({ detail }) => detail)).toEqual(['recording', 'recording']);
+  });
+
+  it('a plain file is told of, too', async () => {
+    const file = newPath(program, 'plain.wasm');
+    copyFileSync(SAMPLE, file);
+    const result = await run(
+      program,
+      `import { fromFile } from './runtime/node-plain.js';
+const plain = ${JSON.stringify(pathToFileURL(file).href)};
+for (const load of ['load', 'loadSync']) print(use(await fromFile(plain)[load]()));
+print(events);`,
+      { node, args: ['--require', PRELOAD] },
+    );
+    const told = ['told', true, sample().length, expect.any(Number), file];
+    expect(result, result.stderr).toMatchObject({
+      end: 0,
+      printed: [SAMPLE_RESULT, SAMPLE_RESULT, [told, ['compile', true], told, ['Module', true]]],
+    });
+    expect(result.loads.map(({ detail }) => detail)).toEqual(['recording', 'recording']);
+  });
+
+  it('what is no function does not record', async () => {
+    const result = await run(
+      program,
+      `globalThis[Symbol.for('wasm-precompile.recorder')] = {};
+print(use(await create().load()));`,
+      { node },
+    );
+    expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT] });
+    expect(outcomes(result)).toEqual(['precompiled mapped']);
+  });
+});

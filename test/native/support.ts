@@ -1,0 +1,266 @@
+/**
+ * Deployed programs: a folder with the built runtime (dist/), an artifact for all four versions of Node, the native
+ * loader's binaries and scripts, which real node binaries run in processes of their own.
+ */
+import { chmodSync, copyFileSync, cpSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { crc32 } from 'node:zlib';
+import { execa } from 'execa';
+import { packArtifact } from '../../src/artifact/pack.ts';
+import { resolveOptions } from '../../src/core/options.ts';
+import { createPipeline } from '../../src/core/pipeline.ts';
+import type { ArtifactMap, NativeSegmentMap } from '../../src/runtime/map.ts';
+import type { ArtifactOptions } from '../../src/runtime/node.ts';
+import { USE_SAMPLE } from '../engines/modules.ts';
+import { CACHE, ROOT } from '../engines/support.ts';
+import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
+
+export interface Program {
+  folder: string;
+  /** Path of the artifact. */
+  artifact: string;
+  /** The whole artifact. */
+  bytes: Buffer;
+  map: ArtifactMap;
+  /** Paths of the native loader's binaries, by the key that the runtime looks for. */
+  addons: Record<string, string>;
+}
+
+/** What `NODE_DEBUG=wasm-precompile` says of one load. */
+export interface Load {
+  file: string;
+  how: string;
+  detail: string;
+  bytes: number;
+  access: string;
+}
+
+export interface Result {
+  /** Exit code, or the signal that ended the process. */
+  end: number | string;
+  /** What the script printed, from JSON. */
+  printed: unknown[];
+  loads: Load[];
+  /** Messages of warnings with code WASM_PRECOMPILE_FALLBACK. */
+  warnings: string[];
+  stderr: string;
+}
+
+export interface Run {
+  /** Path of the node that runs. */
+  node: string;
+  args?: string[];
+  env?: Record<string, string>;
+  /** User and group that run it. Default: those of the tests. */
+  uid?: number;
+  /** A shell command before node starts, e.g. `ulimit -v 1000000`. */
+  limit?: string;
+  /** For `fromArtifact`, where not those of the build. */
+  artifact?: string;
+  map?: ArtifactMap;
+  addons?: Record<string, string>;
+  /** Whether the program takes these binaries for the build's own. */
+  trustAddons?: boolean;
+  options?: Partial<ArtifactOptions>;
+}
+
+/** Executables of the four versions. */
+export const NODES = await Promise.all(
+  NODE_VERSIONS.map(async (version) => ({ version, node: await ensureNode(version) })),
+);
+
+/** `process.versions.modules` of each. */
+export const ABI: Record<string, string> = { '20.19': '115', '22': '127', '24': '137', '26': '147' };
+
+/** Node 26, the version without natives. */
+export const NODE_26 = await ensureNode('26');
+
+/** The user `nobody`, who owns nothing. */
+export const NOBODY = 65534;
+
+/** Loads asynchronously, then at once, and uses both modules. */
+export const LOAD = 'print(use(await create().load()));\nprint(use(create().loadSync()));';
+
+/** Builds a program of a wasm file. */
+export async function createProgram(
+  folder: string,
+  wasmFile: string,
+  targets: string[] = NODES.map(({ node }) => node),
+): Promise<Program> {
+  const pipeline = createPipeline(resolveOptions({ cache: CACHE, targets }), {
+    warn: (message) => {
+      throw new Error(message);
+    },
+    progress: { track: (_, job) => job() },
+  });
+  const { bytes, map } = packArtifact(await pipeline.compile(await pipeline.read(wasmFile)));
+  mkdirSync(folder, { recursive: true, mode: 0o755 });
+  cpSync(path.join(ROOT, 'dist/runtime'), path.join(folder, 'runtime'), { recursive: true });
+  writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }');
+  const artifact = path.join(folder, `${path.basename(wasmFile, '.wasm')}.elf`);
+  writeFileSync(artifact, bytes);
+  const addons: Record<string, string> = {};
+  for (const [key, file] of await pipeline.addons()) {
+    addons[key] = path.join(folder, `${key}.node`);
+    cpSync(file, addons[key]);
+  }
+  return { folder, artifact, bytes: Buffer.from(bytes), map, addons };
+}
+
+let files = 0;
+
+/**
+ * Writes a script into the folder of a program. It may use
+ * - `create(changes)`, which makes a loader, `use(module)`, `print(value)`;
+ * - `addon`, the native loader of the running node, `parts`, the ranges that the runtime asks it for (head, wire bytes,
+ *   native code), and `compilePlain()`, a module from the wire bytes alone;
+ * - `file`, `url`, `map`, `options`, `addons`, `fromArtifact`.
+ */
+export function writeScript(program: Program, script: string, changes: Omit<Run, 'node'> = {}): string {
+  const file = path.join(program.folder, `script-${files++}.mjs`);
+  const options: ArtifactOptions = { verify: true, fallback: 'warn', ...changes.options };
+  const artifact = changes.artifact ?? program.artifact;
+  const addons = Object.fromEntries(
+    Object.entries(changes.addons ?? program.addons).map(([key, addon]) => {
+      const original = changes.trustAddons ? addon : program.addons[key];
+      const checksum = original === undefined ? 0 : crc32(readFileSync(original));
+      return [key, [pathToFileURL(addon).href, checksum]];
+    }),
+  );
+  writeFileSync(
+    file,
+    `import { fromArtifact } from './runtime/node.js';
+import { loadAddon } from './runtime/addon.js';
+import * as fs from 'node:fs';
+const file = ${JSON.stringify(artifact)};
+const url = ${JSON.stringify(pathToFileURL(artifact).href)};
+const map = ${JSON.stringify(changes.map ?? program.map)};
+const options = ${JSON.stringify(options)};
+const addons = ${JSON.stringify(addons)};
+const native = map.native.find(({ engine }) => engine.startsWith('v8-' + process.versions.v8 + '-'));
+const parts = [{ offset: 0, size: map.buildIdOffset + 20 }, map.wire, native];
+const addon = new Proxy({}, { get: (_, name) => loadAddon(addons)[name] });
+const create = (changes) => fromArtifact(url, map, { ...options, ...changes }, addons);
+const compilePlain = () =>
+  new WebAssembly.Module(fs.readFileSync(file).subarray(map.wire.offset, map.wire.offset + map.wire.size));
+const print = (value) => console.log(JSON.stringify(value));
+${USE_SAMPLE.replace('export ', '')}
+${script}
+`,
+  );
+  return file;
+}
+
+/** Runs a script of a program, as `writeScript` writes it. */
+export async function run(program: Program, script: string, options: Run): Promise<Result> {
+  const { node, args = [], env, limit = ':', uid } = options;
+  const file = writeScript(program, script, options);
+  return runCommand('sh', ['-c', `${limit}; exec "$@"`, 'sh', node, ...args, file], { uid, env });
+}
+
+/** Runs any program to its end, whatever that is. What it prints is lines of JSON. */
+export async function runCommand(
+  command: string,
+  args: string[],
+  {
+    env,
+    uid,
+    cwd = '/',
+  }: { env?: Record<string, string> | undefined; uid?: number | undefined; cwd?: string } = {},
+): Promise<Result> {
+  const { exitCode, signal, stdout, stderr } = await execa(command, args, {
+    reject: false,
+    stdin: 'ignore',
+    extendEnv: false,
+    env: { NODE_DEBUG: 'wasm-precompile', PATH: process.env['PATH'] ?? '', ...env },
+    cwd,
+    ...(uid !== undefined && { uid, gid: uid }),
+  });
+  return {
+    end: signal ?? exitCode ?? 'not started',
+    printed: stdout.split('\n').flatMap((line): unknown[] => (line === '' ? [] : [JSON.parse(line)])),
+    loads: [
+      ...stderr.matchAll(
+        /^WASM-PRECOMPILE \d+: (.+) (precompiled|compiled) \((.*)\) (\d+) bytes (mapped|read) [\d.]+ ms$/gm,
+      ),
+    ].map(([, loaded = '', how = '', detail = '', bytes, access = '']) => ({
+      file: loaded,
+      how,
+      detail,
+      bytes: Number(bytes),
+      access,
+    })),
+    warnings: [...stderr.matchAll(/\[WASM_PRECOMPILE_FALLBACK\] Warning: (.*)$/gm)].map(
+      ([, message = '']) => message,
+    ),
+    stderr,
+  };
+}
+
+/** Puts a node where every user may run it: checkouts often lie in somebody's private folder. */
+export function shareNode(folder: string, node: string): string {
+  const shared = path.join(folder, `node-${files++}`);
+  chmodSync(folder, 0o755);
+  try {
+    linkSync(node, shared);
+  } catch {
+    // Another file system.
+    copyFileSync(node, shared);
+  }
+  return shared;
+}
+
+/** What a load tells of itself that does not depend on the file. */
+export function outcomes({ loads }: Result): string[] {
+  return loads.map(({ how, access }) => `${how} ${access}`);
+}
+
+/** The native code of a program for a node, by the version of its V8 (`14.6`). */
+export function segmentFor({ map }: Program, v8: string): NativeSegmentMap {
+  const segment = map.native.find(({ engine }) => engine.startsWith(`v8-${v8}`));
+  if (!segment) throw new Error(`no native code for V8 ${v8}`);
+  return segment;
+}
+
+/** A path in a program's folder that nobody has used yet. */
+export function newPath({ folder }: Program, name: string): string {
+  return path.join(folder, `${files++}-${name}`);
+}
+
+/** Puts another file beside a program's artifact. */
+export function writeCopy(program: Program, bytes: Uint8Array, name = 'altered.elf'): string {
+  const file = newPath(program, name);
+  writeFileSync(file, bytes);
+  return file;
+}
+
+/** The map with the checksums, size and build id that a changed file would need to get past the checks. */
+export function forgeMap(
+  map: ArtifactMap,
+  bytes: Buffer,
+  changes: Partial<NativeSegmentMap> = {},
+): ArtifactMap {
+  const forge = <Segment extends { offset: number; size: number }>(segment: Segment) => ({
+    ...segment,
+    crc32: crc32(bytes.subarray(segment.offset, segment.offset + segment.size)),
+  });
+  return {
+    ...map,
+    size: bytes.length,
+    buildId: bytes.subarray(map.buildIdOffset, map.buildIdOffset + 20).toString('hex'),
+    wire: forge(map.wire),
+    native: map.native.map((segment) => forge({ ...segment, ...changes })),
+  };
+}
+
+/** A script that runs in a worker of its own. `print` works there, too. */
+export function inWorker(script: string, workerOptions = '{}'): string {
+  return `
+import { Worker, isMainThread } from 'node:worker_threads';
+if (isMainThread) {
+  new Worker(new URL(import.meta.url), ${workerOptions}).on('error', (error) => { throw error; });
+} else {
+  ${script}
+}`;
+}
