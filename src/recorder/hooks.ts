@@ -1,0 +1,192 @@
+/**
+ * Replaces what compiles and instantiates WebAssembly by proxies of it: names, lengths, static methods and prototypes
+ * stay, results are the genuine objects, and errors are those of the engine.
+ */
+
+/** Told of everything. Must not throw. */
+export interface Observer {
+  /**
+   * Bytes are about to be compiled.
+   * @param instantiates whether an instance follows by itself
+   * @returns what `compiled` is then called with
+   */
+  compiling(
+    bytes: Uint8Array,
+    options: unknown,
+    from: { url?: string; instantiates: boolean },
+  ): object | undefined;
+  compiled(compilation: object, module: WebAssembly.Module): void;
+  /** Whatever comes of it. */
+  instantiating(module: WebAssembly.Module): void;
+  instantiated(module: WebAssembly.Module, instance: WebAssembly.Instance): void;
+}
+
+/** The engine's own, whatever the program replaces later. */
+export const { Module, Instance, Memory, Table, Global } = WebAssembly;
+
+type Result = WebAssembly.WebAssemblyInstantiatedSource;
+
+/** Puts the proxies into `WebAssembly`, for all that this thread's main context runs. */
+export function installHooks(observer: Observer): void {
+  replace('Module', (original) =>
+    constructing(original, (construct, [source, options]) => {
+      const compilation = capture(source, options);
+      const module = construct() as WebAssembly.Module;
+      if (compilation) observer.compiled(compilation, module);
+      return module;
+    }),
+  );
+  replace('Instance', (original) =>
+    constructing(original, (construct, [module]) => {
+      if (module instanceof Module) observer.instantiating(module);
+      const instance = construct() as WebAssembly.Instance;
+      observer.instantiated(module as WebAssembly.Module, instance);
+      return instance;
+    }),
+  );
+  replace('compile', (original) =>
+    calling(original, (call, [source, options]) => {
+      const compilation = capture(source, options);
+      const promise = call() as Promise<WebAssembly.Module>;
+      return compilation ? tap(promise, (module) => observer.compiled(compilation, module)) : promise;
+    }),
+  );
+  replace('instantiate', (original) =>
+    calling(original, (call, [source, , options]) => {
+      if (source instanceof Module) {
+        observer.instantiating(source);
+        return tap(call() as Promise<WebAssembly.Instance>, (instance) =>
+          observer.instantiated(source, instance),
+        );
+      }
+      const compilation = capture(source, options, { instantiates: true });
+      const promise = call() as Promise<Result>;
+      return compilation ? tap(promise, (result) => complete(compilation, result)) : promise;
+    }),
+  );
+  replace('compileStreaming', (original) =>
+    calling(original, (call, [source, options]) => {
+      const { response, captured } = tee(source, options, false);
+      return tap(call(response) as Promise<WebAssembly.Module>, async (module) => {
+        const compilation = await captured;
+        if (compilation) observer.compiled(compilation, module);
+      });
+    }),
+  );
+  replace('instantiateStreaming', (original) =>
+    calling(original, (call, [source, , options]) => {
+      const { response, captured } = tee(source, options, true);
+      return tap(call(response) as Promise<Result>, async (result) => {
+        const compilation = await captured;
+        if (compilation) complete(compilation, result);
+      });
+    }),
+  );
+
+  function complete(compilation: object, { module, instance }: Result): void {
+    observer.compiled(compilation, module);
+    observer.instantiated(module, instance);
+  }
+
+  function capture(
+    source: unknown,
+    options: unknown,
+    from: { url?: string; instantiates: boolean } = { instantiates: false },
+  ): object | undefined {
+    const bytes = viewOf(source);
+    return bytes && observer.compiling(bytes, options, from);
+  }
+
+  /** The response for the engine, and the bytes of a copy of it. */
+  function tee(source: unknown, options: unknown, instantiates: boolean) {
+    const teed = Promise.resolve(source).then((value: unknown) => {
+      if (!isCloneable(value)) return { value };
+      const { url } = value;
+      const from = { instantiates, ...(url && { url }) };
+      const bytes = value.clone().arrayBuffer();
+      return { value, compilation: bytes.then((buffer) => capture(buffer, options, from)) };
+    });
+    const response = teed.then(({ value }) => value);
+    // The engine reads the same bytes, and says what is wrong with them.
+    const captured = teed.then(({ compilation }) => compilation).catch(() => undefined);
+    return { response, captured };
+  }
+}
+
+function isCloneable(value: unknown): value is Response {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'clone' in value &&
+    typeof value.clone === 'function' &&
+    'bodyUsed' in value &&
+    value.bodyUsed === false &&
+    // What the engine refuses needs no copy.
+    'ok' in value &&
+    value.ok === true
+  );
+}
+
+function viewOf(source: unknown): Uint8Array | undefined {
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  const shared = typeof SharedArrayBuffer === 'function' && source instanceof SharedArrayBuffer;
+  if (source instanceof ArrayBuffer || shared) return new Uint8Array(source);
+  return undefined;
+}
+
+const { then } = Promise.prototype;
+
+/**
+ * Looks at what a promise gives. The program gets a promise that follows it, and not the first one: a rejection that
+ * nobody handles stays one.
+ */
+function tap<Value>(promise: Promise<Value>, look: (value: Value) => unknown): Promise<Value> {
+  return Reflect.apply(then, promise, [
+    (value: Value) => {
+      const looked = look(value);
+      return looked instanceof Promise ? Reflect.apply(then, looked, [() => value]) : value;
+    },
+  ]) as Promise<Value>;
+}
+
+type AnyFunction = (...args: unknown[]) => unknown;
+
+function replace(name: string, wrap: (original: AnyFunction) => AnyFunction): void {
+  const descriptor = Object.getOwnPropertyDescriptor(WebAssembly, name);
+  const original: unknown = descriptor?.value;
+  if (typeof original !== 'function') return;
+  Object.defineProperty(WebAssembly, name, { ...descriptor, value: wrap(original as AnyFunction) });
+}
+
+/** @param call what the program asked for; with an argument, that in the place of the first one */
+function calling(
+  original: AnyFunction,
+  around: (call: (first?: unknown) => unknown, args: unknown[]) => unknown,
+): AnyFunction {
+  return new Proxy(original, {
+    apply(target, receiver: unknown, args: unknown[]) {
+      const call = (...first: unknown[]) =>
+        Reflect.apply(target, receiver, first.length > 0 ? [first[0], ...args.slice(1)] : args);
+      return around(call, args);
+    },
+  });
+}
+
+function constructing(
+  original: AnyFunction,
+  around: (construct: () => unknown, args: unknown[]) => unknown,
+): AnyFunction {
+  const proxy: AnyFunction = new Proxy(original, {
+    construct(target, args: unknown[], newTarget) {
+      const construct = (): unknown =>
+        Reflect.construct(target, args, newTarget === proxy ? target : newTarget);
+      return around(construct, args) as object;
+    },
+  });
+  const prototype = original.prototype as object;
+  Object.defineProperty(prototype, 'constructor', {
+    ...Object.getOwnPropertyDescriptor(prototype, 'constructor'),
+    value: proxy,
+  });
+  return proxy;
+}

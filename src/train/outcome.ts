@@ -1,0 +1,50 @@
+/** What became of a training run. */
+import { messageOf } from '../error.ts';
+import { createProfile } from '../profile/create.ts';
+import type { Profile } from '../profile/profile.ts';
+import type { TrainResult } from './train.ts';
+
+/** The profiles of what was recorded, and all that went wrong with it. */
+export function makeProfiles({ modules, problems }: TrainResult): {
+  profiles: Profile[];
+  problems: string[];
+} {
+  const all = [...problems];
+  const profiles = modules.flatMap(({ name, wire, executed }) => {
+    try {
+      return [createProfile(name, wire, executed)];
+    } catch (error) {
+      all.push(messageOf(error));
+      return [];
+    }
+  });
+  return { profiles, problems: all };
+}
+
+/**
+ * Why a run is not to be trusted as a training, as a sentence; undefined where it is.
+ *
+ * @param recorded number of modules that were recorded
+ */
+export function describeFailure(
+  command: readonly string[],
+  { exit, loaded }: TrainResult,
+  recorded: number,
+): string | undefined {
+  const text = command.join(' ');
+  if (exit.timedOut) {
+    return `${text} took longer than its time limit and was ended.`;
+  }
+  if (exit.signal === 'SIGKILL' || exit.signal === 'SIGABRT') {
+    return `${text} was ended by ${exit.signal}: what it executed cannot be recorded then.`;
+  }
+  if (!exit.interrupted && exit.signal !== undefined) return `${text} was ended by ${exit.signal}.`;
+  if (!exit.interrupted && exit.code !== 0) return `${text} failed with exit code ${exit.code}.`;
+  if (!loaded) {
+    return (
+      `${text} loaded no WebAssembly module that could be seen. Recorded is what runs in Node with the environment ` +
+      'of the command (NODE_OPTIONS), outside of vm contexts.'
+    );
+  }
+  return recorded === 0 ? `Nothing of what ${text} executed could be recorded.` : undefined;
+}
