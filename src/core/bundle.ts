@@ -1,0 +1,394 @@
+/**
+ * The plugin's side of one bundler run: resolves requests, makes glue code, emits artifacts. `index.ts` calls it
+ * from the bundler's hooks.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, isAbsolute, resolve as resolvePath } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { crc32 } from 'node:zlib';
+import { packArtifact } from '../artifact/pack.ts';
+import { WasmPrecompileError } from '../error.ts';
+import type { CompileOptions } from '../runtime/loader.ts';
+import { isCoreModule } from '../wasm/identify.ts';
+import { interfaceOf } from '../wasm/module.ts';
+import type { WasmInterface } from '../wasm/types.ts';
+import type { BundlerContext, OutputSettings } from './bundler-context.ts';
+import { EnvironmentOutput } from './environment-output.ts';
+import { findChunkHash, type WrittenFile } from './file-names.ts';
+import { generateFacade, generateGlue, type ModuleSource, type Platform } from './glue.ts';
+import type { ResolvedOptions } from './options.ts';
+import {
+  createPipeline,
+  describeBuiltins,
+  moduleName,
+  type Pipeline,
+  readBytes,
+  sha256,
+  type SourceModule,
+} from './pipeline.ts';
+import { createProgress } from './progress.ts';
+import { formatRequest, type ImportRequest, parseRequest, splitRequest } from './request.ts';
+import { resolveFile } from './resolve-file.ts';
+import { formatSize } from './summary.ts';
+import { Training } from './training.ts';
+import { parseForeignRequest, unknownForm } from './unknown-form.ts';
+import { isFoundByNode, unresolvedImport } from './unresolved-import.ts';
+
+/** What the bundler decides; known once its configuration is resolved. */
+export interface BundlerSettings {
+  /** What runs the output; undefined where the bundler does not say. */
+  platform?: Platform | undefined;
+  /** Whether this is a dev server, which never precompiles. */
+  dev: boolean;
+  /** The size in bytes below which the bundler inlines this file. */
+  inlineLimit: (file: string, wire: Uint8Array) => number;
+  /** Whether the bundler gives URLs to files imported as `?url`, with its own base and file names. */
+  urlImports: boolean;
+}
+
+/** Runtime modules, as glue code imports them. */
+const RUNTIME_REQUEST = /^wasm-precompile:runtime\/(node|node-plain|web)$/;
+const RUNTIME_FOLDER = fileURLToPath(new URL('../runtime/', import.meta.url)).replaceAll('\\', '/');
+
+/** Requests that `Bundle.resolve` looks at: wasm files, runtime modules, and the runtime's own imports of Node. */
+export const RESOLVE_FILTER = /^[^\0?]+\.wasm(?:\?.*)?$|^wasm-precompile:|^node:/;
+
+export class Bundle {
+  settings: BundlerSettings = { dev: false, inlineLimit: () => 0, urlImports: false };
+  readonly #options: ResolvedOptions;
+  readonly #pipeline: Pipeline;
+  /** Where the option asks for it. */
+  readonly #training: Training | undefined;
+  /** How many outputs were written, or are about to be, by folder. */
+  readonly #folders = new Map<string, number>();
+  #tell: (message: string) => void = console.warn;
+  /** Warnings of this run: each is given once. */
+  #told = new Set<string>();
+  /** For each of Vite's environments, or for the bundler as a whole. */
+  #outputs = new Map<string, EnvironmentOutput>();
+  /** Files imported in the form that needs top-level await. */
+  #awaited = new Set<string>();
+  /** The output format, where the bundler knows it before it loads modules (Rolldown, not Rollup). */
+  format: string | undefined;
+
+  constructor(options: ResolvedOptions) {
+    this.#options = options;
+    const progress = createProgress();
+    const warn = (message: string) => this.#warn(message);
+    this.#pipeline = createPipeline(options, { warn, progress });
+    const { profile } = options;
+    if (profile?.train) {
+      const { train: command, timeLimit } = profile;
+      this.#training = new Training({ command, timeLimit, pipeline: this.#pipeline, warn, progress });
+    }
+  }
+
+  /** A new run, in watch mode one of many. */
+  start(context: BundlerContext): void {
+    this.#outputOf(context).start(context);
+    this.#awaited.clear();
+    this.#told.clear();
+  }
+
+  async resolve(
+    context: BundlerContext,
+    id: string,
+    importer: string | undefined,
+  ): Promise<string | { id: string; external: boolean } | undefined> {
+    const runtime = RUNTIME_REQUEST.exec(id)?.[1];
+    if (runtime) return `${RUNTIME_FOLDER}${runtime}.js`;
+    if (id.startsWith('node:')) {
+      return importer?.replaceAll('\\', '/').startsWith(RUNTIME_FOLDER) ? { id, external: true } : undefined;
+    }
+    const request = parseRequest(id);
+    if (!request) return undefined;
+    const file = await resolveFile(context, request.file, importer && splitRequest(importer).file);
+    return file !== undefined && this.#options.filter(file) ? formatRequest({ ...request, file }) : undefined;
+  }
+
+  async load(context: BundlerContext, id: string): Promise<string | undefined> {
+    const request = parseRequest(id);
+    if (!request || !this.#isOurs(request.file)) return undefined;
+    this.#tell = (message) => context.warn(message);
+    context.addWatchFile(request.file);
+    if (this.#options.profile?.path !== undefined)
+      context.addWatchFile(resolvePath(this.#options.profile.path));
+
+    const platform = this.#platform(context);
+    let source;
+    try {
+      source = await this.#pipeline.read(request.file);
+    } catch (error) {
+      return this.#loadUnknown(context, platform, request, error);
+    }
+    const wasmInterface = interfaceOf(source.module);
+    if (request.form === 'esm') {
+      this.#awaited.add(request.file);
+      this.checkFormat(this.format);
+      return generateFacade(formatRequest({ ...request, form: 'instance' }), wasmInterface);
+    }
+    const moduleSource = await this.#source(context, platform, source);
+    const resolved = new Map<string, string>();
+    if (request.form === 'instance') {
+      for (const [module, names] of groupImports(wasmInterface)) {
+        resolved.set(module, await this.#resolveWasmImport(context, module, names, request));
+      }
+    }
+    return generateGlue(
+      request.form,
+      platform,
+      moduleSource,
+      wasmInterface,
+      (name) => resolved.get(name) ?? name,
+    );
+  }
+
+  /** The id of a wasm file with a query that nobody resolves, where the bundler itself would not find the file. */
+  async resolveForeign(
+    context: BundlerContext,
+    id: string,
+    importer: string | undefined,
+  ): Promise<string | undefined> {
+    const request = parseForeignRequest(id);
+    if (!request) return undefined;
+    const file = await resolveFile(context, request.file, importer && splitRequest(importer).file);
+    return file !== undefined && this.#isOurs(file) ? `${file}${request.query}` : undefined;
+  }
+
+  /**
+   * For wasm files with a query that nobody loads.
+   *
+   * @throws WasmPrecompileError `UNKNOWN_FORM`
+   */
+  refuseForeign(id: string): void {
+    const request = parseForeignRequest(id);
+    if (request && this.#isOurs(request.file)) {
+      throw unknownForm(request.file, request.query, this.settings.urlImports);
+    }
+  }
+
+  /**
+   * A core module that uses a proposal which our reader does not know may run all the same: in the forms that
+   * need no interface it is shipped plain.
+   */
+  async #loadUnknown(
+    context: BundlerContext,
+    platform: Platform,
+    { file, form }: ImportRequest,
+    error: unknown,
+  ): Promise<string> {
+    const unknown = error instanceof WasmPrecompileError && error.code === 'UNSUPPORTED_WASM';
+    if (!unknown || (form !== 'init' && form !== 'module')) throw error;
+    const wire = await readBytes(file);
+    if (!isCoreModule(wire)) throw error;
+    this.#warn(`${error.message} It is shipped as plain wasm.`);
+    this.#outputOf(context).note(
+      { file, name: moduleName(file), sha256: sha256(wire) },
+      { kind: 'plain', why: 'it cannot be read' },
+    );
+    const source = this.#plainSource(context, platform, { file, name: moduleName(file), wire }, {});
+    return generateGlue(form, platform, source, { imports: [], exports: [] }, (name) => name);
+  }
+
+  /** An output is about to be written. */
+  startOutput(settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>): void {
+    this.checkFormat(settings.format);
+    const folder = folderOf(settings);
+    if (folder !== undefined) this.#folders.set(folder, (this.#folders.get(folder) ?? 0) + 1);
+  }
+
+  /**
+   * @throws WasmPrecompileError `UNSUPPORTED_FORMAT` where the output format has no top-level await and a module
+   *   needs it
+   */
+  checkFormat(format: string | undefined): void {
+    const [file] = this.#awaited;
+    if (file === undefined || format === undefined || /^(es|esm|module|system|systemjs)$/.test(format))
+      return;
+    throw new WasmPrecompileError(
+      'UNSUPPORTED_FORMAT',
+      `${file}: importing the exports of a wasm module needs top-level await, which the output format "${format}" ` +
+        'does not have. Import it as `?init` or `?module`, or set the output format to "es".',
+    );
+  }
+
+  /** The expression for the URL of an emitted file, relative to the chunk that uses it; only for our own files. */
+  resolveFileUrl(referenceId: string, relativePath: string, format: string): string | undefined {
+    if (![...this.#outputs.values()].some((output) => output.has(referenceId))) return undefined;
+    const path = relativePath.replaceAll('\\', '/');
+    // Not `encodeURI`, which takes `#` and `?` for the ends of a path.
+    const url = path.split('/').map(encodeURIComponent).join('/');
+    if (/^(es|esm|module)$/.test(format)) return `new URL(${JSON.stringify(url)}, import.meta.url).href`;
+    if (/^(cjs|commonjs)$/.test(format)) {
+      return `require("node:url").pathToFileURL(__dirname + ${JSON.stringify(`/${path}`)}).href`;
+    }
+    return undefined;
+  }
+
+  /** Emits again what another plugin took out of the bundle: Vite drops every asset of a server build. */
+  restore(context: BundlerContext, bundle: Readonly<Record<string, unknown>>): void {
+    this.#outputOf(context).restore(context, bundle);
+  }
+
+  /** Runs the output that was written, and trims its artifacts to what was executed. */
+  async train(
+    context: BundlerContext,
+    settings: OutputSettings,
+    output: Readonly<Record<string, WrittenFile>>,
+  ): Promise<void> {
+    const folder = folderOf(settings);
+    const artifacts = this.#outputOf(context).untrained(context, settings.assetFileNames);
+    if (!this.#training || artifacts.length === 0 || folder === undefined) return;
+    const others = Object.values(output).map((written) => ({
+      name: written.fileName,
+      hash: written.type === 'chunk' ? findChunkHash(written) : undefined,
+    }));
+    const own = new Set(artifacts.map(({ name }) => name));
+    const trimmed = await this.#training.apply({
+      folder,
+      shared: (this.#folders.get(folder) ?? 0) > 1,
+      files: [...others.filter(({ name }) => !own.has(name)), ...artifacts],
+      artifacts,
+    });
+    const releases = await this.#pipeline.releases();
+    for (const { source, contents } of trimmed) {
+      this.#outputOf(context).note(source, { kind: 'native', native: contents.native, releases });
+    }
+  }
+
+  /** Tells in one line what became of the modules, in watch mode of those that are new. */
+  summarize(context: BundlerContext): void {
+    const line = this.#outputOf(context).summarize();
+    if (line !== undefined) context.info(line);
+  }
+
+  /** Whether a bundler's log is about a file that we emitted twice on purpose. */
+  isExpected({ code, message }: { code?: string | undefined; message: string }): boolean {
+    return (
+      code === 'FILE_NAME_CONFLICT' &&
+      [...this.#outputs.values()].some((output) => output.isRestored(message))
+    );
+  }
+
+  /** Whether a file is handled here and not by the bundler. */
+  #isOurs(file: string): boolean {
+    // Not a path: a file of Vite's public folder, or another plugin's virtual module.
+    return this.#options.filter(file) && isAbsolute(file) && existsSync(file);
+  }
+
+  /**
+   * Other wasm modules are imported with their globals as they are, JavaScript modules as usual.
+   *
+   * @throws WasmPrecompileError `UNRESOLVED_IMPORT`
+   */
+  async #resolveWasmImport(
+    context: BundlerContext,
+    module: string,
+    names: readonly string[],
+    { file }: ImportRequest,
+  ): Promise<string> {
+    if (module.endsWith('.wasm')) {
+      const imported = await resolveFile(context, module, file);
+      if (imported !== undefined && this.#isOurs(imported)) {
+        return formatRequest({ file: imported, form: 'instance' });
+      }
+    }
+    const found = isFoundByNode(module, file) || (await context.resolve(module, file, { skipSelf: true }));
+    if (!found) throw unresolvedImport(file, module, names);
+    return module;
+  }
+
+  #warn(message: string): void {
+    if (!this.#told.has(message)) this.#tell(message);
+    this.#told.add(message);
+  }
+
+  #platform({ environment }: BundlerContext): Platform {
+    if (this.#options.platform) return this.#options.platform;
+    if (environment) return environment.config.consumer === 'client' ? 'browser' : 'node';
+    return this.settings.platform ?? 'node';
+  }
+
+  async #source(context: BundlerContext, platform: Platform, source: SourceModule): Promise<ModuleSource> {
+    const { dev, inlineLimit } = this.settings;
+    const output = this.#outputOf(context);
+    const options = source.builtins ? { builtins: true } : {};
+    const limit = this.#options.inline ?? inlineLimit(source.file, source.wire);
+    if (!dev && source.wire.length < limit) {
+      output.note(source, { kind: 'inlined' });
+      return { kind: 'inline', base64: Buffer.from(source.wire).toString('base64'), options };
+    }
+    if (dev) return this.#plainSource(context, platform, source, options);
+    const why = this.#whyPlain(platform, source);
+    if (why !== undefined) {
+      if (platform === 'node' && source.builtins) this.#warn(describeBuiltins(source));
+      output.note(source, { kind: 'plain', why });
+      return this.#plainSource(context, platform, source, options);
+    }
+    const contents = await this.#pipeline.compile(source);
+    const releases = await this.#pipeline.releases();
+    output.note(source, { kind: 'native', native: contents.native, releases });
+    const { bytes, map } = packArtifact(contents);
+    const untrained = this.#training && !context.meta.watchMode;
+    if (this.#training && !untrained)
+      this.#warn('Nothing is trained in watch mode: native code holds all functions.');
+    const url = untrained
+      ? output.emitUntrained(context, bytes, { source, contents, map })
+      : output.emit(context, `${source.name}.elf`, bytes);
+    const addons = await Promise.all(
+      [...(await this.#pipeline.addons())].map(async ([key, file]): Promise<[string, string, number]> => {
+        const binary = await readBytes(file);
+        return [key, output.emit(context, `wasm-precompile-${key}.node`, binary), crc32(binary)];
+      }),
+    );
+    const { verify, fallback } = this.#options;
+    return { kind: 'artifact', url, map, options: { verify, fallback }, addons };
+  }
+
+  /** Why a build ships a module as plain wasm; undefined where it gets native code. */
+  #whyPlain(platform: Platform, { builtins, wire }: SourceModule): string | undefined {
+    const { threshold } = this.#options;
+    if (platform === 'browser') return 'for a browser';
+    if (builtins) return 'it uses JS string builtins';
+    return wire.length < threshold ? `below the threshold of ${formatSize(threshold)}` : undefined;
+  }
+
+  #outputOf({ environment }: BundlerContext): EnvironmentOutput {
+    const name = environment?.name ?? '';
+    const output = this.#outputs.get(name) ?? new EnvironmentOutput();
+    this.#outputs.set(name, output);
+    return output;
+  }
+
+  #plainSource(
+    context: BundlerContext,
+    platform: Platform,
+    { file, name, wire }: Pick<SourceModule, 'file' | 'name' | 'wire'>,
+    options: CompileOptions,
+  ): ModuleSource {
+    const { dev, urlImports } = this.settings;
+    if (dev && platform === 'node') {
+      return { kind: 'file', url: JSON.stringify(pathToFileURL(file).href), options };
+    }
+    if (urlImports && platform === 'browser') {
+      // The limit for inlining was looked at before, and may be another one than Vite's.
+      return { kind: 'url-import', request: `${file}?url&no-inline`, options };
+    }
+    return { kind: 'file', url: this.#outputOf(context).emit(context, `${name}.wasm`, wire), options };
+  }
+}
+
+/** Where an output is written, as an absolute path; undefined where the bundler does not say. */
+function folderOf({ dir, file }: Pick<OutputSettings, 'dir' | 'file'>): string | undefined {
+  const folder = dir ?? (file === undefined ? undefined : dirname(file));
+  return folder === undefined ? undefined : resolvePath(folder);
+}
+
+/** Names of what is imported, by module. Modules of builtins are V8's own. */
+function groupImports({ imports }: WasmInterface): Map<string, string[]> {
+  const byModule = new Map<string, string[]>();
+  for (const { module, name } of imports) {
+    if (!module.startsWith('wasm:')) byModule.set(module, [...(byModule.get(module) ?? []), name]);
+  }
+  return byModule;
+}

@@ -1,0 +1,27 @@
+/** The bundlers' side of the hooks. */
+import type { UnpluginBuildContext, UnpluginContext } from 'unplugin';
+import type { AssetFileNames } from './file-names.ts';
+
+/** What the hooks of Vite, Rollup and Rolldown have beyond unplugin's common part. */
+export interface BundlerContext
+  extends Pick<UnpluginBuildContext, 'addWatchFile'>, Pick<UnpluginContext, 'warn'> {
+  resolve(
+    source: string,
+    importer: string | undefined,
+    options: { skipSelf: boolean },
+  ): Promise<{ id: string; external: boolean | 'absolute' | 'relative' } | null>;
+  emitFile(file: { type: 'asset'; name?: string; fileName?: string; source: Uint8Array }): string;
+  getFileName(referenceId: string): string;
+  info(message: string): void;
+  meta: { watchMode: boolean };
+  /** Vite's environment. */
+  environment?: { name: string; config: { consumer: 'client' | 'server' } };
+}
+
+/** The options of an output that are looked at. */
+export interface OutputSettings {
+  dir?: string | undefined;
+  file?: string | undefined;
+  format?: string | undefined;
+  assetFileNames: AssetFileNames;
+}

@@ -1,0 +1,134 @@
+/**
+ * Glue code: the ES modules that stand for imports of wasm files. Each function returns one piece of code and
+ * looks like it.
+ */
+import type { ArtifactMap } from '../runtime/map.ts';
+import type { CompileOptions } from '../runtime/loader.ts';
+import type { ArtifactOptions } from '../runtime/node.ts';
+import type { WasmInterface } from '../wasm/types.ts';
+import { mapExpression } from './map-text.ts';
+import type { ImportForm } from './request.ts';
+
+export type Platform = 'node' | 'browser';
+
+/** Where the glue code gets its module from. URLs are JavaScript expressions. */
+export type ModuleSource =
+  | {
+      kind: 'artifact';
+      url: string;
+      map: ArtifactMap;
+      options: ArtifactOptions;
+      /** As the runtime takes them, the URLs as expressions. */
+      addons: [key: string, url: string, crc32: number][];
+    }
+  | { kind: 'file'; url: string; options: CompileOptions }
+  /** A file that the bundler gives a URL to when it is imported by this request. */
+  | { kind: 'url-import'; request: string; options: CompileOptions }
+  | { kind: 'inline'; base64: string; options: CompileOptions };
+
+/** The runtime modules, by what runs them. Artifacts are for Node only. */
+function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
+  if (platform === 'browser') return 'wasm-precompile:runtime/web';
+  return kind === 'artifact' ? 'wasm-precompile:runtime/node' : 'wasm-precompile:runtime/node-plain';
+}
+
+/** The glue code for one form. `wasmImports` are those module names that name wasm files. */
+export function generateGlue(
+  form: Exclude<ImportForm, 'esm'>,
+  platform: Platform,
+  source: ModuleSource,
+  { imports, exports }: WasmInterface,
+  resolveImport: (module: string) => string,
+): string {
+  const setUp = generateLoader(runtimeFor(platform, source), source);
+  switch (form) {
+    case 'init':
+      return `${setUp}
+export default initializer(loader);
+`;
+    case 'module':
+      // In Node without top-level await, so that it works in CommonJS output, too.
+      return `${setUp}
+export default ${platform === 'node' ? 'loader.loadSync()' : 'await loader.load()'};
+`;
+    case 'instance':
+      return `${setUp}
+${generateInstance(imports, exports, resolveImport)}`;
+  }
+}
+
+/**
+ * The module that JavaScript sees for the ESM integration: the exports of the instance, with globals unwrapped
+ * to their values (https://github.com/WebAssembly/esm-integration). They stay `WebAssembly.Global` in the
+ * instance's own module, which is what other wasm modules import.
+ */
+export function generateFacade(instanceRequest: string, { exports }: WasmInterface): string {
+  const instance = JSON.stringify(instanceRequest);
+  const globals = exports.filter(({ kind }) => kind === 'global');
+  const lines = [`export * from ${instance};`];
+  if (exports.some(({ name, kind }) => name === 'default' && kind !== 'global')) {
+    lines.push(`export { default } from ${instance};`);
+  }
+  for (const [index, { name }] of globals.entries()) {
+    lines.push(
+      `import { ${JSON.stringify(name)} as global${index} } from ${instance};`,
+      `let value${index};`,
+      // The value of a v128 global cannot be read.
+      `try { value${index} = global${index}.value; } catch {}`,
+      `export { value${index} as ${JSON.stringify(name)} };`,
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function generateLoader(runtime: string, source: ModuleSource): string {
+  const from = JSON.stringify(runtime);
+  const options = JSON.stringify(source.options);
+  switch (source.kind) {
+    case 'artifact':
+      return `import { fromArtifact, initializer } from ${from};
+const addons = { ${source.addons.map(([key, url, crc32]) => `${JSON.stringify(key)}: [${url}, ${crc32}]`).join(', ')} };
+const loader = /* @__PURE__ */ fromArtifact(${source.url}, ${mapExpression(source.map)}, ${options}, addons);`;
+    case 'file':
+      return `import { fromFile, initializer } from ${from};
+const loader = /* @__PURE__ */ fromFile(${source.url}, ${options});`;
+    case 'url-import':
+      return `import { fromFile, initializer } from ${from};
+import url from ${JSON.stringify(source.request)};
+const loader = /* @__PURE__ */ fromFile(url, ${options});`;
+    case 'inline':
+      return `import { fromBase64, initializer } from ${from};
+const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${options});`;
+  }
+}
+
+function generateInstance(
+  imports: WasmInterface['imports'],
+  exports: WasmInterface['exports'],
+  resolveImport: (module: string) => string,
+): string {
+  // Modules of builtins are V8's own.
+  const modules = [...new Set(imports.map(({ module }) => module))].filter(
+    (name) => !name.startsWith('wasm:'),
+  );
+  const importLines = modules.map(
+    (name, index) => `import * as import${index} from ${JSON.stringify(resolveImport(name))};`,
+  );
+  const importObject = modules.map((name, index) => {
+    const names = new Set(imports.filter(({ module }) => module === name).map((entry) => entry.name));
+    const fields = [...names].map(
+      (field) => `    ${JSON.stringify(field)}: import${index}[${JSON.stringify(field)}],`,
+    );
+    return `  ${JSON.stringify(name)}: {\n${fields.join('\n')}\n  },`;
+  });
+  const exportLines = exports.map(
+    ({ name }, index) => `const export${index} = exports[${JSON.stringify(name)}];
+export { export${index} as ${JSON.stringify(name)} };`,
+  );
+  return `${importLines.join('\n')}
+const { exports } = await WebAssembly.instantiate(await loader.load(), {
+${importObject.join('\n')}
+});
+${exportLines.join('\n')}
+`;
+}

@@ -1,0 +1,190 @@
+/** The plugin's options: their types, their defaults and what is allowed. Resolved once, here. */
+import * as v from 'valibot';
+import { createFilter, type FilterPattern } from 'unplugin-utils';
+import type { CacheStore } from './cache.ts';
+import { WasmPrecompileError } from '../error.ts';
+import type { StripMode } from '../wasm/strip.ts';
+
+export interface Options {
+  /** Patterns of wasm files to handle. Default: every `.wasm` file. */
+  include?: FilterPattern;
+  /** Patterns of wasm files to leave to the bundler. */
+  exclude?: FilterPattern;
+  /**
+   * Engines to precompile for: `'host'` is the node that runs the build, anything else the path of a node
+   * executable. Default: `['host']`.
+   */
+  targets?: string[];
+  /**
+   * Startup profiles, as `wasm-precompile train` records them: a file, or a folder of them. Native code then holds
+   * only the functions that were executed. Or a command that runs the output: the build trains itself with it.
+   * Default: none, native code for all functions.
+   */
+  profile?: string | TrainingOptions;
+  /**
+   * Which custom sections leave the wire bytes: none, `'debug'` (DWARF, producers, source map) or `'all'` (names,
+   * too, so that stack traces show function numbers). Default: `'debug'`.
+   */
+  strip?: StripMode;
+  /** Compare the CRC-32 of what is read with that of the build before using it. Default: `true`. */
+  verify?: boolean;
+  /**
+   * When native code cannot be used at start-up: a warning for each reason, nothing, or an error.
+   * Default: `'warn'`.
+   */
+  fallback?: 'warn' | 'silent' | 'error';
+  /**
+   * Modules smaller than this many bytes become base64 in the JavaScript: precompiling them cannot pay.
+   * Default: the bundler's own limit (Vite: `build.assetsInlineLimit`), else 0.
+   */
+  inline?: number;
+  /**
+   * Modules with fewer wire bytes than this are shipped as plain wasm: they compile faster than native code loads.
+   * Default: 262144 (256 KiB).
+   */
+  threshold?: number;
+  /**
+   * Where native code is kept between builds: a folder, an unstorage driver (for a cache that several machines
+   * share), or `false`. Default: `node_modules/.cache/wasm-precompile`.
+   */
+  cache?: string | false | CacheStore;
+  /**
+   * What runs the output. Default: in Vite what the environment is for; in Rolldown its own `platform` where it is
+   * given; else `'node'`.
+   */
+  platform?: 'node' | 'browser';
+  /** Seconds that compiling one module for one target may take. Default: 300. */
+  timeLimit?: number;
+}
+
+export interface TrainingOptions {
+  /** Run after the output is written, in the working directory of the build: `['node', 'train.mjs']`. */
+  train: string[];
+  /** Seconds that it may take. Default: 300. */
+  timeLimit?: number;
+}
+
+/** Where startup profiles come from. */
+export type ProfileSource =
+  | { path: string; train?: undefined }
+  | {
+      path?: undefined;
+      train: string[];
+      /** Milliseconds. */
+      timeLimit: number;
+    };
+
+export interface ResolvedOptions {
+  /** Whether a file, by its absolute path, is ours. */
+  filter: (file: string) => boolean;
+  targets: string[];
+  profile: ProfileSource | undefined;
+  strip: StripMode;
+  verify: boolean;
+  fallback: 'warn' | 'silent' | 'error';
+  inline: number | undefined;
+  threshold: number;
+  cache: string | false | CacheStore;
+  platform: 'node' | 'browser' | undefined;
+  /** Milliseconds. */
+  timeLimit: number;
+}
+
+/**
+ * Where loading native code starts to pay when a start runs a third of the functions, as that of sql.js does
+ * (`npm run bench:threshold`; below, it costs 1 to 2 ms more than it saves). When all of them run, it pays from 64 to
+ * 128 KiB on.
+ */
+const DEFAULT_THRESHOLD = 256 * 1024;
+
+const DEFAULT_CACHE = 'node_modules/.cache/wasm-precompile';
+
+const pattern = v.union([v.string(), v.instance(RegExp)], 'Expected a string or a RegExp');
+const filterPattern = v.nullish(
+  v.union([pattern, v.array(pattern)], 'Expected a string, a RegExp or an array of them'),
+);
+const cacheStore = v.custom<CacheStore>(
+  (value) => typeof value === 'object' && value !== null && 'getItemRaw' in value && 'setItemRaw' in value,
+);
+
+const TIME_LIMIT = v.optional(v.pipe(v.number(), v.gtValue(0, 'Expected a number of seconds above 0')), 300);
+
+const optionsSchema = v.strictObject({
+  include: filterPattern,
+  exclude: filterPattern,
+  targets: v.optional(
+    v.pipe(
+      v.array(v.pipe(v.string(), v.nonEmpty()), "Expected an array of 'host' and paths of node executables"),
+      v.minLength(1, "Expected at least one target: 'host' or the path of a node executable"),
+    ),
+    ['host'],
+  ),
+  profile: v.optional(
+    v.union(
+      [
+        v.pipe(v.string(), v.nonEmpty()),
+        v.strictObject({
+          train: v.pipe(v.array(v.string()), v.minLength(1)),
+          timeLimit: TIME_LIMIT,
+        }),
+      ],
+      "Expected the path of a startup profile or of a folder of them, or { train: ['node', 'script.mjs'] }",
+    ),
+  ),
+  strip: v.optional(
+    v.union([v.literal(false), v.literal('debug'), v.literal('all')], "Expected false, 'debug' or 'all'"),
+    'debug',
+  ),
+  verify: v.optional(v.boolean(), true),
+  fallback: v.optional(v.picklist(['warn', 'silent', 'error']), 'warn'),
+  inline: v.optional(v.pipe(v.number(), v.minValue(0, 'Expected a number of bytes, 0 or more'))),
+  threshold: v.optional(
+    v.pipe(v.number(), v.minValue(0, 'Expected a number of bytes, 0 or more')),
+    DEFAULT_THRESHOLD,
+  ),
+  cache: v.optional(
+    v.union(
+      [v.pipe(v.string(), v.nonEmpty()), v.literal(false), cacheStore],
+      'Expected a folder, false, or an unstorage driver with getItemRaw and setItemRaw',
+    ),
+    DEFAULT_CACHE,
+  ),
+  platform: v.optional(v.picklist(['node', 'browser'])),
+  timeLimit: TIME_LIMIT,
+});
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @throws WasmPrecompileError `INVALID_OPTIONS` that names each wrong option
+ */
+export function resolveOptions(options: Options = {}): ResolvedOptions {
+  const parsed = v.safeParse(optionsSchema, options);
+  if (!parsed.success) {
+    const problems = parsed.issues.map((issue) => {
+      const path = v.getDotPath(issue);
+      const name = path?.split('.', 1)[0];
+      if (name !== undefined && !(name in optionsSchema.entries)) {
+        return `unknown option \`${name}\` (known: ${Object.keys(optionsSchema.entries).join(', ')})`;
+      }
+      return path === null ? issue.message : `option \`${path}\`: ${issue.message}`;
+    });
+    throw new WasmPrecompileError('INVALID_OPTIONS', `unplugin-wasm-precompile: ${problems.join('; ')}`);
+  }
+  const { include, exclude, inline, platform, profile, timeLimit, ...rest } = parsed.output;
+  return {
+    ...rest,
+    profile: resolveProfile(profile),
+    filter: createFilter(include ?? /\.wasm$/, exclude ?? []) as (file: string) => boolean,
+    inline,
+    platform,
+    timeLimit: timeLimit * 1000,
+  };
+}
+
+function resolveProfile(profile: v.InferOutput<typeof optionsSchema>['profile']): ProfileSource | undefined {
+  if (profile === undefined) return undefined;
+  return typeof profile === 'string'
+    ? { path: profile }
+    : { train: profile.train, timeLimit: profile.timeLimit * 1000 };
+}

@@ -1,0 +1,336 @@
+/** From a wasm file to an artifact: read, strip, compile for each target, pack. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
+import pLimit from 'p-limit';
+import type { ArtifactContents, Machine, NativeCode } from '../artifact/contents.ts';
+import { type EngineKey, formatEngineKey } from '../engines/key.ts';
+import {
+  compileFor,
+  describeNativeCode,
+  probeTarget,
+  type Selection,
+  type Target,
+  trimFor,
+} from '../engines/v8/target.ts';
+import { messageOf, WasmPrecompileError } from '../error.ts';
+import { createProfile } from '../profile/create.ts';
+import { readProfiles } from '../profile/files.ts';
+import { formatProfiles } from '../profile/format.ts';
+import { findProfile, isForeign, type ProfileMatch } from '../profile/match.ts';
+import type { Profile } from '../profile/profile.ts';
+import type { RunCode } from '../train/collect.ts';
+import { PRODUCER } from '../version.ts';
+import { interfaceOf, readModule, type WasmModule } from '../wasm/module.ts';
+import { stripCustomSections } from '../wasm/strip.ts';
+import type { WasmInterface } from '../wasm/types.ts';
+import { cacheKey, createCache } from './cache.ts';
+import type { ResolvedOptions } from './options.ts';
+import type { Progress } from './progress.ts';
+
+/** A module as it was read, ready to be shipped plain or precompiled. */
+export interface SourceModule {
+  /** Absolute path. */
+  file: string;
+  /** Base name without extension: `sql-wasm`. */
+  name: string;
+  /** SHA-256 of the file, hexadecimal. */
+  sha256: string;
+  /** The file as it is. */
+  bytes: Uint8Array;
+  /** What will be loaded: the file without the custom sections that `strip` removes. */
+  wire: Uint8Array;
+  module: WasmModule;
+  /** It imports JS string builtins or string constants: V8 compiles it with options that native code cannot carry. */
+  builtins: boolean;
+}
+
+type Contents = ArtifactContents<WasmInterface>;
+
+export interface Pipeline {
+  /** @throws WasmPrecompileError `UNREADABLE_FILE`, `INVALID_WASM` or `UNSUPPORTED_WASM` */
+  read(file: string): Promise<SourceModule>;
+  /**
+   * Everything that goes into the artifact of a module, with native code for all functions, or for those of its
+   * startup profile where the option `profile` names one. Targets that give no native code are warned about.
+   */
+  compile(source: SourceModule): Promise<Contents>;
+  /**
+   * The same contents with native code only for the functions that these profiles say were executed.
+   *
+   * @param runs what training runs of this module left, for code that was optimised by what they saw
+   */
+  trim(
+    source: SourceModule,
+    contents: Contents,
+    profiles: readonly Profile[],
+    runs?: readonly RunCode[],
+  ): Promise<Contents>;
+  /** Names of the targets that give native code, by engine key: `node 22.23.3`. */
+  releases(): Promise<Map<string, string>>;
+  /** The native loader's binaries for the targets, by the key that the runtime looks for: paths. */
+  addons(): Promise<Map<string, string>>;
+}
+
+export interface PipelineContext {
+  warn: (message: string) => void;
+  progress: Progress;
+}
+
+/** Several modules at a time, but no more processes than there are cores, whoever starts them. */
+const limit = pLimit(availableParallelism());
+
+export function createPipeline(
+  options: Pick<ResolvedOptions, 'targets' | 'strip' | 'cache' | 'timeLimit' | 'profile'>,
+  { warn, progress }: PipelineContext,
+): Pipeline {
+  const cache = createCache(options.cache, warn);
+  const warnOnce = once(warn);
+  const compiling = new Map<string, Promise<Contents>>();
+
+  async function compile(source: SourceModule): Promise<Contents> {
+    const contents = await compileAll(source);
+    const path = options.profile?.path;
+    if (path === undefined) return contents;
+    let profiles;
+    try {
+      profiles = await readProfiles(path);
+    } catch (error) {
+      if (!(error instanceof WasmPrecompileError)) throw error;
+      warnOnce(`${error.message} Until then native code holds all functions.`);
+      return contents;
+    }
+    return trim(source, contents, profiles);
+  }
+
+  async function compileAll(source: SourceModule): Promise<Contents> {
+    const targets = await Promise.all(options.targets.map((target) => limit(() => probeTarget(target))));
+    const machine = machineOf(targets);
+    const native: NativeCode[] = [];
+    if (source.builtins) {
+      warnOnce(describeBuiltins(source));
+    } else if (source.module.functions > 0) {
+      const results = await Promise.all(
+        uniqueEngines(targets, warnOnce).map((target) => compileOne(source, target)),
+      );
+      for (const result of results) if (result) native.push(result);
+    }
+    return {
+      producer: PRODUCER,
+      machine,
+      name: source.name,
+      sourceSha256: source.sha256,
+      wire: source.wire,
+      interface: interfaceOf(source.module),
+      functionNames: source.module.functionNames(),
+      native,
+    };
+  }
+
+  async function trim(
+    source: SourceModule,
+    contents: Contents,
+    profiles: readonly Profile[],
+    runs: readonly RunCode[] = [],
+  ): Promise<Contents> {
+    const keep = chooseFunctions(source, profiles, warn);
+    if (!keep || contents.native.length === 0) return contents;
+    const targets = uniqueEngines(await Promise.all(options.targets.map(probeTarget)), warnOnce);
+    const native = await Promise.all(
+      contents.native.map(async (code) => {
+        const target = targets.find(({ engine }) => formatEngineKey(engine.key) === code.engine);
+        if (!target) return code;
+        const run = runs.find(
+          ({ v8, wireSha256 }) => v8 === target.engine.key.version && wireSha256 === sha256(source.wire),
+        );
+        const bytes = await trimOne(source, target, code.bytes, { executed: new Set(keep.keys()), run });
+        if (!bytes) return code;
+        const { statistics, ...trimmed } = describeNativeCode(target.engine.key, bytes, source.module);
+        return { ...trimmed, statistics: { ...statistics, executed: keep.size } };
+      }),
+    );
+    const executed = [...keep].map(([index, { optimised }]) => ({ index, optimised }));
+    const profile = formatProfiles([createProfile(source.name, source.bytes, executed)]);
+    return { ...contents, native, profile };
+  }
+
+  async function trimOne(
+    source: SourceModule,
+    target: KnownTarget,
+    code: Uint8Array,
+    selection: Selection,
+  ): Promise<Uint8Array | undefined> {
+    const { executed, run } = selection;
+    const entry = cacheKey({
+      producer: PRODUCER,
+      engine: formatEngineKey(target.engine.key),
+      wire: sha256(source.wire),
+      functions: sha256([...executed].toSorted((a, b) => a - b).join(',')),
+    });
+    // What a run left differs from one to the next.
+    const mixed = run !== undefined && run.optimised.size > 0;
+    const cached = mixed ? undefined : await cache.get(entry);
+    if (cached) return cached;
+    const result = await limit(() =>
+      trimFor(target, source.wire, code, source.module, selection, options.timeLimit),
+    );
+    if ('bytes' in result) {
+      if (!mixed) await cache.set(entry, result.bytes);
+      return result.bytes;
+    }
+    warnOnce(
+      `${source.file}: native code for ${target.label} cannot be trimmed to its startup profile: ${result.reason}. It holds all functions.`,
+    );
+    return undefined;
+  }
+
+  async function compileOne(source: SourceModule, target: KnownTarget): Promise<NativeCode | undefined> {
+    const { key } = target.engine;
+    const entry = cacheKey({
+      producer: PRODUCER,
+      engine: formatEngineKey(key),
+      wire: sha256(source.wire),
+    });
+    const cached = await cache.get(entry);
+    if (cached) return describeNativeCode(key, cached, source.module);
+    const result = await limit(() =>
+      progress.track(`compiling ${basename(source.file)} for ${target.label}`, () =>
+        compileFor(target, source.wire, source.module, options.timeLimit),
+      ),
+    );
+    if (result.kind === 'native') {
+      await cache.set(entry, result.native.bytes);
+      return result.native;
+    }
+    warn(
+      result.kind === 'unsupported'
+        ? `${source.file}: ${target.label} does not support this module (${result.reason}): no native code for it.`
+        : `${source.file}: no native code for ${target.label}: ${result.reason}. It is compiled at start-up there, as without the plugin.`,
+    );
+    return undefined;
+  }
+
+  return {
+    async addons() {
+      const targets = await Promise.all(options.targets.map(probeTarget));
+      return new Map(
+        targets.flatMap(({ addonKey, addon }) => (addon === undefined ? [] : [[addonKey, addon]])),
+      );
+    },
+    async releases() {
+      const targets = await Promise.all(options.targets.map(probeTarget));
+      return new Map(
+        targets.filter(isKnown).map(({ engine, release }) => [formatEngineKey(engine.key), release]),
+      );
+    },
+    read: (file) => readSource(file, options.strip),
+    trim,
+    compile(source) {
+      const id = `${source.file}\0${source.sha256}`;
+      let result = compiling.get(id);
+      if (!result) {
+        result = compile(source).finally(() => compiling.delete(id));
+        compiling.set(id, result);
+      }
+      return result;
+    },
+  };
+}
+
+/** Hexadecimal. */
+export function sha256(contents: Uint8Array | string): string {
+  return createHash('sha256').update(contents).digest('hex');
+}
+
+/** The functions of a module that its startup profile names; undefined where it has none that fits. */
+function chooseFunctions(
+  { file, name, bytes }: SourceModule,
+  profiles: readonly Profile[],
+  warn: (message: string) => void,
+): ProfileMatch['functions'] | undefined {
+  const found = findProfile(profiles, name, bytes);
+  if (!found) return undefined;
+  const { match } = found;
+  const again = 'Record it again with `wasm-precompile train`.';
+  const of = `${match.matched} of its ${match.total} functions`;
+  if (isForeign(match)) {
+    warn(`${file}: its startup profile is of another module (${of} were found): it is not used. ${again}`);
+    return undefined;
+  }
+  if (!match.exact) {
+    warn(`${file} has changed since its startup profile was recorded: ${of} were found. ${again}`);
+  }
+  return match.functions;
+}
+
+/** @throws WasmPrecompileError `UNREADABLE_FILE` */
+export async function readBytes(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new WasmPrecompileError('UNREADABLE_FILE', `${file}: cannot be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Base name without extension: `sql-wasm`. */
+export function moduleName(file: string): string {
+  return basename(file).replace(/\.wasm$/, '');
+}
+
+async function readSource(file: string, strip: ResolvedOptions['strip']): Promise<SourceModule> {
+  const bytes = await readBytes(file);
+  const module = readModule(bytes, file);
+  return {
+    file,
+    name: moduleName(file),
+    sha256: sha256(bytes),
+    bytes,
+    wire: stripCustomSections(bytes, strip),
+    module,
+    builtins: module.imports.some((entry) => entry.module.startsWith('wasm:')),
+  };
+}
+
+/** Why a module with builtins gets no native code. */
+export function describeBuiltins({ file }: SourceModule): string {
+  return `${file} uses JS string builtins, which native code cannot carry: it is compiled at start-up.`;
+}
+
+type KnownTarget = Target & { engine: { key: EngineKey } };
+
+function isKnown(target: Target): target is KnownTarget {
+  return 'key' in target.engine;
+}
+
+/** The targets to compile for: those that give native code, one for each engine key. */
+function uniqueEngines(targets: Target[], warn: (message: string) => void): KnownTarget[] {
+  const byKey = new Map<string, KnownTarget>();
+  for (const target of targets) {
+    if (isKnown(target)) byKey.set(formatEngineKey(target.engine.key), target);
+    else if ('missing' in target.engine) warn(target.engine.missing);
+  }
+  return [...byKey.values()];
+}
+
+function machineOf(targets: Target[]): Machine {
+  const machines = new Set(targets.map(({ arch }) => arch));
+  const [arch, other] = machines;
+  if (other !== undefined) {
+    throw new WasmPrecompileError(
+      'INVALID_OPTIONS',
+      `Option \`targets\`: an artifact holds code for one architecture, these are ${[...machines].join(' and ')}.`,
+    );
+  }
+  return arch === 'x64' || arch === 'arm64' ? arch : 'none';
+}
+
+function once(tell: (message: string) => void): (message: string) => void {
+  const told = new Set<string>();
+  return (message) => {
+    if (!told.has(message)) tell(message);
+    told.add(message);
+  };
+}

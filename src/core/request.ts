@@ -1,0 +1,53 @@
+/** Import requests: which wasm file an import names, and in which form. */
+
+/**
+ * - `esm`: the exports of one instance (ESM integration)
+ * - `init`: a function that instantiates
+ * - `module`: the `WebAssembly.Module`
+ * - `instance`: the same instance as `esm`, with its globals as `WebAssembly.Global`: for imports between wasm
+ *   modules. Only glue code asks for it
+ */
+export type ImportForm = 'esm' | 'init' | 'module' | 'instance';
+
+export interface ImportRequest {
+  /** The request without its query. */
+  file: string;
+  form: ImportForm;
+}
+
+const FORM_BY_QUERY: Readonly<Record<string, ImportForm>> = {
+  init: 'init',
+  module: 'module',
+  'wasm-instance': 'instance',
+};
+
+/** Parameters that Vite's dev server adds: a time stamp, a mark for imports, a version. */
+const IGNORED_PARAMETERS = new Set(['t', 'import', 'v']);
+
+/** Requests that may be ours, for hook filters. */
+export const WASM_REQUEST = /^[^\0?]+\.wasm(?:\?.*)?$/;
+
+/** Tells what a request asks for; undefined where it is not ours, as with `?url` and `?raw`. */
+export function parseRequest(request: string): ImportRequest | undefined {
+  if (!WASM_REQUEST.test(request)) return undefined;
+  const { file, query } = splitRequest(request);
+  const parameters = [...new URLSearchParams(query).keys()].filter((name) => !IGNORED_PARAMETERS.has(name));
+  const [parameter, ...others] = parameters;
+  if (others.length > 0) return undefined;
+  const form = parameter === undefined ? 'esm' : FORM_BY_QUERY[parameter];
+  return form && { file, form };
+}
+
+/** A request in two; the query is empty or starts with `?`. */
+export function splitRequest(request: string): { file: string; query: string } {
+  const queryAt = request.indexOf('?');
+  return queryAt === -1
+    ? { file: request, query: '' }
+    : { file: request.slice(0, queryAt), query: request.slice(queryAt) };
+}
+
+/** The request for a form of a file: the reverse of `parseRequest`. */
+export function formatRequest({ file, form }: ImportRequest): string {
+  const query = Object.keys(FORM_BY_QUERY).find((name) => FORM_BY_QUERY[name] === form);
+  return query === undefined ? file : `${file}?${query}`;
+}

@@ -1,0 +1,75 @@
+/** What became of each module of a build, in one line. */
+import type { NativeCode } from '../artifact/contents.ts';
+
+/** What became of a module. */
+export type Outcome =
+  /** `releases`: names of the targets, by engine key. */
+  | { kind: 'native'; native: readonly NativeCode[]; releases: ReadonlyMap<string, string> }
+  | { kind: 'inlined' }
+  /** Shipped as plain wasm. */
+  | { kind: 'plain'; why: string };
+
+/** A module with its outcome. */
+interface Entry {
+  name: string;
+  sha256: string;
+  outcome: Outcome;
+}
+
+export class Summary {
+  /** By path; what was told stays there, so that a rebuild tells only what is new. */
+  #entries = new Map<string, Entry & { told?: string }>();
+
+  clear(): void {
+    this.#entries.clear();
+  }
+
+  /** @param file absolute path */
+  add(file: string, entry: Entry): void {
+    const told = this.#entries.get(file)?.told;
+    this.#entries.set(file, told === undefined ? entry : { ...entry, told });
+  }
+
+  /** Tells each module once, unless it has changed since. */
+  tell(): string | undefined {
+    const lines: string[] = [];
+    for (const entry of this.#entries.values()) {
+      const text = `${entry.name} (${describe(entry.outcome)})`;
+      const told = `${entry.sha256} ${text}`;
+      if (entry.told !== told) lines.push(text);
+      entry.told = told;
+    }
+    if (lines.length === 0) return undefined;
+    return `${lines.length} ${lines.length === 1 ? 'module' : 'modules'}: ${lines.join(', ')}`;
+  }
+}
+
+function describe(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'inlined':
+      return 'inlined';
+    case 'plain':
+      return `plain: ${outcome.why}`;
+    case 'native':
+      return outcome.native.length === 0
+        ? 'plain: no native code for any target'
+        : `native code for ${describeNative(outcome.native, outcome.releases)}`;
+  }
+}
+
+/** `node 22.23.3 and node 26.9.0, 641 of 1968 functions`: targets with as many functions stand together. */
+function describeNative(native: readonly NativeCode[], releases: ReadonlyMap<string, string>): string {
+  const byFunctions = new Map<string, string[]>();
+  for (const { engine, statistics } of native) {
+    const { compiled, functions } = statistics;
+    // Where the layout of native code is unknown, nothing was counted.
+    const text = compiled > 0 ? `, ${compiled} of ${functions} functions` : '';
+    byFunctions.set(text, [...(byFunctions.get(text) ?? []), releases.get(engine) ?? engine]);
+  }
+  return [...byFunctions].map(([text, names]) => `${names.join(' and ')}${text}`).join('; ');
+}
+
+/** `128 KiB`, `1000 bytes`. */
+export function formatSize(bytes: number): string {
+  return bytes > 0 && bytes % 1024 === 0 ? `${bytes / 1024} KiB` : `${bytes} bytes`;
+}

@@ -1,0 +1,172 @@
+/** Training as a part of the build: runs what the bundler has written, and trims its artifacts to what was executed. */
+import type { ArtifactContents } from '../artifact/contents.ts';
+import { packArtifact } from '../artifact/pack.ts';
+import { messageOf, WasmPrecompileError } from '../error.ts';
+import type { Profile } from '../profile/profile.ts';
+import type { ArtifactMap } from '../runtime/map.ts';
+import { describeFailure, makeProfiles } from '../train/outcome.ts';
+import type { RunCode } from '../train/collect.ts';
+import { train } from '../train/train.ts';
+import type { WasmInterface } from '../wasm/types.ts';
+import { formatMap } from './map-text.ts';
+import type { Pipeline, SourceModule } from './pipeline.ts';
+import type { Progress } from './progress.ts';
+import { type OutputFile, type Replacement, rewriteOutput } from './rewrite-output.ts';
+
+/** An artifact of the output, with native code for all functions. */
+export interface UntrainedArtifact extends OutputFile {
+  source: SourceModule;
+  contents: ArtifactContents<WasmInterface>;
+  map: ArtifactMap;
+}
+
+export interface Output {
+  folder: string;
+  /** Whether other outputs are written to the same folder. */
+  shared: boolean;
+  /** Every file that the bundler wrote. */
+  files: readonly OutputFile[];
+  artifacts: readonly UntrainedArtifact[];
+}
+
+export interface TrainingSetup {
+  command: readonly string[];
+  /** Milliseconds. */
+  timeLimit: number;
+  pipeline: Pipeline;
+  warn: (message: string) => void;
+  progress: Progress;
+}
+
+/** What an artifact holds after training. */
+export interface TrainedArtifact {
+  source: SourceModule;
+  contents: ArtifactContents<WasmInterface>;
+  bytes: Uint8Array;
+  map: ArtifactMap;
+}
+
+/** Characters of the training command's output that a message shows: the last ones. */
+const OUTPUT_LIMIT = 4000;
+
+/** For one plugin, which may write several outputs of the same modules: each artifact is trained once. */
+export class Training {
+  readonly #setup: TrainingSetup;
+  /** By the build id of what it was before. */
+  readonly #trained = new Map<string, TrainedArtifact>();
+  /** Outputs with the artifacts that were not trained. */
+  readonly #left: Output[] = [];
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(setup: TrainingSetup) {
+    this.#setup = setup;
+  }
+
+  /**
+   * Runs the command, and trims the artifacts of an output to what was executed; one output after another. Whatever
+   * goes wrong leaves the output as it was, with a warning: it runs all the same.
+   *
+   * @returns what the artifacts that were trimmed hold now
+   */
+  apply(output: Output): Promise<TrainedArtifact[]> {
+    const applied = this.#last.then(async () => {
+      try {
+        return await this.#apply(output);
+      } catch (error) {
+        this.#setup.warn(`Training failed: ${messageOf(error)}. Native code holds all functions.`);
+        return [];
+      }
+    });
+    this.#last = applied;
+    return applied;
+  }
+
+  async #apply(output: Output): Promise<TrainedArtifact[]> {
+    const { artifacts, folder } = output;
+    if (artifacts.some(({ map }) => !this.#trained.has(map.buildId))) await this.#train(artifacts);
+    // An earlier output of the folder may use the same file, and was not trained.
+    for (const earlier of this.#left.splice(0)) {
+      if (earlier.folder === folder) await this.#rewrite({ ...earlier, shared: true });
+      else this.#left.push(earlier);
+    }
+    return this.#rewrite(output);
+  }
+
+  /** With what was trained by now. */
+  async #rewrite(output: Output): Promise<TrainedArtifact[]> {
+    const { folder, shared, files, artifacts } = output;
+    const { warn } = this.#setup;
+    const left = artifacts.filter(({ map }) => !this.#trained.has(map.buildId));
+    if (left.length > 0) this.#left.push({ ...output, artifacts: left });
+    const byName = new Map<string, TrainedArtifact>();
+    const replacements: Replacement[] = [];
+    for (const { name, map } of artifacts) {
+      const trained = this.#trained.get(map.buildId);
+      if (!trained) continue;
+      byName.set(name, trained);
+      replacements.push({
+        name,
+        contents: trained.bytes,
+        text: { before: formatMap(map), after: formatMap(trained.map) },
+      });
+    }
+    const { skipped } = await rewriteOutput(folder, files, replacements, !shared);
+    for (const name of skipped) {
+      byName.delete(name);
+      warn(
+        `${name} keeps native code for all functions: no glue code with its map was found, so nobody uses it, or another plugin ` +
+          'has rewritten it. In that case use `wasm-precompile train` and the path of its result as `profile`.',
+      );
+    }
+    return [...byName.values()];
+  }
+
+  async #train(artifacts: readonly UntrainedArtifact[]): Promise<void> {
+    const { pipeline, warn } = this.#setup;
+    const training = await runTraining(this.#setup);
+    if (!training) return;
+    const { profiles, runs } = training;
+    for (const { source, contents: untrained, map } of artifacts) {
+      if (this.#trained.has(map.buildId)) continue;
+      // One after another: each holds native code for all functions.
+      // oxlint-disable-next-line no-await-in-loop
+      const contents = await pipeline.trim(source, untrained, profiles, runs);
+      if (contents.profile !== undefined) {
+        this.#trained.set(map.buildId, { source, contents, ...packArtifact(contents) });
+      } else if (untrained.native.length > 0) {
+        warn(`${source.file}: the training did not load it. Its native code holds all functions.`);
+      }
+    }
+  }
+}
+
+/** What the training executed; undefined, with a warning, where it failed. */
+async function runTraining({
+  command,
+  timeLimit,
+  warn,
+  progress,
+}: TrainingSetup): Promise<{ profiles: Profile[]; runs: RunCode[] } | undefined> {
+  const failed = (sentence: string, printed: string) =>
+    warn(
+      `Training failed: ${sentence} Native code holds all functions.${printed && ` The command printed:\n${printed}`}`,
+    );
+  let printed = '';
+  const output = (text: string) => {
+    printed = `${printed}${text}`.slice(-OUTPUT_LIMIT);
+  };
+  try {
+    const result = await progress.track(`training: ${command.join(' ')}`, () =>
+      train(command, { timeLimit, output }),
+    );
+    const { profiles, problems } = makeProfiles(result);
+    for (const problem of problems) warn(`Training: ${problem}`);
+    const failure = describeFailure(command, result, profiles.length);
+    if (failure === undefined) return { profiles, runs: result.modules.flatMap(({ runs }) => runs) };
+    failed(failure, printed);
+  } catch (error) {
+    if (!(error instanceof WasmPrecompileError)) throw error;
+    failed(error.message, printed);
+  }
+  return undefined;
+}

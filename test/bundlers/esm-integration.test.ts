@@ -1,0 +1,335 @@
+/** The exports of an instance as ES module exports: https://github.com/WebAssembly/esm-integration */
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { build, BUNDLERS, type Bundler } from '../support/bundlers.ts';
+import { ensureNode } from '../support/nodes.ts';
+import { createProject, type Files, runWell } from '../support/project.ts';
+import { wat } from '../support/wat.ts';
+
+/** Builds a program that calls `print` with its result; gives what that was. */
+async function resultOf(bundler: Bundler, files: Files): Promise<unknown> {
+  const project = await createProject({
+    'print.js': 'export const print = (value) => console.log(JSON.stringify(value));',
+    ...files,
+  });
+  const { dir } = await build(bundler, project);
+  const { result, loads } = await runWell(join(dir, 'main.js'));
+  expect(loads.length).toBeGreaterThan(0);
+  for (const { how } of loads) expect(how).toBe('precompiled');
+  return result;
+}
+
+describe.each(BUNDLERS)('%s', (bundler) => {
+  test('gives every kind of export, globals as their values', async () => {
+    const result = await resultOf(bundler, {
+      'all.wasm': wat(`(module
+        (memory (export "memory") 2)
+        (table (export "table") 3 funcref)
+        (tag (export "tag") (param i32))
+        (global (export "i32") i32 (i32.const -5))
+        (global (export "i64") i64 (i64.const 9007199254740993))
+        (global (export "f32") f32 (f32.const 1.5))
+        (global (export "f64") (mut f64) (f64.const 0.1))
+        (global (export "none") externref (ref.null extern))
+        (func (export "pair") (param i64) (result i64 f32) local.get 0 f32.const 2))`),
+      'main.js': `
+        import { print } from './print.js';
+        import { memory, table, tag, i32, i64, f32, f64, none, pair } from './all.wasm';
+        print([
+          memory.buffer.byteLength, table.length, tag instanceof WebAssembly.Tag,
+          i32, String(i64), typeof i64, f32, f64, none, pair(7n).map(String),
+        ]);
+      `,
+    });
+    expect(result).toEqual([131072, 3, true, -5, '9007199254740993', 'bigint', 1.5, 0.1, null, ['7', '2']]);
+  });
+
+  test('gives wasm modules the globals of others as they are', async () => {
+    const result = await resultOf(bundler, {
+      'lib/counter.wasm': wat(`(module
+        (global $count (export "count") (mut i32) (i32.const 10))
+        (global (export "limit") i32 (i32.const 99))
+        (memory (export "memory") 1)
+        (table (export "table") 2 funcref)
+        (func (export "increment") (global.set $count (i32.add (global.get $count) (i32.const 1)))))`),
+      'user.wasm': wat(`(module
+        (import "./lib/counter.wasm" "count" (global $count (mut i32)))
+        (import "./lib/counter.wasm" "limit" (global $limit i32))
+        (import "./lib/counter.wasm" "increment" (func $increment))
+        (import "./lib/counter.wasm" "memory" (memory 1))
+        (import "./lib/counter.wasm" "table" (table 1 funcref))
+        (export "count" (global $count))
+        (func (export "read") (result i32) global.get $count)
+        (func (export "double") (global.set $count (i32.mul (global.get $count) (i32.const 2))))
+        (func (export "limit") (result i32) global.get $limit)
+        (func (export "twice") call $increment call $increment)
+        (func (export "store") (param i32) i32.const 0 local.get 0 i32.store))`),
+      'main.js': `
+        import { print } from './print.js';
+        import { count, increment, memory } from './lib/counter.wasm';
+        import { read, double, twice, limit, store, count as again } from './user.wasm';
+        increment();
+        const seen = [count, again, read()];
+        double();
+        twice();
+        store(77);
+        print([...seen, read(), limit(), new Int32Array(memory.buffer)[0]]);
+      `,
+    });
+    expect(result).toEqual([10, 10, 11, 24, 99, 77]);
+  });
+
+  test('resolves imports as JavaScript modules, from the place of the wasm file', async () => {
+    const result = await resultOf(bundler, {
+      'deep/module.wasm': wat(`(module
+        (import "./beside.js" "f" (func $f (result i32)))
+        (import "../above.js" "default" (func $g (result i32)))
+        (import "./beside.js" "count" (global $count (mut i32)))
+        (import "./beside.js" "constant" (global $constant f64))
+        (import "./beside.js" "memory" (memory 1))
+        (import "../above.js" "odd name" (func $odd))
+        (import "node:os" "EOL" (global $eol externref))
+        (func (export "run") (result i32 f64 externref)
+          call $odd
+          (global.set $count (i32.add (call $f) (call $g)))
+          (i32.load (i32.const 4))
+          global.get $constant
+          global.get $eol))`),
+      'deep/beside.js': `
+        export const f = () => 20;
+        export const count = new WebAssembly.Global({ value: 'i32', mutable: true }, 0);
+        export const constant = 2.5;
+        export const memory = new WebAssembly.Memory({ initial: 1 });
+        new Int32Array(memory.buffer)[1] = 5;
+      `,
+      'above.js': `
+        export let calls = 0;
+        const odd = () => { calls++ };
+        export { odd as 'odd name' };
+        export default () => 3;
+      `,
+      'main.js': `
+        import { print } from './print.js';
+        import { run } from './deep/module.wasm';
+        import { count } from './deep/beside.js';
+        import { calls } from './above.js';
+        const results = run();
+        print([...results, count.value, calls]);
+      `,
+    });
+    expect(result).toEqual([5, 2.5, '\n', 23, 1]);
+  });
+
+  test('gives exports whose names are no identifiers', async () => {
+    const names = [
+      'with space',
+      '',
+      '1st',
+      'class',
+      'a-b',
+      '日本',
+      '"\'`\\',
+      '${x}',
+      '\u2028',
+      'arguments',
+      'then',
+      '__proto__',
+    ];
+    const result = await resultOf(bundler, {
+      'names.wasm': wat(
+        `(module ${names.map((name, index) => `(func (export ${watString(name)}) (result i32) i32.const ${index})`).join('\n')}
+          (global (export "global name") i32 (i32.const 100)))`,
+      ),
+      'main.js': `
+        import { print } from './print.js';
+        import {
+          ${names.map((name, index) => `${JSON.stringify(name)} as f${index}`).join(', ')},
+          'global name' as value,
+        } from './names.wasm';
+        print([${names.map((_, index) => `f${index}()`).join(', ')}, value]);
+      `,
+    });
+    expect(result).toEqual([...names.keys(), 100]);
+  });
+
+  test('imports what has the name of an accessor of every object', async () => {
+    const result = await resultOf(bundler, {
+      'odd.js': `
+        const f = () => 5;
+        export { f as '__proto__', f as 'constructor' };
+      `,
+      'odd.wasm': wat(`(module
+        (import "./odd.js" "__proto__" (func $f (result i32)))
+        (import "./odd.js" "constructor" (func $g (result i32)))
+        (func (export "sum") (result i32) (i32.add (call $f) (call $g))))`),
+      'main.js': `
+        import { print } from './print.js';
+        import { sum } from './odd.wasm';
+        print(sum());
+      `,
+    });
+    expect(result).toBe(10);
+  });
+
+  test.each([
+    ['function', '(func (export "default") (result i32) i32.const 8)', 'value()'],
+    ['global', '(global (export "default") i32 (i32.const 8))', 'value'],
+  ])('gives a %s named default as the default export', async (_, field, expression) => {
+    const result = await resultOf(bundler, {
+      'default.wasm': wat(`(module ${field} (func (export "other") (result i32) i32.const 9))`),
+      'main.js': `
+        import { print } from './print.js';
+        import value, { other } from './default.wasm';
+        print([${expression}, other()]);
+      `,
+    });
+    expect(result).toEqual([8, 9]);
+  });
+
+  test('loads a module with a v128 global, whose value JavaScript cannot have', async () => {
+    const result = await resultOf(bundler, {
+      'simd.wasm': wat(`(module
+        (global $vector (export "vector") v128 (v128.const i32x4 1 2 3 4))
+        (func (export "lane") (result i32) (i32x4.extract_lane 2 (global.get $vector))))`),
+      'lanes.wasm': wat(`(module
+        (import "./simd.wasm" "vector" (global $vector v128))
+        (func (export "lane") (result i32) (i32x4.extract_lane 3 (global.get $vector))))`),
+      'main.js': `
+        import { print } from './print.js';
+        import * as simd from './simd.wasm';
+        import { lane } from './lanes.wasm';
+        print([simd.lane(), lane(), typeof simd.vector]);
+      `,
+    });
+    expect(result).toEqual([3, 4, 'undefined']);
+  });
+
+  test('runs the start function once, before the importing module', async () => {
+    const result = await resultOf(bundler, {
+      'log.js': 'export const lines = []; export const log = (line) => { lines.push(line) };',
+      'start.wasm': wat(`(module
+        (import "./log.js" "log" (func $log (param i32)))
+        (global (export "answer") i32 (i32.const 42))
+        (func $main i32.const 1 call $log)
+        (start $main))`),
+      'other.wasm': wat(`(module
+        (import "./start.wasm" "answer" (global $answer i32))
+        (import "./log.js" "log" (func $log (param i32)))
+        (func $main global.get $answer call $log)
+        (start $main))`),
+      'other.js': `
+        import { log } from './log.js';
+        import { answer } from './start.wasm';
+        log(answer + 1);
+      `,
+      'main.js': `
+        import { print } from './print.js';
+        import './start.wasm';
+        import './other.wasm';
+        import './other.js';
+        import { lines } from './log.js';
+        print(lines);
+      `,
+    });
+    expect(result).toEqual([1, 42, 43]);
+  });
+
+  test('gives a namespace, and exports that are passed on', async () => {
+    const result = await resultOf(bundler, {
+      'math.wasm': wat(`(module
+        (global (export "answer") i32 (i32.const 42))
+        (func (export "one") (result i32) i32.const 1)
+        (func (export "default") (result i32) i32.const 2))`),
+      'barrel.js': "export * from './math.wasm'; export * as all from './math.wasm';",
+      'main.js': `
+        import { print } from './print.js';
+        import * as math from './math.wasm';
+        import * as barrel from './barrel.js';
+        const later = await import('./math.wasm');
+        print([
+          Object.keys(math).sort(), Object.keys(barrel).sort(), math.answer, barrel.answer,
+          barrel.all.default(), later.one(), later.answer, later.one === math.one,
+        ]);
+      `,
+    });
+    expect(result).toEqual([['answer', 'default', 'one'], ['all', 'answer', 'one'], 42, 42, 2, 1, 42, true]);
+  });
+
+  test('takes a module without imports and exports', async () => {
+    const result = await resultOf(bundler, {
+      'empty.wasm': wat('(module (func nop))'),
+      'main.js': `
+        import { print } from './print.js';
+        import * as empty from './empty.wasm';
+        print(Object.keys(empty));
+      `,
+    });
+    expect(result).toEqual([]);
+  });
+
+  test('takes a module without functions, for which there is no native code', async () => {
+    const project = await createProject({
+      'data.wasm': wat('(module (memory (export "memory") 1) (data (i32.const 0) "\\07"))'),
+      'main.js': `
+        import { memory } from './data.wasm';
+        console.log(new Uint8Array(memory.buffer)[0]);
+      `,
+    });
+    const { dir, warnings } = await build(bundler, project);
+    const { result, loads, stderr } = await runWell(join(dir, 'main.js'));
+    expect(result).toBe(7);
+    expect(loads).toMatchObject([{ how: 'compiled' }]);
+    expect(stderr).not.toContain('WASM_PRECOMPILE_FALLBACK');
+    expect(warnings).toEqual([]);
+  });
+
+  test('says which import of which wasm file does not exist', async () => {
+    const project = await createProject({
+      'broken.wasm': wat('(module (import "./missing.js" "f" (func)))'),
+      'main.js': "import './broken.wasm';",
+    });
+    await expect(build(bundler, project)).rejects.toThrow(
+      /\.\/missing\.js[^]*broken\.wasm|broken\.wasm[^]*\.\/missing\.js/,
+    );
+  });
+
+  test('passes on what the start of a module throws', async () => {
+    const result = await resultOf(bundler, {
+      'trap.wasm': wat('(module (func $main unreachable) (start $main))'),
+      'main.js': `
+        import { print } from './print.js';
+        print(await import('./trap.wasm').then(() => 'started', (error) => error.constructor.name));
+      `,
+    });
+    expect(result).toBe('RuntimeError');
+  });
+
+  test('compiles modules that use JS string builtins at start-up', async () => {
+    const project = await createProject({
+      'string.wasm': wat(`(module
+        (import "wasm:js-string" "length" (func $length (param externref) (result i32)))
+        (func (export "length") (param externref) (result i32) local.get 0 call $length))`),
+      'main.js': `
+        import { length } from './string.wasm';
+        import init from './string.wasm?init';
+        import module from './string.wasm?module';
+        const { exports } = await init();
+        console.log(JSON.stringify([
+          length('four'), exports.length('to'), WebAssembly.Module.imports(module).length,
+        ]));
+      `,
+    });
+    const node = await ensureNode('24');
+    const { dir, warnings } = await build(bundler, project, { plugin: { targets: [node] } });
+    expect(warnings).toEqual([expect.stringMatching(/string\.wasm.*JS string builtins/)]);
+    const { result, loads } = await runWell(join(dir, 'main.js'), { node });
+    expect(result).toEqual([4, 2, 0]);
+    expect(new Set(loads.map(({ how }) => how))).toEqual(new Set(['compiled']));
+  });
+});
+
+/** A string of the text format: what is not a plain letter as the bytes of its UTF-8. */
+function watString(text: string): string {
+  const bytes = [...new TextEncoder().encode(text)];
+  return `"${bytes.map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('')}"`;
+}

@@ -1,0 +1,294 @@
+/** The plugin's options: wrong ones, and what each does to a build. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import rolldownPlugin from 'unplugin-wasm-precompile/rolldown';
+import rollupPlugin from 'unplugin-wasm-precompile/rollup';
+import vitePlugin from 'unplugin-wasm-precompile/vite';
+import { build, type BuildResult, BUNDLERS } from '../support/bundlers.ts';
+import { ensureNode } from '../support/nodes.ts';
+import { createProject, run, runWell } from '../support/project.ts';
+import { createCrashingNode, createForeignNode } from '../support/targets.ts';
+import { wat, watOfValue } from '../support/wat.ts';
+
+const PLUGINS = { vite: vitePlugin, rollup: rollupPlugin, rolldown: rolldownPlugin };
+
+describe.each(BUNDLERS)('%s', (bundler) => {
+  test.each([
+    ['targets', { targets: 'host' }],
+    ['targets', { targets: [] }],
+    ['targets.1', { targets: ['host', ''] }],
+    ['strip', { strip: true }],
+    ['strip', { strip: 'names' }],
+    ['verify', { verify: 'yes' }],
+    ['fallback', { fallback: 'crash' }],
+    ['inline', { inline: '4kb' }],
+    ['inline', { inline: -1 }],
+    ['inline', { inline: Number.NaN }],
+    ['cache', { cache: true }],
+    ['cache', { cache: '' }],
+    ['cache', { cache: { getItem() {} } }],
+    ['platform', { platform: 'deno' }],
+    ['timeLimit', { timeLimit: 0 }],
+    ['include', { include: 5 }],
+    ['exclude', { exclude: [/a/, null] }],
+  ])('names the wrong option %s in %j', (name, options) => {
+    expect(() => PLUGINS[bundler](options as never)).toThrow(
+      expect.objectContaining({ code: 'INVALID_OPTIONS', message: expect.stringContaining(`\`${name}\``) }),
+    );
+  });
+
+  test('names the known options where there is an unknown one', () => {
+    expect(() => PLUGINS[bundler]({ target: ['host'] } as never)).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_OPTIONS',
+        message: expect.stringMatching(/unknown option `target` \(known: .*targets.*cache.*\)/),
+      }),
+    );
+  });
+
+  test('names all wrong options at once', () => {
+    expect(() => PLUGINS[bundler]({ strip: 1, verify: 1 } as never)).toThrow(/`strip`.*`verify`/s);
+  });
+});
+
+describe('`include` and `exclude`', () => {
+  const FILES = {
+    'ours/one.wasm': watOfValue(1),
+    'theirs/two.wasm': watOfValue(2),
+    'main.js': `
+      import { value as one } from './ours/one.wasm';
+      import init from './theirs/two.wasm?init';
+      console.log(JSON.stringify([one(), (await init()).exports.value()]));
+    `,
+  };
+  const vite = { build: { assetsInlineLimit: 0, ssrEmitAssets: true } };
+
+  test.each([
+    ['include as a glob', { include: '**/ours/**' }],
+    ['include as a RegExp', { include: /ours\/.*\.wasm$/ }],
+    ['exclude as a list', { exclude: ['**/theirs/*.wasm', /never/] }],
+  ])('%s leaves the others to Vite', async (_, plugin) => {
+    const project = await createProject(FILES);
+    const { dir, files } = await build('vite', project, { plugin, vite });
+    const modules = files.filter((file) => /\.(elf|wasm)$/.test(file));
+    expect(modules).toEqual([expect.stringMatching(/one.*\.elf$/), expect.stringMatching(/two.*\.wasm$/)]);
+    const { result, loads } = await runWell(join(dir, 'main.js'));
+    expect(result).toEqual([1, 2]);
+    expect(loads).toHaveLength(1);
+  });
+
+  test('leave the imports of a wasm module to Vite, too', async () => {
+    const project = await createProject({
+      'ours.wasm': wat(`(module
+        (import "./theirs.wasm" "value" (func $value (result i32)))
+        (func (export "next") (result i32) (i32.add (call $value) (i32.const 1))))`),
+      'theirs.wasm': watOfValue(2),
+      'main.js': "import { next } from './ours.wasm'; console.log(next());",
+    });
+    const { dir, artifacts } = await build('vite', project, { plugin: { exclude: /theirs/ }, vite });
+    expect(artifacts).toEqual([expect.stringContaining('ours')]);
+    expect((await runWell(join(dir, 'main.js'))).result).toBe(3);
+  });
+});
+
+describe('`targets`', () => {
+  const FILES = {
+    'one.wasm': watOfValue(1),
+    'main.js': "import { value } from './one.wasm'; console.log(value());",
+  };
+
+  test('has to exist', async () => {
+    const project = await createProject(FILES);
+    for (const target of ['/no/such/node', project.folder, project.path('main.js')]) {
+      await expect(build('rollup', project, { plugin: { targets: [target] } })).rejects.toThrow(
+        expect.objectContaining({ message: expect.stringContaining(`Target ${target} cannot be started`) }),
+      );
+    }
+  });
+
+  test.each(['/bin/true', '/bin/false', '/bin/cat', '/bin/sh', '/bin/echo'])(
+    'that is no node, %s, is a wrong option',
+    async (target) => {
+      const project = await createProject(FILES);
+      for (const targets of [[target], ['host', target]]) {
+        await expect(build('rollup', project, { plugin: { targets } })).rejects.toThrow(
+          expect.objectContaining({
+            pluginCode: 'INVALID_OPTIONS',
+            message: expect.stringContaining(`Target ${target} does not answer like a node executable`),
+          }),
+        );
+      }
+    },
+  );
+
+  test('that crashes costs its native code and one warning', async () => {
+    const project = await createProject({
+      ...FILES,
+      'two.wasm': watOfValue(2),
+      'main.js': `
+        import { value } from './one.wasm';
+        import { value as two } from './two.wasm';
+        console.log(value() + two());
+      `,
+    });
+    const target = await createCrashingNode(project.folder, process.execPath);
+    const { dir, artifacts, warnings } = await build('rollup', project, { plugin: { targets: [target] } });
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /crashing-node cannot be precompiled for: .*SIGABRT.*compiled at start-up there/s,
+      ),
+    ]);
+    expect(artifacts).toHaveLength(2);
+    const { result, loads, stderr } = await runWell(join(dir, 'main.js'));
+    expect(result).toBe(3);
+    expect(loads).toMatchObject([{ how: 'compiled' }, { how: 'compiled' }]);
+    expect(stderr).not.toContain('WASM_PRECOMPILE_FALLBACK');
+  });
+
+  test('that crashes leaves the native code of the others', async () => {
+    const project = await createProject(FILES);
+    const target = await createCrashingNode(project.folder, process.execPath);
+    const { dir, warnings } = await build('rollup', project, { plugin: { targets: [target, 'host'] } });
+    expect(warnings).toHaveLength(1);
+    expect((await runWell(join(dir, 'main.js'))).loads).toMatchObject([{ how: 'precompiled' }]);
+  });
+
+  test('that gives no native code, Node 26 without the native loader, is told of in one sentence', async () => {
+    const project = await createProject(FILES);
+    const node = await ensureNode('26');
+    const foreign = await createForeignNode(project.folder, node);
+    const { dir, warnings } = await build('rollup', project, { plugin: { targets: ['host', foreign] } });
+    expect(warnings).toEqual([expect.stringMatching(/node 26\.\d+\.\d+ \(V8 14\..* native loader/)]);
+    expect((await runWell(join(dir, 'main.js'))).loads).toMatchObject([{ how: 'precompiled' }]);
+    expect((await runWell(join(dir, 'main.js'), { node })).result).toBe(1);
+  });
+
+  test('may name one engine twice', async () => {
+    const project = await createProject(FILES);
+    const { dir } = await build('rollup', project, { plugin: { targets: ['host', process.execPath] } });
+    const main = await readFile(join(dir, 'main.js'), 'utf8');
+    expect(main.match(/"v8-[\w.-]+"/g)).toHaveLength(1);
+  });
+});
+
+describe('`fallback`, where the program runs on another Node than that of the build', () => {
+  const FILES = {
+    'one.wasm': watOfValue(1),
+    'two.wasm': watOfValue(2),
+    'main.js': `
+      import one from './one.wasm?module';
+      import init from './two.wasm?init';
+      const { exports } = await init();
+      console.log(new WebAssembly.Instance(one).exports.value() + exports.value());
+    `,
+  };
+
+  async function runOn22(fallback: 'warn' | 'silent' | 'error' | undefined) {
+    const project = await createProject(FILES);
+    const { dir } = await build('rollup', project, {
+      plugin: { fallback, targets: [await ensureNode('20.19')] },
+    });
+    return run(join(dir, 'main.js'), { node: await ensureNode('22') });
+  }
+
+  test.each(['warn', undefined] as const)(
+    '%s: one warning for both modules, which says what to do',
+    async (mode) => {
+      const { stdout, stderr, exitCode, loads } = await runOn22(mode);
+      expect([exitCode, stdout]).toEqual([0, '3']);
+      expect(loads).toMatchObject([{ how: 'compiled' }, { how: 'compiled' }]);
+      const warnings = stderr.split('\n').filter((line) => line.includes('[WASM_PRECOMPILE_FALLBACK]'));
+      expect(warnings).toEqual([
+        expect.stringMatching(/one-.*\.elf.* made for v8-11\.3.* v8-12\.4.*`targets`/),
+      ]);
+    },
+  );
+
+  test('silent: nothing but the debug lines', async () => {
+    const { stdout, stderr, exitCode, loads } = await runOn22('silent');
+    expect([exitCode, stdout]).toEqual([0, '3']);
+    expect(loads).toMatchObject([{ how: 'compiled' }, { how: 'compiled' }]);
+    expect(stderr.trim().split('\n')).toHaveLength(2);
+  });
+
+  test('error: the program fails with the reason', async () => {
+    const { stderr, exitCode, loads } = await runOn22('error');
+    expect(exitCode).toBe(1);
+    expect(loads).toEqual([]);
+    expect(stderr).toMatch(/native code is not used: it was made for/);
+    expect(stderr).toContain("code: 'WASM_PRECOMPILE_FALLBACK'");
+  });
+});
+
+test.each([
+  { verify: true, how: 'compiled', detail: 'its checksum is wrong' },
+  { verify: undefined, how: 'compiled', detail: 'its checksum is wrong' },
+  { verify: false, how: 'precompiled', detail: expect.stringContaining('v8-') },
+])('`verify: $verify` and native code with another checksum: $how', async ({ verify, how, detail }) => {
+  const project = await createProject({
+    'one.wasm': watOfValue(1),
+    'main.js': "import { value } from './one.wasm'; console.log(value());",
+  });
+  const { dir } = await build('rollup', project, { plugin: { verify } });
+  const main = join(dir, 'main.js');
+  // The last checksum of the map is that of the native code; what the file holds stays as it is.
+  const code = await readFile(main, 'utf8');
+  const changed = code.replace(/(.*"?crc32"?: *)\d+/s, '$11');
+  expect(changed).not.toBe(code);
+  await writeFile(main, changed);
+  const { result, loads } = await runWell(main);
+  expect(result).toBe(1);
+  expect(loads).toMatchObject([{ how, detail }]);
+});
+
+/** A custom section with two bytes in it. */
+function custom(name: string): Uint8Array {
+  return Uint8Array.of(0, name.length + 3, name.length, ...new TextEncoder().encode(name), 1, 2);
+}
+
+describe('`strip`', () => {
+  const SECTIONS = ['name', 'producers', '.debug_info', 'mine', 'metadata.code.branch_hint'];
+  const module = Buffer.concat([
+    wat('(module (func $named (export "value") (result i32) i32.const 1))'),
+    ...SECTIONS.slice(1).map(custom),
+  ]);
+  let files: Record<string, string | Uint8Array>;
+
+  beforeAll(() => {
+    files = {
+      'one.wasm': module,
+      'main.js': `
+        import module from './one.wasm?module';
+        const has = (name) => WebAssembly.Module.customSections(module, name).length > 0;
+        console.log(JSON.stringify(${JSON.stringify(SECTIONS)}.filter(has)));
+      `,
+    };
+  });
+
+  test.each([
+    { strip: false, kept: SECTIONS },
+    { strip: 'debug', kept: ['name', 'mine', 'metadata.code.branch_hint'] },
+    { strip: undefined, kept: ['name', 'mine', 'metadata.code.branch_hint'] },
+    { strip: 'all', kept: ['metadata.code.branch_hint'] },
+  ] as const)('$strip keeps $kept', async ({ strip, kept }) => {
+    const project = await createProject(files);
+    const { dir }: BuildResult = await build('rollup', project, { plugin: { strip } });
+    const { result, loads } = await runWell(join(dir, 'main.js'));
+    expect(result).toEqual(kept);
+    expect(loads).toMatchObject([{ how: 'precompiled' }]);
+  });
+});
+
+test('`timeLimit` costs a module its native code, with a warning that names both', async () => {
+  const project = await createProject({
+    'one.wasm': watOfValue(1),
+    'main.js': "import { value } from './one.wasm'; console.log(value());",
+  });
+  // No process starts in a tenth of a millisecond.
+  const { dir, warnings } = await build('rollup', project, { plugin: { timeLimit: 0.0001, cache: false } });
+  expect(warnings).toEqual([expect.stringMatching(/one\.wasm: no native code for node \d+.*`timeLimit`/)]);
+  const { result, loads } = await runWell(join(dir, 'main.js'));
+  expect(result).toBe(1);
+  expect(loads).toMatchObject([{ how: 'compiled' }]);
+});

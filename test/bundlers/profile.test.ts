@@ -1,0 +1,153 @@
+/** Startup profiles that were recorded before: native code is trimmed to them. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { unpackArtifact } from '../../src/artifact/unpack.ts';
+import { createProfile } from '../../src/profile/create.ts';
+import { writeProfiles } from '../../src/profile/files.ts';
+import { build, BUNDLERS, type BuildResult, onlyArtifact, type PluginOptions } from '../support/bundlers.ts';
+import { ensureNode, UNKNOWN_NODE } from '../support/nodes.ts';
+import { watOf } from '../support/profiled-module.ts';
+import { createProject, type Project, runWell } from '../support/project.ts';
+import { wat } from '../support/wat.ts';
+
+const WASM = watOf();
+const USED = 1;
+const START = 3;
+
+const FILES = {
+  'one.wasm': WASM,
+  'host.js': 'export const seven = () => 7;',
+  'main.js': "import { start, unused } from './one.wasm'; console.log(JSON.stringify([start(), unused()]));",
+};
+
+async function createProfiledProject(): Promise<Project> {
+  const project = await createProject(FILES);
+  const executed = [USED, START].map((index) => ({ index, optimised: false }));
+  await writeProfiles(project.path('profiles'), [createProfile('one', WASM, executed)]);
+  return project;
+}
+
+/** Builds and runs; gives the functions with native code. */
+async function compiledFunctions(built: BuildResult): Promise<number[]> {
+  const { result, loads } = await runWell(join(built.dir, 'main.js'));
+  expect(result).toEqual([42, 13]);
+  expect(loads).toMatchObject([{ how: 'precompiled' }]);
+  return (await unpack(built)).native.flatMap(({ functions }) => functions.map(({ index }) => index));
+}
+
+async function unpack(built: BuildResult) {
+  return unpackArtifact(await readFile(onlyArtifact(built)));
+}
+
+describe.each(BUNDLERS)('%s', (bundler) => {
+  test.each(['profiles', 'profiles/one.wasm-profile'])('native code holds what %s names', async (path) => {
+    const project = await createProfiledProject();
+    const built = await build(bundler, project, { plugin: { profile: project.path(path) } });
+    expect(built.warnings).toEqual([]);
+    expect(await compiledFunctions(built)).toEqual([USED, START]);
+    const { native, profile } = await unpack(built);
+    expect(native[0]?.statistics).toMatchObject({ functions: 3, compiled: 2, executed: 2 });
+    expect(profile).toBe((await project.read('profiles/one.wasm-profile')).toString());
+  });
+});
+
+const buildWith = (project: Project, plugin: PluginOptions, dir = 'out') =>
+  build('rollup', project, { plugin, output: { dir } });
+
+describe('a module that has changed since', () => {
+  test('keeps the functions that are found by name and body', async () => {
+    const project = await createProfiledProject();
+    const changed = watOf('(func $new (result i32) i32.const 1)');
+    await project.write({ 'one.wasm': changed });
+    const built = await buildWith(project, { profile: project.path('profiles') });
+    expect(built.warnings).toEqual([
+      expect.stringContaining('one.wasm has changed since its startup profile was recorded: 2 of its 2'),
+    ]);
+    expect(await compiledFunctions(built)).toEqual([USED + 1, START + 1]);
+  });
+
+  test('names may be stripped from what is shipped', async () => {
+    const project = await createProfiledProject();
+    await project.write({ 'one.wasm': watOf('(func $new (result i32) i32.const 1)') });
+    const built = await buildWith(project, { profile: project.path('profiles'), strip: 'all' });
+    expect(await compiledFunctions(built)).toEqual([USED + 1, START + 1]);
+  });
+
+  test('has native code for all functions where the profile is of a wholly different one', async () => {
+    const project = await createProfiledProject();
+    const other = wat(`(module
+      (func $a (export "start") (result i32) i32.const 42)
+      (func $b (export "unused") (result i32) i32.const 13))`);
+    await project.write({ 'one.wasm': other });
+    const built = await buildWith(project, { profile: project.path('profiles') });
+    expect(built.warnings).toEqual([
+      expect.stringContaining(
+        'one.wasm: its startup profile is of another module (0 of its 2 functions were found)',
+      ),
+    ]);
+    expect(await compiledFunctions(built)).toEqual([0, 1]);
+  });
+
+  test('of another name has native code for all functions, without a warning', async () => {
+    const project = await createProfiledProject();
+    await project.write({ 'two.wasm': watOf('(func $new (result i32) i32.const 1)') });
+    await project.write({ 'main.js': FILES['main.js'].replace('one.wasm', 'two.wasm') });
+    const built = await buildWith(project, { profile: project.path('profiles') });
+    expect(built.warnings).toEqual([]);
+    expect(await compiledFunctions(built)).toEqual([1, 2, 3, 4]);
+  });
+});
+
+async function damage(project: Project, change: (text: string) => string): Promise<string> {
+  const file = project.path('profiles/one.wasm-profile');
+  const text = await readFile(file, 'utf8');
+  expect(change(text)).not.toBe(text);
+  await writeFile(file, change(text));
+  return file;
+}
+
+describe('a profile that cannot be used is told about, and native code holds all functions:', () => {
+  test.each([
+    ['missing', async (project: Project) => project.path('nowhere')],
+    ['damaged', async (project: Project) => damage(project, (text) => text.replace(/\d/g, 'x'))],
+    ['cut off', async (project: Project) => damage(project, (text) => text.slice(0, -30))],
+    ['of another version', async (project: Project) => damage(project, (text) => text.replace(/1$/m, '999'))],
+  ])('%s', async (_, prepare) => {
+    const project = await createProfiledProject();
+    const profile = await prepare(project);
+    const built = await buildWith(project, { profile });
+    expect(built.warnings).toEqual([expect.stringContaining(profile)]);
+    expect(built.warnings[0]).toContain('native code holds all functions');
+    expect(await compiledFunctions(built)).toEqual([1, 2, 3]);
+  });
+});
+
+test('a second build with the same profile trims nothing anew, another profile does', async () => {
+  const project = await createProfiledProject();
+  const cache = project.path('cache');
+  const plugin = { profile: project.path('profiles'), cache };
+  const first = await readFile(onlyArtifact(await buildWith(project, plugin)));
+  const second = await readFile(onlyArtifact(await buildWith(project, plugin)));
+  expect(second.equals(first)).toBe(true);
+  await writeProfiles(project.path('profiles'), [
+    createProfile('one', WASM, [{ index: START, optimised: false }]),
+  ]);
+  expect(await compiledFunctions(await buildWith(project, plugin, 'other'))).toEqual([START]);
+});
+
+test('an engine whose layout of native code is unknown gets native code for all functions', async () => {
+  const project = await createProfiledProject();
+  const node = await ensureNode(UNKNOWN_NODE);
+  const built = await buildWith(project, { profile: project.path('profiles'), targets: [node] });
+  expect(built.warnings).toEqual([
+    expect.stringMatching(
+      /one\.wasm: native code for node 23.* cannot be trimmed .*: the layout .* is unknown/,
+    ),
+  ]);
+  const { native } = await unpack(built);
+  expect(native).toMatchObject([{ functions: [], statistics: { functions: 3, compiled: 0 } }]);
+  const { result, loads } = await runWell(join(built.dir, 'main.js'), { node });
+  expect(result).toEqual([42, 13]);
+  expect(loads).toMatchObject([{ how: 'precompiled' }]);
+});

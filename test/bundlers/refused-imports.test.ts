@@ -1,0 +1,132 @@
+/** Imports that are refused: forms that nobody knows, and wasm modules whose own imports lead nowhere. */
+import { join } from 'node:path';
+import { rolldown } from 'rolldown';
+import { rollup } from 'rollup';
+import rolldownPlugin from 'unplugin-wasm-precompile/rolldown';
+import rollupPlugin from 'unplugin-wasm-precompile/rollup';
+import { describe, expect, test } from 'vitest';
+import { build, BUNDLERS } from '../support/bundlers.ts';
+import { createProject, runWell, SHARED_CACHE } from '../support/project.ts';
+import { wat, watOfValue } from '../support/wat.ts';
+
+describe.each(BUNDLERS)('a query that nobody knows, in %s', (bundler) => {
+  const FILES = {
+    'one.wasm': watOfValue(1),
+    'main.js': "import one from './one.wasm?int'; console.log(one);",
+  };
+
+  test('is an error that names the forms', async () => {
+    const project = await createProject(FILES);
+    const error = await failure(build(bundler, project));
+    expect(error).toContain(`${project.path('one.wasm')} is imported in an unknown form, \`?int\``);
+    expect(error).toContain(
+      bundler === 'vite' ? 'there are `?init`, `?module` and `?url`' : 'there are `?init` and `?module`',
+    );
+  });
+
+  test('is left to a plugin that loads it, wherever it stands', async () => {
+    const project = await createProject(FILES);
+    const loader = {
+      name: 'loader',
+      resolveId: (id: string) => (id === './one.wasm?int' ? project.path('one.wasm?int') : undefined),
+      load: (id: string) => (id.endsWith('.wasm?int') ? 'export default 5;' : undefined),
+    };
+    const { dir } = await build(bundler, project, { plugins: [loader] });
+    expect((await runWell(join(dir, 'main.js'))).result).toBe(5);
+  });
+
+  test('is left to the bundler where the file is not ours', async () => {
+    const project = await createProject(FILES);
+    const error = await failure(build(bundler, project, { plugin: { exclude: /one\.wasm$/ } }));
+    expect(error).not.toContain('unknown form');
+  });
+});
+
+describe.each(BUNDLERS)('imports of a module that cannot be resolved, in %s', (bundler) => {
+  test('are an error that names them and the forms that take imports', async () => {
+    const project = await createProject({
+      'one.wasm': bindgen('wbg'),
+      'main.js': "import { value } from './one.wasm'; console.log(value());",
+    });
+    const error = await failure(build(bundler, project));
+    expect(error).toContain(`${project.path('one.wasm')} imports "first" and 1 more from "wbg"`);
+    expect(error).toMatch(/`\?init` or `\?module`/);
+  });
+
+  test('do not matter for `?init`', async () => {
+    const project = await createProject({
+      'one.wasm': bindgen('wbg'),
+      'main.js': `
+        import init from './one.wasm?init';
+        const wbg = { first: () => 3, second() {} };
+        console.log((await init({ wbg })).exports.value());
+      `,
+    });
+    const { dir } = await build(bundler, project);
+    expect((await runWell(join(dir, 'main.js'))).result).toBe(3);
+  });
+
+  test('are no error where a plugin resolves them', async () => {
+    const project = await createProject({
+      'one.wasm': bindgen('wbg'),
+      'bindings.js': 'export const first = () => 4; export const second = () => {};',
+      'main.js': "import { value } from './one.wasm'; console.log(value());",
+    });
+    const resolver = {
+      name: 'resolver',
+      resolveId: (id: string) => (id === 'wbg' ? project.path('bindings.js') : undefined),
+    };
+    const { dir } = await build(bundler, project, { plugins: [resolver] });
+    expect((await runWell(join(dir, 'main.js'))).result).toBe(4);
+  });
+
+  test("are no error where Node finds them: its own modules, and a package's", async () => {
+    const project = await createProject({
+      'one.wasm': wat(`(module
+        (import "node:os" "availableParallelism" (func (result i32)))
+        (import "greeting" "first" (func $first (result i32)))
+        (func (export "value") (result i32) call $first))`),
+      'node_modules/greeting/package.json':
+        '{ "name": "greeting", "type": "module", "exports": { "import": "./index.js" } }',
+      'node_modules/greeting/index.js': 'export const first = () => 6;',
+      'main.js': "import { value } from './one.wasm'; console.log(value());",
+    });
+    const { dir } = await build(bundler, project);
+    expect((await runWell(join(dir, 'main.js'))).result).toBe(6);
+  });
+});
+
+test.each(['rollup', 'rolldown'] as const)('an external import is left as it is, in %s', async (bundler) => {
+  const project = await createProject({
+    'one.wasm': wat('(module (import "wbg" "first" (func)) (func (export "value")))'),
+    'main.js': "import { value } from './one.wasm'; console.log(value());",
+  });
+  const options = { input: project.path('main.js'), external: ['wbg'], logLevel: 'silent' as const };
+  const { output } =
+    bundler === 'rollup'
+      ? await (
+          await rollup({ ...options, plugins: [rollupPlugin({ threshold: 0, cache: SHARED_CACHE })] })
+        ).generate({})
+      : await (
+          await rolldown({ ...options, plugins: [rolldownPlugin({ threshold: 0, cache: SHARED_CACHE })] })
+        ).generate();
+  expect(output[0].code).toMatch(/from ["']wbg["']/);
+});
+
+/** The message of the error that a build must end with. */
+async function failure(building: Promise<unknown>): Promise<string> {
+  const error = await building.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof Error)) throw new Error('The build did not fail');
+  return error.message;
+}
+
+/** A module that imports two functions, and gives what the first gives. */
+function bindgen(module: string): Uint8Array {
+  return wat(`(module
+    (import "${module}" "first" (func $first (result i32)))
+    (import "${module}" "second" (func))
+    (func (export "value") (result i32) call $first))`);
+}

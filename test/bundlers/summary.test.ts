@@ -1,0 +1,121 @@
+/** The line at the end of a build that says what became of each module. */
+import { describe, expect, test } from 'vitest';
+import { build, buildClient, type BuildOptions, BUNDLERS, type CommonPlugin } from '../support/bundlers.ts';
+import { ensureNode } from '../support/nodes.ts';
+import { createProject, readPackage } from '../support/project.ts';
+import { watOfValue } from '../support/wat.ts';
+
+const PREFIX = /^.*?\d+ modules?: /;
+
+/** A plugin that hears what ours says, and what it has heard. */
+function listen(): { plugins: CommonPlugin[]; infos: string[] } {
+  const infos: string[] = [];
+  const listener: CommonPlugin = {
+    name: 'listener',
+    onLog(level, { message, plugin }) {
+      if (level === 'info' && plugin === 'unplugin-wasm-precompile') infos.push(message);
+      return undefined;
+    },
+  };
+  return { plugins: [listener], infos };
+}
+
+/** The modules of the one line, sorted. */
+function modulesOf(infos: readonly string[]): string[] {
+  expect(infos).toHaveLength(1);
+  return (infos[0] ?? '')
+    .replace(PREFIX, '')
+    .split(/(?<=\)), /)
+    .toSorted();
+}
+
+const HOST = `node ${process.versions.node}`;
+
+describe.each(BUNDLERS)('%s', (bundler) => {
+  test('names native, plain and inlined modules, each once', async () => {
+    const project = await createProject({
+      'large.wasm': await readPackage('sql.js/dist/sql-wasm.wasm'),
+      'small.wasm': Buffer.concat([watOfValue(1), custom(500)]),
+      'tiny.wasm': watOfValue(2),
+      'main.js': `
+        import init from './large.wasm?init';
+        import module from './large.wasm?module';
+        import { value } from './small.wasm';
+        import tiny from './tiny.wasm?init';
+        console.log(init, module, value, tiny);
+      `,
+    });
+    const { plugins, infos } = listen();
+    await build(bundler, project, { plugins, plugin: { inline: 100, threshold: 131_072 } });
+    expect(infos[0]).toMatch(/^(?:\[plugin [\w-]+\] )?3 modules: /);
+    expect(modulesOf(infos)).toEqual([
+      `large (native code for ${HOST}, 1968 of 1968 functions)`,
+      'small (plain: below the threshold of 128 KiB)',
+      'tiny (inlined)',
+    ]);
+  });
+
+  test('says nothing where there is no wasm', async () => {
+    const project = await createProject({ 'main.js': 'console.log(1);' });
+    const { plugins, infos } = listen();
+    await build(bundler, project, { plugins });
+    expect(infos).toEqual([]);
+  });
+});
+
+test('names all targets, and those that give no native code by their absence', async () => {
+  const project = await createProject(FILES);
+  const { plugins, infos } = listen();
+  const node = await ensureNode('22');
+  await build('rollup', project, { plugins, plugin: { targets: ['host', node] } });
+  expect(modulesOf(infos)).toEqual([
+    expect.stringMatching(
+      new RegExp(`^one \\(native code for ${HOST} and node 22\\.\\d+\\.\\d+, 1 of 1 functions\\)$`),
+    ),
+  ]);
+});
+
+test('a client build has plain modules', async () => {
+  const project = await createProject({ ...FILES, 'index.html': '<script type="module" src="main.js">' });
+  const { plugins, infos } = listen();
+  await buildClient(project, { plugins } satisfies BuildOptions);
+  expect(modulesOf(infos)).toEqual(['one (plain: for a browser)']);
+});
+
+test('a build that trains itself tells what is left after the training', async () => {
+  const project = await createProject({
+    'large.wasm': await readPackage('sql.js/dist/sql-wasm.wasm'),
+    'main.js': `
+      import initSqlJs from 'sql.js';
+      import init from './large.wasm?init';
+      const SQL = await initSqlJs({
+        instantiateWasm(imports, done) {
+          init(imports).then((instance) => done(instance));
+          return {};
+        },
+      });
+      new SQL.Database().run('CREATE TABLE t (a)');
+    `,
+  });
+  const { plugins, infos } = listen();
+  await build('rollup', project, {
+    plugins,
+    plugin: { profile: { train: [process.execPath, project.path('out/main.js')] } },
+  });
+  expect(infos).toHaveLength(1);
+  const [, left] = / (\d+) of 1968 functions\)$/.exec(infos[0] ?? '') ?? [];
+  expect(Number(left)).toBeGreaterThan(100);
+  expect(Number(left)).toBeLessThan(1000);
+});
+
+const FILES = {
+  'one.wasm': watOfValue(1),
+  'main.js': "import { value } from './one.wasm'; console.log(value());",
+};
+
+/** A custom section with so many bytes in it. */
+function custom(size: number): Uint8Array {
+  // Sizes from 128 on have two bytes in LEB128.
+  const length = size + 2;
+  return Uint8Array.of(0, (length & 0x7f) | 0x80, length >> 7, 1, 'x'.charCodeAt(0), ...new Uint8Array(size));
+}

@@ -1,0 +1,385 @@
+/** `profile: { train: … }`: one build, from sources to an output that is trimmed to what a run of it executed. */
+import { readFile } from 'node:fs/promises';
+import { SourceMap } from 'node:module';
+import { basename, join } from 'node:path';
+import { rollup } from 'rollup';
+import type { Options } from 'unplugin-wasm-precompile';
+import rollupPlugin from 'unplugin-wasm-precompile/rollup';
+import { describe, expect, test } from 'vitest';
+import { unpackArtifact } from '../../src/artifact/unpack.ts';
+import { build, BUNDLERS, type BuildResult, type PluginOptions } from '../support/bundlers.ts';
+import { ensureNode } from '../support/nodes.ts';
+import { createProject, type Project, readPackage, run, runWell, SHARED_CACHE } from '../support/project.ts';
+import { watOf } from '../support/profiled-module.ts';
+import { wat } from '../support/wat.ts';
+
+/** `one` is started by the entry, `two` by a chunk of its own. */
+async function createTrainedProject(train: string): Promise<{ project: Project; plugin: PluginOptions }> {
+  const project = await createProject({
+    'one.wasm': watOf(),
+    'two.wasm': watOf('(func $more (export "more") (result i32) i32.const 1)'),
+    'host.js': 'export const seven = () => 7;',
+    'main.js': `
+      import { start } from './one.wasm';
+      const { run } = await import('./lazy.js');
+      console.log(JSON.stringify([start(), await run()]));
+    `,
+    'lazy.js': `
+      import init from './two.wasm?init';
+      export async function run() {
+        const { exports } = await init({ './host.js': { seven: () => 8 } });
+        return exports.start();
+      }
+    `,
+    'train.mjs': train,
+  });
+  return {
+    project,
+    plugin: { profile: { train: [process.execPath, project.path('train.mjs')], timeLimit: 60 } },
+  };
+}
+
+const TRAIN = `await import('./out/main.js');`;
+
+async function unpackAll({ dir, artifacts }: BuildResult) {
+  const all = await Promise.all(
+    artifacts.map(async (file) => unpackArtifact(await readFile(join(dir, file)), file)),
+  );
+  return all.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+const compiledOf = (artifacts: Awaited<ReturnType<typeof unpackAll>>) =>
+  artifacts.map(({ native }) => native.map(({ functions }) => functions.map(({ index }) => index)));
+
+/** Every function of both modules. */
+const ALL = [[[1, 2, 3]], [[1, 2, 3, 4]]];
+/** What `start` runs. */
+const EXECUTED = [[[1, 3]], [[2, 4]]];
+
+async function expectWorking(built: BuildResult): Promise<void> {
+  const { result, loads } = await runWell(join(built.dir, 'main.js'));
+  expect(result).toEqual([42, 48]);
+  expect(loads).toMatchObject([{ how: 'precompiled' }, { how: 'precompiled' }]);
+}
+
+const NESTED = {
+  chunkFileNames: 'chunks/deep/[name].[hash].js',
+  assetFileNames: 'assets/[hash]/[name][extname]',
+};
+
+describe.each(BUNDLERS)('%s', (bundler) => {
+  test.each([
+    ['by default', {}],
+    ['in nested folders, with other names', NESTED],
+    ['without hashes', { chunkFileNames: '[name].js', assetFileNames: '[name][extname]' }],
+  ])('trains what it has built, names %s', async (_, names) => {
+    const { project, plugin } = await createTrainedProject(TRAIN);
+    const untrained = await build(bundler, project, { output: { dir: 'untrained', ...names } });
+    const built = await build(bundler, project, { plugin, output: names });
+    expect(built.warnings).toEqual([]);
+    const artifacts = await unpackAll(built);
+    expect(compiledOf(artifacts)).toEqual(EXECUTED);
+    expect(artifacts.map(({ profile }) => profile)).toEqual([
+      expect.stringContaining('start'),
+      expect.stringContaining('start'),
+    ]);
+    await expectWorking(built);
+    await expectWorking(untrained);
+
+    // Nothing old is left, and each file with other contents has another name, where names have hashes.
+    expect(built.files).toHaveLength(untrained.files.length);
+    const same = built.files.filter((file) => untrained.files.includes(file));
+    for (const file of same) {
+      if ('chunkFileNames' in names && names.chunkFileNames === '[name].js') continue;
+      if (file === 'main.js') continue;
+      const contents = await Promise.all([built, untrained].map(({ dir }) => readFile(join(dir, file))));
+      expect(contents[0]?.equals(contents[1] ?? Buffer.alloc(0)), file).toBe(true);
+    }
+  });
+});
+
+test('two builds that execute the same are equal, one that executes more has other names', async () => {
+  const { project, plugin } = await createTrainedProject(TRAIN);
+  const first = await build('rollup', project, { plugin });
+  const again = await build('rollup', project, { plugin });
+  expect(new Set(again.files)).toEqual(new Set(first.files));
+  await project.write({
+    'main.js': `
+      import { start, unused } from './one.wasm';
+      const { run } = await import('./lazy.js');
+      if (process.env.MORE) unused();
+      console.log(JSON.stringify([start(), await run()]));
+    `,
+  });
+  const less = await build('rollup', project, { plugin, output: { dir: 'out' } });
+  const train = [process.execPath, project.path('train.mjs')];
+  await project.write({ 'train.mjs': `process.env.MORE = '1'; ${TRAIN}` });
+  const more = await build('rollup', project, { plugin: { profile: { train } } });
+  const added = artifactsOfOne(more).filter((file) => !artifactsOfOne(less).includes(file));
+  expect(added).toHaveLength(1);
+  expect((await runWell(join(more.dir, 'main.js'), { env: { MORE: '1' } })).result).toEqual([42, 48]);
+});
+
+describe('Vite', () => {
+  test('keeps its manifest and minified code consistent', async () => {
+    const { project, plugin } = await createTrainedProject(TRAIN);
+    const built = await build('vite', project, {
+      plugin,
+      vite: { build: { manifest: true, minify: true } },
+    });
+    expect(built.warnings).toEqual([]);
+    expect(compiledOf(await unpackAll(built))).toEqual(EXECUTED);
+    await expectWorking(built);
+    const manifest = JSON.parse(await readFile(join(built.dir, '.vite/manifest.json'), 'utf8'));
+    const named = Object.values<{ file: string; assets?: string[] }>(manifest).flatMap(
+      ({ file, assets = [] }) => [file, ...assets],
+    );
+    expect(named.length).toBeGreaterThan(1);
+    for (const file of named) expect(built.files).toContain(file);
+  });
+
+  test('keeps source maps right', async () => {
+    const { project, plugin } = await createTrainedProject(TRAIN);
+    const built = await build('vite', project, {
+      plugin,
+      vite: { build: { sourcemap: true, minify: true } },
+    });
+    expect(compiledOf(await unpackAll(built))).toEqual(EXECUTED);
+    const main = await readFile(join(built.dir, 'main.js'), 'utf8');
+    const mapFile = /\/\/# sourceMappingURL=(.*)$/m.exec(main)?.[1] ?? '';
+    const map = new SourceMap(JSON.parse(await readFile(join(built.dir, mapFile), 'utf8')));
+    // Behind the map of the artifact, on the same line.
+    const lines = main.split('\n');
+    const line = lines.findIndex((text) => text.includes('console.log'));
+    const column = lines[line]?.indexOf('console.log') ?? -1;
+    const entry = map.findEntry(line, column);
+    expect(entry).toMatchObject({ originalSource: expect.stringContaining('main.js'), originalLine: 3 });
+  });
+});
+
+test('a real module: sql.js is trimmed to what a query executes', async () => {
+  const project = await createProject({
+    'sql-wasm.wasm': await readPackage('sql.js/dist/sql-wasm.wasm'),
+    'main.js': `
+      import init from './sql-wasm.wasm?init';
+      import initSqlJs from 'sql.js';
+      const SQL = await initSqlJs({
+        instantiateWasm(imports, done) {
+          init(imports).then(done);
+          return {};
+        },
+      });
+      console.log(JSON.stringify(new SQL.Database().exec('select sum(value) from json_each(\\'[1,2,39]\\')')[0].values));
+    `,
+  });
+  const train = [process.execPath, project.path('out/main.js')];
+  const built = await build('vite', project, { plugin: { profile: { train } } });
+  expect(built.warnings).toEqual([]);
+  const [artifact] = await unpackAll(built);
+  const { functions = 0, compiled = 0 } = artifact?.native[0]?.statistics ?? {};
+  expect(compiled).toBeGreaterThan(100);
+  expect(compiled).toBeLessThan(functions / 2);
+  const { result, loads } = await runWell(join(built.dir, 'main.js'));
+  expect(result).toEqual([[42]]);
+  expect(loads).toMatchObject([{ how: 'precompiled' }]);
+});
+
+describe('code that the training has optimised', () => {
+  const LOOP = wat(`(module
+    (func $tiny (param i32) (result i32) local.get 0 i32.const 1 i32.add)
+    (func $loop (export "loop") (param $n i32) (result i32) (local $value i32)
+      loop $next
+        local.get $value call $tiny local.set $value
+        local.get $n i32.const 1 i32.sub local.tee $n
+        br_if $next
+      end
+      local.get $value))`);
+
+  /** The instructions of `loop`, after a build whose output calls it this many times in the training. */
+  async function instructionsOfLoop(calls: number, targetVersion: '24' | '26', trainVersion: '24' | '26') {
+    const [target, trainer] = await Promise.all([ensureNode(targetVersion), ensureNode(trainVersion)]);
+    const project = await createProject({
+      'loop.wasm': LOOP,
+      'main.js': `
+        import { loop } from './loop.wasm';
+        for (let call = 0; call < Number(process.env.CALLS ?? 0); call++) loop(1_000_000);
+        // V8 optimises on another thread.
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        console.log(loop(7));
+      `,
+      'train.mjs': `process.env.CALLS = '${calls}'; ${TRAIN}`,
+    });
+    const train = [trainer, project.path('train.mjs')];
+    const built = await build('rollup', project, { plugin: { profile: { train }, targets: [target] } });
+    expect(built.warnings).toEqual([]);
+    const { stdout, loads } = await run(join(built.dir, 'main.js'), { node: target });
+    expect(stdout).toBe('7');
+    expect(loads).toMatchObject([{ how: 'precompiled' }]);
+    const [artifact] = await unpackAll(built);
+    const [native] = artifact?.native ?? [];
+    const { offset = 0, size = 0 } = native?.functions.find(({ index }) => index === 1) ?? {};
+    return {
+      instructions: Buffer.from(native?.bytes.subarray(offset, offset + size) ?? []).toString('hex'),
+      hot: artifact?.profile?.includes(' hot "loop"'),
+    };
+  }
+
+  test.each(['24', '26'] as const)('stays as it is for the same V8, in Node %s', async (version) => {
+    const cold = await instructionsOfLoop(0, version, version);
+    const hot = await instructionsOfLoop(300, version, version);
+    expect([cold.hot, hot.hot]).toEqual([false, true]);
+    expect(hot.instructions).not.toBe(cold.instructions);
+  });
+
+  test('is made ahead of time for another V8', async () => {
+    const cold = await instructionsOfLoop(0, '24', '24');
+    const hot = await instructionsOfLoop(300, '24', '26');
+    expect(hot).toEqual({ instructions: cold.instructions, hot: true });
+  });
+});
+
+describe('several outputs of one build', () => {
+  const FORMATS = [
+    { format: 'es', entryFileNames: '[name].mjs' },
+    { format: 'cjs', entryFileNames: '[name].cjs' },
+  ] as const;
+
+  /** Only the second format's program is what the training runs. */
+  async function createBundle(train = `await import('./out/main.cjs');`) {
+    const { project, plugin } = await createTrainedProject(train);
+    await project.write({
+      'main.js': `
+        import init from './two.wasm?init';
+        init({ './host.js': { seven: () => 8 } }).then(({ exports }) => console.log(exports.start()));
+      `,
+    });
+    const warnings: string[] = [];
+    const bundle = await rollup({
+      input: project.path('main.js'),
+      onLog: (level, { message }) => {
+        if (level === 'warn') warnings.push(message);
+      },
+      plugins: [rollupPlugin({ cache: SHARED_CACHE, threshold: 0, ...plugin } as Options)],
+    });
+    const write = (index: 0 | 1, assetFileNames = 'assets/[name]-[hash][extname]') =>
+      bundle.write({ dir: project.path('out'), assetFileNames, ...FORMATS[index] });
+    const expectPrecompiled = async () => {
+      for (const name of ['main.mjs', 'main.cjs']) {
+        const { result, loads } = await runWell(project.path('out', name));
+        expect(result).toBe(48);
+        expect(loads).toMatchObject([{ how: 'precompiled' }]);
+      }
+    };
+    return { project, bundle, write, warnings, expectPrecompiled };
+  }
+
+  test.each(['assets/[name]-[hash][extname]', '[name][extname]'])(
+    'at once, assets named %s',
+    async (names) => {
+      const { bundle, write, expectPrecompiled } = await createBundle();
+      await Promise.all([write(0, names), write(1, names)]);
+      await bundle.close();
+      await expectPrecompiled();
+    },
+  );
+
+  test.each(['assets/[name]-[hash][extname]', '[name][extname]'])(
+    'one after the other, the first too early to be trained, assets named %s',
+    async (names) => {
+      const { project, bundle, write, warnings, expectPrecompiled } = await createBundle();
+      await write(0, names);
+      expect(warnings).toEqual([expect.stringMatching(/Training failed.*exit code 1/s)]);
+      await write(1, names);
+      await bundle.close();
+      await expectPrecompiled();
+      const artifacts = (await project.list('out')).filter((file) => file.endsWith('.elf'));
+      expect(
+        compiledOf(await unpackAll({ dir: project.path('out'), files: [], artifacts, warnings })),
+      ).toEqual([EXECUTED[1]]);
+    },
+  );
+
+  test('one after the other, each trained', async () => {
+    const { bundle, write, warnings, expectPrecompiled } = await createBundle(
+      `await import(process.argv[1].replace('train', 'out/main')).catch(() => import('./out/main.cjs'));`,
+    );
+    await write(0);
+    await write(1);
+    await bundle.close();
+    expect(warnings).toEqual([]);
+    await expectPrecompiled();
+  });
+});
+
+test('a function that names assets is asked about our own only', async () => {
+  const { project, plugin } = await createTrainedProject(TRAIN);
+  const built = await build('rollup', project, {
+    plugin,
+    output: {
+      sourcemap: true,
+      // As many write it; there are assets without names.
+      assetFileNames: ({ names }) => `${names[0]?.split('.').at(-1)?.toUpperCase()}/[name]-[hash][extname]`,
+    },
+  });
+  expect(built.warnings).toEqual([]);
+  expect(compiledOf(await unpackAll(built))).toEqual(EXECUTED);
+  await expectWorking(built);
+});
+
+describe('a training that cannot be used is told about, and the output stays as it was built:', () => {
+  test.each([
+    ['fails', 'console.log("half way"); process.exit(3);', /failed with exit code 3.*half way/s],
+    ['throws', 'throw new Error("broken training");', /failed with exit code 1.*broken training/s],
+    ['hangs', `${TRAIN}; setInterval(() => {}, 1000);`, /took longer than its time limit/, 3],
+    ['is killed', `${TRAIN}; process.kill(process.pid, 'SIGKILL');`, /SIGKILL/],
+    ['loads nothing', 'console.log("nothing to do");', /loaded no WebAssembly module.*nothing to do/s],
+  ])('the command %s', async (_, train, message, timeLimit = 60) => {
+    const { project } = await createTrainedProject(train);
+    const profile = { train: [process.execPath, project.path('train.mjs')], timeLimit };
+    const built = await build('rollup', project, { plugin: { profile } });
+    expect(built.warnings).toEqual(expect.arrayContaining([expect.stringMatching(message)]));
+    expect(compiledOf(await unpackAll(built))).toEqual(ALL);
+    await expectWorking(built);
+  });
+
+  test('the command does not exist', async () => {
+    const { project } = await createTrainedProject(TRAIN);
+    const built = await build('rollup', project, { plugin: { profile: { train: ['no-such-command'] } } });
+    expect(built.warnings).toEqual([expect.stringMatching(/no-such-command.*cannot be started/)]);
+    await expectWorking(built);
+  });
+
+  test('it loads only one of two modules', async () => {
+    const { project, plugin } = await createTrainedProject(
+      `const { run } = await import('./out/lazy.js'); await run();`,
+    );
+    const names = { chunkFileNames: '[name].js' };
+    const built = await build('rollup', project, { plugin, output: names });
+    expect(built.warnings).toEqual([expect.stringMatching(/one\.wasm: the training did not load it/)]);
+    expect(compiledOf(await unpackAll(built))).toEqual([ALL[0], EXECUTED[1]]);
+    await expectWorking(built);
+  });
+
+  test('another plugin has rewritten the glue code', async () => {
+    const { project, plugin } = await createTrainedProject(TRAIN);
+    const rewrite = {
+      name: 'rewrite',
+      renderChunk: (code: string) =>
+        code.replaceAll(/JSON\.parse\('(.*?)'\)/g, (_match, json: string) =>
+          JSON.stringify(JSON.parse(json)),
+        ),
+    };
+    const built = await build('rollup', project, { plugin, plugins: [rewrite] });
+    expect(built.warnings).toEqual([
+      expect.stringMatching(/another plugin has rewritten/),
+      expect.stringMatching(/another plugin has rewritten/),
+    ]);
+    expect(compiledOf(await unpackAll(built))).toEqual(ALL);
+    await expectWorking(built);
+  });
+});
+
+/** The artifacts of `one.wasm`. */
+function artifactsOfOne({ artifacts }: BuildResult): string[] {
+  return artifacts.filter((file) => basename(file).startsWith('one'));
+}

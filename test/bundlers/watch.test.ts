@@ -1,0 +1,253 @@
+/** Watch mode: a changed wasm file makes a new artifact. */
+import { utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { watch as rolldownWatch } from 'rolldown';
+import { watch as rollupWatch } from 'rollup';
+import rolldownPlugin from 'unplugin-wasm-precompile/rolldown';
+import rollupPlugin from 'unplugin-wasm-precompile/rollup';
+import { build as viteBuild } from 'vite';
+import { afterEach, describe, expect, test } from 'vitest';
+import { BUNDLERS, type Bundler, viteConfig } from '../support/bundlers.ts';
+import { createProject, type Files, type Project, runWell, SHARED_CACHE } from '../support/project.ts';
+import { wat, watOfValue } from '../support/wat.ts';
+
+interface WatchEvent {
+  code: string;
+  error?: { message: string };
+}
+
+/** How a build ended. */
+type Outcome = 'built' | { message: string };
+
+/** What the watchers of the three have in common. */
+interface Watcher {
+  on(event: 'event', listener: (event: WatchEvent) => void): unknown;
+  close(): unknown;
+}
+
+/** How many builds may come out wrong, since another one follows at once. */
+const ATTEMPTS = 5;
+
+const watching: Watching[] = [];
+
+afterEach(async () => {
+  for (const watcher of watching.splice(0)) await watcher.close();
+});
+
+class Watching {
+  readonly warnings: string[];
+  /** What our plugin says that is no warning. */
+  readonly infos: string[];
+  readonly #project: Project;
+  readonly #watcher: Watcher;
+  #outcomes: Outcome[] = [];
+  #wake = () => {};
+
+  constructor(project: Project, watcher: Watcher, warnings: string[], infos: string[]) {
+    this.#project = project;
+    this.#watcher = watcher;
+    this.warnings = warnings;
+    this.infos = infos;
+    let failed: Outcome | undefined;
+    watcher.on('event', ({ code, error }) => {
+      if (code === 'START') failed = undefined;
+      if (code === 'ERROR') failed = error;
+      if (code === 'ERROR' || code === 'END') {
+        this.#outcomes.push(failed ?? 'built');
+        this.#wake();
+      }
+    });
+    watching.push(this);
+  }
+
+  async close(): Promise<void> {
+    await this.#watcher.close();
+  }
+
+  /** Writes files, then waits for builds until one came out as it should. */
+  async expectAfter(
+    files: Files,
+    isExpected: (outcome: Outcome) => boolean | Promise<boolean>,
+  ): Promise<void> {
+    this.#outcomes = [];
+    await this.#project.write(files);
+    let waiting = true;
+    // A watcher may not yet watch a file when the first build has ended.
+    const again = setInterval(() => {
+      if (!waiting) return;
+      for (const name of Object.keys(files)) void utimes(this.#project.path(name), new Date(), new Date());
+    }, 1000);
+    try {
+      for (let left = ATTEMPTS; ;) {
+        const outcome = this.#outcomes.shift();
+        if (outcome === undefined) {
+          await new Promise<void>((resolve) => (this.#wake = resolve));
+          continue;
+        }
+        waiting = false;
+        try {
+          if (await isExpected(outcome)) return;
+        } catch (error) {
+          // The next build may have begun, and have emptied the folder under the program.
+          if (--left === 0 || Object.keys(files).length === 0) throw error;
+        }
+        waiting = true;
+      }
+    } finally {
+      clearInterval(again);
+    }
+  }
+
+  /** Whether the program that was built prints this, with precompiled modules. */
+  prints(expected: unknown): (outcome: Outcome) => Promise<boolean> {
+    return async (outcome) => {
+      if (outcome !== 'built') throw new Error(outcome.message);
+      const { result, loads } = await runWell(this.#project.path('out/main.js'));
+      return (
+        JSON.stringify(result) === JSON.stringify(expected) && loads.every(({ how }) => how === 'precompiled')
+      );
+    };
+  }
+}
+
+async function watch(bundler: Bundler, project: Project): Promise<Watching> {
+  const warnings: string[] = [];
+  const onLog = (level: string, { message }: { message: string }) => {
+    if (level === 'warn') warnings.push(message);
+  };
+  const infos: string[] = [];
+  const listener = {
+    name: 'listener',
+    onLog(level: string, { message, plugin }: { message: string; plugin?: string | undefined }) {
+      if (level === 'info' && plugin === 'unplugin-wasm-precompile') infos.push(message);
+      return undefined;
+    },
+  };
+  const common = { input: project.path('main.js'), onLog, output: { dir: project.path('out') } };
+  const options = { cache: SHARED_CACHE, threshold: 0 };
+  switch (bundler) {
+    case 'rollup':
+      return new Watching(
+        project,
+        rollupWatch({ ...common, plugins: [rollupPlugin(options), listener] }),
+        warnings,
+        infos,
+      );
+    case 'rolldown':
+      return new Watching(
+        project,
+        rolldownWatch({ ...common, plugins: [rolldownPlugin(options), listener] }),
+        warnings,
+        infos,
+      );
+    case 'vite': {
+      const config = viteConfig(project, warnings);
+      config.plugins?.push(listener);
+      const watcher = await viteBuild({
+        ...config,
+        build: { ssr: 'main.js', outDir: 'out', emptyOutDir: true, watch: {} },
+      });
+      if (!('on' in watcher)) throw new Error('Vite does not watch');
+      return new Watching(project, watcher, warnings, infos);
+    }
+  }
+}
+
+function mainOfTwo(text: string): string {
+  return `
+    import init from './one.wasm?init';
+    import { value } from './two.wasm';
+    const one = await init();
+    console.log(JSON.stringify(['${text}', one.exports.value(), value()]));
+  `;
+}
+
+/** Two modules, after a change of the program and then one of the second module. */
+async function watchTwo(bundler: Bundler): Promise<Watching> {
+  const project = await createProject({
+    'one.wasm': watOfValue(1),
+    'two.wasm': watOfValue(2),
+    'main.js': mainOfTwo('first'),
+  });
+  const watcher = await watch(bundler, project);
+  await watcher.expectAfter({}, watcher.prints(['first', 1, 2]));
+  await watcher.expectAfter({ 'main.js': mainOfTwo('second') }, watcher.prints(['second', 1, 2]));
+  await watcher.expectAfter({ 'two.wasm': watOfValue(3) }, watcher.prints(['second', 1, 3]));
+  return watcher;
+}
+
+describe.each(BUNDLERS)('%s', (bundler) => {
+  test('follows the contents and the interface of a wasm file', async () => {
+    const project = await createProject({
+      'one.wasm': watOfValue(1),
+      'main.js': `
+        import * as one from './one.wasm';
+        console.log(JSON.stringify(Object.entries(one).map(([name, f]) => [name, f()])));
+      `,
+    });
+    const watcher = await watch(bundler, project);
+    await watcher.expectAfter({}, watcher.prints([['value', 1]]));
+    await watcher.expectAfter({ 'one.wasm': watOfValue(2) }, watcher.prints([['value', 2]]));
+
+    const other = wat('(module (func (export "other") (result i32) i32.const 3))');
+    await watcher.expectAfter({ 'one.wasm': other }, watcher.prints([['other', 3]]));
+    expect(watcher.warnings).toEqual([]);
+  });
+
+  test('keeps the artifacts of wasm files that did not change', async () => {
+    const watcher = await watchTwo(bundler);
+    await watcher.expectAfter({ 'main.js': mainOfTwo('third') }, watcher.prints(['third', 1, 3]));
+    expect(watcher.warnings).toEqual([]);
+  });
+
+  test('says of each rebuild only what is new', async () => {
+    const watcher = await watchTwo(bundler);
+    const modules = watcher.infos.map((text) => text.match(/\w+(?= \(native code for )/g)?.toSorted());
+    expect(modules).toEqual([['one', 'two'], ['two']]);
+  });
+
+  test('goes on after a wasm file was broken for a while', async () => {
+    const project = await createProject({
+      'one.wasm': watOfValue(1),
+      'main.js': "import init from './one.wasm?init'; console.log((await init()).exports.value());",
+    });
+    const watcher = await watch(bundler, project);
+    await watcher.expectAfter({}, watcher.prints(1));
+    await watcher.expectAfter(
+      { 'one.wasm': 'no wasm' },
+      (outcome) => outcome !== 'built' && outcome.message.includes(project.path('one.wasm')),
+    );
+    await watcher.expectAfter({ 'one.wasm': watOfValue(2) }, async (outcome) =>
+      outcome === 'built' ? watcher.prints(2)(outcome) : false,
+    );
+  });
+});
+
+test('Vite keeps artifacts in a server build, which drops all other assets', async () => {
+  const project = await createProject({
+    'one.wasm': watOfValue(1),
+    'main.js': `
+      import { value } from './one.wasm';
+      import url from './one.wasm?url';
+      console.log(JSON.stringify([value(), url.split('/').at(-1).split('.').at(-1)]));
+    `,
+  });
+  const warnings: string[] = [];
+  const config = viteConfig(project, warnings);
+  await viteBuild({ ...config, build: { ssr: 'main.js', outDir: 'out', assetsInlineLimit: 0 } });
+  expect(warnings).toEqual([]);
+  expect(await project.list('out')).toEqual([
+    expect.stringMatching(/^assets\/one-[\w-]+\.elf$/),
+    expect.stringMatching(/^assets\/wasm-precompile-[\w-]+\.node$/),
+    'main.js',
+  ]);
+  expect((await runWell(join(project.folder, 'out/main.js'))).result).toEqual([1, 'wasm']);
+
+  await viteBuild({
+    ...config,
+    build: { ssr: 'main.js', outDir: 'out', assetsInlineLimit: 0, ssrEmitAssets: true },
+  });
+  expect(warnings).toEqual([]);
+  const extensions = (await project.list('out')).map((file) => file.split('.').at(-1));
+  expect(extensions.toSorted()).toEqual(['elf', 'js', 'node', 'wasm']);
+});
