@@ -1,0 +1,163 @@
+/** `wasm-precompile compile`: artifacts, or object files to link, from wasm files. */
+import { join, resolve } from 'node:path';
+import { Command, Option } from 'commander';
+import { glob } from 'tinyglobby';
+import type { NativeCode } from '../artifact/contents.ts';
+import { packArtifact, packObject } from '../artifact/pack.ts';
+import { resolveOptions } from '../core/options.ts';
+import { createPipeline, type Pipeline } from '../core/pipeline.ts';
+import { createProgress } from '../core/progress.ts';
+import { writeAtomic } from '../write-atomic.ts';
+import { messageOf, WasmPrecompileError } from '../error.ts';
+import type { ArtifactMap } from '../runtime/map.ts';
+import { formatBytes } from './format.ts';
+
+interface CompileFlags {
+  output: string;
+  target: string[];
+  emit: 'elf' | 'obj';
+  strip: 'none' | 'debug' | 'all';
+  timeLimit: string;
+  profile?: string;
+  cache: string | false;
+  json?: true;
+}
+
+/** One line of the result, and one element of `--json`. */
+interface CompiledFile {
+  file: string;
+  output: string;
+  /** Bytes. */
+  size: number;
+  wireSize: number;
+  /** The map that `fromArtifact` of the runtime takes; object files have none. */
+  map?: ArtifactMap;
+  native: (NativeCode['statistics'] & { engine: string; size: number })[];
+}
+
+export function compileCommand(): Command {
+  return new Command('compile')
+    .description('compile wasm files for one or more engines')
+    .argument('<files...>', 'wasm files, or globs of them')
+    .requiredOption('-o, --output <dir>', 'folder for the results')
+    .option('-t, --target <node...>', "'host', or paths of node executables to compile for", ['host'])
+    .addOption(
+      new Option('--emit <form>', 'an artifact to load, or an object file to link')
+        .choices(['elf', 'obj'])
+        .default('elf'),
+    )
+    .addOption(
+      new Option('--strip <sections>', 'custom sections to leave out')
+        .choices(['none', 'debug', 'all'])
+        .default('debug'),
+    )
+    .option('--profile <path>', 'a startup profile or a folder of them: native code for what was executed')
+    .option('--time-limit <seconds>', 'for one module and target', '300')
+    .option('--cache <dir>', 'where native code is kept', 'node_modules/.cache/wasm-precompile')
+    .option('--no-cache', 'compile everything anew')
+    .option('--json', 'print the result as JSON')
+    .action(compileFiles);
+}
+
+async function compileFiles(patterns: string[], flags: CompileFlags): Promise<void> {
+  const options = resolveOptions({
+    targets: flags.target,
+    strip: flags.strip === 'none' ? false : flags.strip,
+    timeLimit: Number(flags.timeLimit),
+    ...(flags.profile !== undefined && { profile: flags.profile }),
+    cache: flags.cache,
+  });
+  const files = await findFiles(patterns);
+  const outputs = planOutputs(files, flags);
+  const pipeline = createPipeline(options, {
+    warn: (message) => console.error(`wasm-precompile: warning: ${message}`),
+    progress: createProgress(),
+  });
+
+  const results = await Promise.allSettled(
+    outputs.map(([file, output]) => compileFile(pipeline, file, output, flags.emit)),
+  );
+  const reasons = results.flatMap((result): unknown[] =>
+    result.status === 'rejected' ? [result.reason] : [],
+  );
+  // Of a target, and the same for every file.
+  const misuse = reasons.find(
+    (reason) => reason instanceof WasmPrecompileError && reason.code === 'INVALID_OPTIONS',
+  );
+  if (misuse) throw misuse;
+  const compiled = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  if (flags.json) console.log(JSON.stringify(compiled, null, 2));
+  else for (const result of compiled) printResult(result);
+  if (reasons.length > 0) throw new Error(reasons.map(messageOf).join('\nwasm-precompile: '));
+}
+
+/** @throws WasmPrecompileError `INVALID_OPTIONS` where a pattern matches nothing */
+async function findFiles(patterns: string[]): Promise<string[]> {
+  const found = new Set<string>();
+  for (const pattern of patterns) {
+    const escaped = pattern.replaceAll('\\', '/');
+    const matches = await glob(escaped, { absolute: true, onlyFiles: true, expandDirectories: false });
+    // A name with glob characters in it that is a file after all, or a file that does not exist: say so later.
+    if (matches.length === 0 && /[*?[{]/.test(pattern)) {
+      throw new WasmPrecompileError('INVALID_OPTIONS', `${pattern} matches no file.`);
+    }
+    for (const match of matches.length > 0 ? matches : [resolve(pattern)]) found.add(match);
+  }
+  return [...found].toSorted();
+}
+
+/** @throws WasmPrecompileError `INVALID_OPTIONS` where two results would have one name */
+function planOutputs(files: string[], flags: CompileFlags): [file: string, output: string][] {
+  const byOutput = new Map<string, string>();
+  return files.map((file) => {
+    const name = file.replace(/^.*[\\/]/, '').replace(/\.wasm$/, '');
+    const output = join(flags.output, `${name}.${flags.emit === 'obj' ? 'o' : 'elf'}`);
+    const other = byOutput.get(output);
+    if (other !== undefined) {
+      throw new WasmPrecompileError(
+        'INVALID_OPTIONS',
+        `${other} and ${file} would both become ${output}. Compile them into different folders.`,
+      );
+    }
+    byOutput.set(output, file);
+    return [file, output];
+  });
+}
+
+async function compileFile(
+  pipeline: Pipeline,
+  file: string,
+  output: string,
+  emit: 'elf' | 'obj',
+): Promise<CompiledFile> {
+  const contents = await pipeline.compile(await pipeline.read(file));
+  const { bytes, map } =
+    emit === 'obj' ? { bytes: packObject(contents), map: undefined } : packArtifact(contents);
+  try {
+    await writeAtomic(output, bytes);
+  } catch (error) {
+    throw new WasmPrecompileError('UNWRITABLE_FILE', `${output}: cannot be written: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return {
+    file,
+    output,
+    size: bytes.length,
+    wireSize: contents.wire.length,
+    ...(map && { map }),
+    native: contents.native.map(({ engine, statistics, bytes: code }) => ({
+      engine,
+      size: code.length,
+      ...statistics,
+    })),
+  };
+}
+
+function printResult({ output, size, wireSize, native }: CompiledFile): void {
+  console.log(`${output}  ${formatBytes(size)}, of which wasm ${formatBytes(wireSize)}`);
+  if (native.length === 0) console.log('  no native code');
+  for (const { engine, size: nativeSize, compiled, functions } of native) {
+    console.log(`  ${engine}  ${formatBytes(nativeSize)}, ${compiled} of ${functions} functions`);
+  }
+}

@@ -1,0 +1,106 @@
+/** `wasm-precompile inspect`: what is in an artifact. */
+import { Command } from 'commander';
+import type { Artifact } from '../artifact/contents.ts';
+import { unpackArtifact } from '../artifact/unpack.ts';
+import { readBytes } from '../core/pipeline.ts';
+import { formatBytes, formatTable } from './format.ts';
+import { describeInterface } from './interface.ts';
+
+const LARGEST_FUNCTIONS = 10;
+
+export function inspectCommand(): Command {
+  return new Command('inspect')
+    .description('show what is in an artifact, after checking it whole')
+    .argument('<file>', 'an artifact (.elf) or object file (.o)')
+    .option('--json', 'print as JSON')
+    .action(inspect);
+}
+
+async function inspect(file: string, { json }: { json?: true }): Promise<void> {
+  const summary = summarize(unpackArtifact(await readBytes(file), file));
+  console.log(json ? JSON.stringify(summary, null, 2) : describe(file, summary));
+}
+
+type Summary = ReturnType<typeof summarize>;
+
+function summarize(artifact: Artifact) {
+  const { form, formatVersion, producer, machine, sourceSha256, map, nativeSections } = artifact;
+  return {
+    form,
+    formatVersion,
+    producer,
+    machine,
+    sourceSha256,
+    buildId: map.buildId,
+    size: map.size,
+    segments: [
+      { section: '.wasm', ...map.wire },
+      ...map.native.map((segment, index) => ({ section: nativeSections[index] ?? '', ...segment })),
+    ],
+    interface: artifact.interface,
+    profile: artifact.profile,
+    native: artifact.native.map(({ engine, bytes, functions, statistics }) => ({
+      engine,
+      size: bytes.length,
+      ...statistics,
+      largest: functions
+        .toSorted((a, b) => b.size - a.size)
+        .slice(0, LARGEST_FUNCTIONS)
+        .map(({ index, size }) => ({
+          index,
+          name: artifact.functionNames.get(index) ?? `wasm-function[${index}]`,
+          size,
+        })),
+    })),
+  };
+}
+
+function describe(file: string, summary: Summary): string {
+  const lines = [
+    `${file}: ${summary.form === 'object' ? 'object file' : 'artifact'} of ${formatBytes(summary.size)}, format ${summary.formatVersion}, ${summary.machine}`,
+    `  made by   ${summary.producer}`,
+    `  source    SHA-256 ${summary.sourceSha256}`,
+    `  build id  ${summary.buildId}`,
+    '',
+    'segments',
+    indent(
+      formatTable([
+        ['section', 'offset', 'size', 'CRC-32', 'engine key'],
+        ...summary.segments.map((segment) => [
+          segment.section,
+          segment.offset,
+          segment.size,
+          segment.crc32.toString(16).padStart(8, '0'),
+          'engine' in segment ? segment.engine : '',
+        ]),
+      ]),
+    ),
+    '',
+    'interface',
+    indent(describeInterface(summary.interface)),
+  ];
+  for (const {
+    engine,
+    size: nativeSize,
+    functions,
+    executed,
+    compiled,
+    codeSize,
+    largest,
+  } of summary.native) {
+    const trimmed = executed === undefined ? '' : `, trimmed to a startup profile of ${executed} functions`;
+    lines.push(
+      '',
+      `native code of ${engine}${trimmed}`,
+      compiled === 0 && executed === undefined
+        ? '  layout unknown: functions are not listed'
+        : `  ${compiled} of ${functions} functions compiled, ${formatBytes(codeSize)} of instructions in ${formatBytes(nativeSize)}; the largest:`,
+      indent(formatTable(largest.map(({ index, name, size }) => [size, `[${index}]`, name]))),
+    );
+  }
+  return lines.join('\n').trimEnd();
+}
+
+function indent(text: string): string {
+  return text.replace(/^(?=.)/gm, '  ');
+}

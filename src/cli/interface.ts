@@ -1,0 +1,65 @@
+/** A module's imports and exports for people. */
+import type { JsonValue } from '../artifact/contents.ts';
+import type { Extern, ReferenceType, ValueType, WasmInterface } from '../wasm/types.ts';
+
+/** One line for each import and export: `import  env.log  (i32, i32) → ()`. */
+export function describeInterface(json: JsonValue): string {
+  if (!isWasmInterface(json)) return JSON.stringify(json);
+  const lines = [
+    ...json.imports.map(
+      (entry) => `import ${entry.kind} ${printable(`${entry.module}.${entry.name}`)} ${describeType(entry)}`,
+    ),
+    ...json.exports.map((entry) => `export ${entry.kind} ${printable(entry.name)} ${describeType(entry)}`),
+  ];
+  return lines.length > 0 ? lines.join('\n') : 'no imports, no exports';
+}
+
+/** Names may be anything: control characters would reach the terminal. */
+export function printable(name: string): string {
+  return name.replaceAll(/\p{Cc}/gu, '');
+}
+
+/** `unpackArtifact` vouches for the contents; what is told apart here is another producer's interface. */
+function isWasmInterface(json: unknown): json is WasmInterface {
+  return typeof json === 'object' && json !== null && 'imports' in json && 'exports' in json;
+}
+
+function describeType(entry: Extern): string {
+  switch (entry.kind) {
+    case 'function':
+      return `${describeValues(entry.type.params)} → ${describeValues(entry.type.results)}`;
+    case 'table':
+      return `${describeValue(entry.type.element)} ${describeLimits(entry.type)}`;
+    case 'memory':
+      return `${describeLimits(entry.type)} pages${entry.type.shared ? ' shared' : ''}`;
+    case 'global':
+      return `${entry.type.mutable ? 'mutable ' : ''}${describeValue(entry.type.value)}`;
+    case 'tag':
+      return describeValues(entry.type.params);
+  }
+}
+
+function describeLimits({
+  minimum,
+  maximum,
+  address,
+}: {
+  minimum: number;
+  maximum?: number;
+  address: string;
+}): string {
+  return `${minimum}..${maximum ?? ''}${address === 'i64' ? ' i64' : ''}`;
+}
+
+function describeValues(values: readonly ValueType[]): string {
+  return `(${values.map(describeValue).join(', ')})`;
+}
+
+function describeValue(value: ValueType): string {
+  return typeof value === 'string' ? value : describeReference(value);
+}
+
+function describeReference(reference: Exclude<ReferenceType, string>): string {
+  const heap = reference.kind === 'abstract' ? reference.heap : `$${reference.typeIndex}`;
+  return `(ref ${reference.nullable ? 'null ' : ''}${heap})`;
+}

@@ -1,0 +1,128 @@
+/** `wasm-precompile train`: startup profiles of what a program executes. */
+import { Command } from 'commander';
+import { WasmPrecompileError } from '../error.ts';
+import { readProfiles, writeProfiles } from '../profile/files.ts';
+import type { Profile } from '../profile/profile.ts';
+import { describeFailure, makeProfiles } from '../train/outcome.ts';
+import { train, type TrainResult } from '../train/train.ts';
+import { formatTable } from './format.ts';
+
+interface TrainFlags {
+  output: string;
+  merge?: true;
+  timeLimit?: string;
+  json?: true;
+}
+
+/** One line of the result, and one element of `--json`. */
+interface RecordedModule {
+  name: string;
+  /** Executed functions, and how many of them V8 optimised. */
+  executed: number;
+  optimised: number;
+  /** Declared functions. */
+  functions: number;
+  /** Path of the profile. */
+  file: string;
+}
+
+export function trainCommand(): Command {
+  return new Command('train')
+    .description('run a program and record which functions of its modules it executes')
+    .usage('[options] -- <command...>')
+    .argument('<command...>', 'what to run: `node server.js`, `npx vitest run` …')
+    .option('-o, --output <dir>', 'folder for the profiles', 'wasm-profiles')
+    .option('--merge', 'add to the profiles that are there')
+    .option('--time-limit <seconds>', 'for the command; then it is ended')
+    .option('--json', 'print the result as JSON; what the command prints goes to standard error')
+    .passThroughOptions()
+    .action(trainModules);
+}
+
+async function trainModules(command: string[], flags: TrainFlags): Promise<void> {
+  const timeLimit = parseTimeLimit(flags.timeLimit);
+  const interruption = listenForInterruption();
+  let result: TrainResult;
+  try {
+    result = await train(command, {
+      timeLimit,
+      output: flags.json ? 'stderr' : 'inherit',
+      interrupt: interruption.signal,
+    });
+  } finally {
+    interruption.stop();
+  }
+  const { profiles, problems } = makeProfiles(result);
+  const recorded = await write(flags.output, profiles, flags.merge === true);
+  if (flags.json) console.log(JSON.stringify({ modules: recorded, exit: result.exit, problems }, null, 2));
+  else if (recorded.length > 0) console.log(describe(recorded));
+  for (const problem of problems) console.error(`wasm-precompile: warning: ${problem}`);
+
+  const failure = describeFailure(command, result, recorded.length);
+  if (failure === undefined) return;
+  const written =
+    recorded.length > 0 ? ` What was recorded until then has been written to ${flags.output}.` : '';
+  throw new WasmPrecompileError('TRAINING_FAILED', `${failure}${written}`);
+}
+
+/** @returns milliseconds */
+function parseTimeLimit(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const seconds = Number(text);
+  // Timers take 31 bits of milliseconds.
+  if (!(seconds > 0 && seconds * 1000 < 2 ** 31)) {
+    throw new WasmPrecompileError(
+      'INVALID_OPTIONS',
+      `--time-limit: expected a number of seconds above 0, found ${JSON.stringify(text)}.`,
+    );
+  }
+  return seconds * 1000;
+}
+
+/**
+ * Ctrl-C and the like end the command, and not this process before it has written the profiles. The second time it is
+ * this process that ends: the command may not want to.
+ */
+function listenForInterruption(): { signal: AbortSignal; stop(): void } {
+  const controller = new AbortController();
+  const handlers = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
+    // The terminal sends SIGINT to all that run in it.
+    const listener = () => {
+      controller.abort(signal === 'SIGINT' && process.stdin.isTTY ? 'received' : signal);
+      // Not `once`: execa (signal-exit) ends this process if it is the only one that still listens when its turn comes.
+      setImmediate(() => process.removeListener(signal, listener));
+    };
+    process.on(signal, listener);
+    return [signal, listener] as const;
+  });
+  return {
+    signal: controller.signal,
+    stop: () => {
+      for (const [signal, listener] of handlers) process.removeListener(signal, listener);
+    },
+  };
+}
+
+async function write(folder: string, profiles: Profile[], merge: boolean): Promise<RecordedModule[]> {
+  const files = await writeProfiles(folder, profiles, { merge });
+  const byModule = new Map<string, string>();
+  for (const file of files) for (const { sha256 } of await readProfiles(file)) byModule.set(sha256, file);
+  return profiles.map(({ name, sha256, functions, executed }) => ({
+    name,
+    executed: executed.length,
+    optimised: executed.filter(({ optimised }) => optimised).length,
+    functions,
+    file: byModule.get(sha256) ?? folder,
+  }));
+}
+
+function describe(recorded: readonly RecordedModule[]): string {
+  return formatTable(
+    recorded.map(({ name, executed, functions, file }) => [
+      name,
+      executed,
+      `of ${functions} functions`,
+      file,
+    ]),
+  );
+}
