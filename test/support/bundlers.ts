@@ -1,0 +1,183 @@
+/** The bundlers, each through its own JavaScript API, with the plugin as it is packed. */
+import { isAbsolute, join } from 'node:path';
+import { type OutputOptions as RolldownOutput, rolldown } from 'rolldown';
+import { type LogLevel, type OutputOptions as RollupOutput, rollup } from 'rollup';
+import type { Options } from 'unplugin-wasm-precompile';
+import rolldownPlugin from 'unplugin-wasm-precompile/rolldown';
+import rollupPlugin from 'unplugin-wasm-precompile/rollup';
+import vitePlugin from 'unplugin-wasm-precompile/vite';
+import { build as viteBuild, createLogger, type InlineConfig, type Logger, mergeConfig } from 'vite';
+import { type Project, SHARED_CACHE } from './project.ts';
+
+export type Bundler = 'vite' | 'rollup' | 'rolldown';
+
+export const BUNDLERS: Bundler[] = ['vite', 'rollup', 'rolldown'];
+
+export interface BuildOptions {
+  /** Default: `main.js`. */
+  entry?: string;
+  /** Options of the plugin; false for a build without it. */
+  plugin?: PluginOptions | false;
+  /** What all three call the same. */
+  output?: {
+    format?: 'es' | 'cjs';
+    entryFileNames?: string;
+    chunkFileNames?: string;
+    assetFileNames?: string | ((asset: { names: string[] }) => string);
+    sourcemap?: boolean;
+    /** Relative to the project. Default: `out`. */
+    dir?: string;
+  };
+  /** Vite only. */
+  vite?: InlineConfig;
+  /** Plugins that all three take. */
+  plugins?: CommonPlugin[];
+}
+
+/** A plugin in the part of Rollup's interface that all three have. */
+export interface CommonPlugin {
+  name: string;
+  resolveId?: (id: string, importer: string | undefined) => Promise<string | undefined> | string | undefined;
+  load?: (id: string) => string | undefined;
+  renderChunk?: (code: string) => string;
+  onLog?: (level: string, log: { message: string; plugin?: string | undefined }) => undefined;
+}
+
+export interface BuildResult {
+  /** Absolute path of the output. */
+  dir: string;
+  /** Paths of all output files, relative to `dir`, sorted. */
+  files: string[];
+  /** Those of artifacts among them. */
+  artifacts: string[];
+  warnings: string[];
+}
+
+/** On top of those that all tests share; undefined takes one of these away. */
+export type PluginOptions = { [Name in keyof Options]?: Options[Name] | undefined };
+
+/** Small modules are artifacts, too, unless a test says otherwise. */
+function pluginOptions(options: PluginOptions): Options {
+  return { cache: SHARED_CACHE, inline: 0, threshold: 0, ...options } as Options;
+}
+
+/** npm packages that programs find at run time. */
+const EXTERNAL = ['sql.js', '@resvg/resvg-wasm'];
+
+/** Rolldown warns of plugins that take long, and compiling does. */
+const CHECKS = { pluginTimings: false };
+
+/** Builds a project for Node. */
+export async function build(
+  bundler: Bundler,
+  project: Project,
+  options: BuildOptions = {},
+): Promise<BuildResult> {
+  const { entry = 'main.js', plugins = [] } = options;
+  const { dir = 'out', ...names } = options.output ?? {};
+  const output = { format: 'es' as const, dir: project.path(dir), entryFileNames: '[name].js', ...names };
+  const warnings: string[] = [];
+  const plugin = options.plugin ?? {};
+
+  if (bundler === 'vite') {
+    await buildWithVite(project, { ...options, warnings, ssr: entry });
+  } else {
+    const input = isAbsolute(entry) ? entry : project.path(entry);
+    const onLog = (level: LogLevel, { message }: { message: string }) => {
+      if (level === 'warn') warnings.push(message);
+    };
+    const run =
+      bundler === 'rollup'
+        ? await rollup({
+            input,
+            external: EXTERNAL,
+            onLog,
+            plugins: [...plugins, plugin && rollupPlugin(pluginOptions(plugin))],
+          })
+        : await rolldown({
+            cwd: project.folder,
+            input,
+            external: EXTERNAL,
+            checks: CHECKS,
+            onLog,
+            plugins: [...plugins, plugin && rolldownPlugin(pluginOptions(plugin))],
+          });
+    await run.write(output satisfies RollupOutput & RolldownOutput);
+    await run.close();
+  }
+  return result(project, dir, warnings);
+}
+
+/** Builds a project for a browser, with Vite; its `index.html` is the entry. */
+export async function buildClient(
+  project: Project,
+  options: Omit<BuildOptions, 'entry'> = {},
+): Promise<BuildResult> {
+  const warnings: string[] = [];
+  await buildWithVite(project, { ...options, warnings, ssr: false });
+  return result(project, options.output?.dir ?? 'out', warnings);
+}
+
+async function buildWithVite(
+  project: Project,
+  {
+    ssr,
+    warnings,
+    plugin = {},
+    plugins = [],
+    output = {},
+    vite = {},
+  }: BuildOptions & {
+    ssr: string | false;
+    warnings: string[];
+  },
+): Promise<void> {
+  const { dir = 'out', ...names } = output;
+  const config = viteConfig(project, warnings, plugin);
+  config.plugins?.push(...plugins);
+  config.build = {
+    ssr,
+    outDir: project.path(dir),
+    minify: false,
+    rolldownOptions: { output: names, checks: CHECKS },
+  };
+  await viteBuild(mergeConfig(config, vite));
+}
+
+/** A configuration for any of Vite's commands. */
+export function viteConfig(
+  project: Project,
+  warnings: string[],
+  plugin: PluginOptions | false = {},
+): InlineConfig {
+  return {
+    root: project.folder,
+    configFile: false,
+    cacheDir: project.path('.vite'),
+    customLogger: collector(warnings),
+    logLevel: 'warn',
+    plugins: [plugin && vitePlugin(pluginOptions(plugin))],
+  };
+}
+
+function collector(warnings: string[]): Logger {
+  const logger = createLogger('silent');
+  const warn = (message: string) => {
+    warnings.push(message);
+  };
+  return { ...logger, warn, warnOnce: warn };
+}
+
+async function result(project: Project, dir: string, warnings: string[]): Promise<BuildResult> {
+  const files = await project.list(dir);
+  const artifacts = files.filter((file) => file.endsWith('.elf'));
+  return { dir: project.path(dir), files, artifacts, warnings };
+}
+
+/** The one artifact of a build. */
+export function onlyArtifact({ dir, artifacts }: BuildResult): string {
+  const [artifact, ...others] = artifacts;
+  if (artifact === undefined || others.length > 0)
+    throw new Error(`Artifacts in ${dir}: ${artifacts.join(', ')}`);
+  return join(dir, artifact);
+}

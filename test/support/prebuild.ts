@@ -1,0 +1,41 @@
+/**
+ * `npm run prebuild`: binaries of the native loader for each Node version that the package serves, from the headers
+ * that come with them. Versions that are up to date are left alone. Without a C++ compiler it says so, and the
+ * project goes on without.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildAddon } from '../../src/addon/build.ts';
+import { NATIVE_SOURCES_FOLDER, PREBUILDS_FOLDER } from '../../src/addon/files.ts';
+import { messageOf } from '../../src/error.ts';
+import { ensureNode, NODE_VERSIONS } from './nodes.ts';
+
+/** What the binaries were made from; in a file beside them. */
+const STAMP = join(PREBUILDS_FOLDER, 'sources.sha256');
+
+function hashSources(): string {
+  const hash = createHash('sha256').update(NODE_VERSIONS.join());
+  for (const file of readdirSync(NATIVE_SOURCES_FOLDER).toSorted()) {
+    hash.update(file).update(readFileSync(join(NATIVE_SOURCES_FOLDER, file)));
+  }
+  return hash.digest('hex');
+}
+
+const sources = hashSources();
+if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === sources) {
+  console.log('The native loader is up to date.');
+} else {
+  await rm(PREBUILDS_FOLDER, { recursive: true, force: true });
+  try {
+    for (const version of NODE_VERSIONS) {
+      console.log(`Building the native loader for Node ${version} …`);
+      await buildAddon(await ensureNode(version));
+    }
+    await mkdir(PREBUILDS_FOLDER, { recursive: true });
+    await writeFile(STAMP, sources);
+  } catch (error) {
+    console.warn(messageOf(error));
+  }
+}

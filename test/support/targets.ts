@@ -1,0 +1,58 @@
+/** Targets that tell what was asked of them. */
+import { chmod, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Project } from './project.ts';
+
+/** A node that counts. */
+export interface CountingNode {
+  /** Path of the executable, for the option `targets`. */
+  node: string;
+  /** How often it has compiled a module since it was made. */
+  compilations(): Promise<number>;
+}
+
+/** Makes a target that passes everything on to the running node and remembers the commands. */
+export async function createCountingNode(project: Project): Promise<CountingNode> {
+  const log = project.path('commands.log');
+  await project.write({
+    'commands.log': '',
+    'counting-node': `#!/bin/sh\necho "$2" >> '${log}'\nexec '${process.execPath}' "$@"\n`,
+  });
+  const node = project.path('counting-node');
+  await chmod(node, 0o755);
+  return {
+    node,
+    async compilations() {
+      return (await readFile(log, 'utf8')).split('\n').filter((command) => command === 'compile').length;
+    },
+  };
+}
+
+/** Makes a target of a node with an ABI that nobody has built the native loader for. */
+export function createForeignNode(folder: string, node: string): Promise<string> {
+  return createPreloadingNode(
+    folder,
+    node,
+    'foreign',
+    "Object.defineProperty(process.versions, 'modules', { value: '9999' });",
+  );
+}
+
+/** Makes a target of a node that dies before it runs anything. */
+export function createCrashingNode(folder: string, node: string): Promise<string> {
+  return createPreloadingNode(folder, node, 'crashing', 'process.abort();');
+}
+
+async function createPreloadingNode(
+  folder: string,
+  node: string,
+  name: string,
+  code: string,
+): Promise<string> {
+  const preload = join(folder, `${name}.cjs`);
+  const file = join(folder, `${name}-node`);
+  await writeFile(preload, `${code}\n`);
+  await writeFile(file, `#!/bin/sh\nexec '${node}' --require '${preload}' "$@"\n`);
+  await chmod(file, 0o755);
+  return file;
+}
