@@ -1,0 +1,14 @@
+/** The modules, each behind an import of its own, so that measuring one loads nothing of the others. */
+import type { Start } from '../start.ts';
+
+export const MODULES = {
+  'sql.js': () => import('./sql.ts'),
+  '@resvg/resvg-wasm': () => import('./resvg.ts'),
+  '@swc/wasm-web': () => import('./swc.ts'),
+} satisfies Record<string, () => Promise<{ start: () => Promise<Start<unknown>> }>>;
+
+export type ModuleName = keyof typeof MODULES;
+
+export function isModuleName(name: string | undefined): name is ModuleName {
+  return name !== undefined && Object.hasOwn(MODULES, name);
+}

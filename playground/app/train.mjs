@@ -1,0 +1,16 @@
+/** The training run of the build: starts the server that was just built, requests its page, ends it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const server = spawn(process.execPath, [fileURLToPath(new URL('dist/trained/server.js', import.meta.url))], {
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+const exit = once(server, 'exit');
+const [url] = await Promise.race([once(createInterface(server.stdout), 'line'), exit]);
+const response = await fetch(url);
+console.log(`${url}: ${response.status}, ${(await response.text()).length} characters`);
+server.kill();
+await exit;
+process.exitCode = response.ok ? 0 : 1;

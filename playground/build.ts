@@ -1,0 +1,55 @@
+/** Builds the application in each of its modes. */
+import { readdir, stat } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'vite';
+
+/**
+ * - `plain`: without the plugin
+ * - `precompiled`: with native code for all functions
+ * - `trained`: with native code for the functions that a first run of the output executed
+ */
+export const MODES = ['plain', 'precompiled', 'trained'] as const;
+
+export type Mode = (typeof MODES)[number];
+
+export interface BuildFacts {
+  mode: Mode;
+  seconds: number;
+  /** Size of all that the build wrote. */
+  bytes: number;
+}
+
+const APP = fileURLToPath(new URL('app/', import.meta.url));
+
+/** A file of a build's output. */
+export function outputFile(mode: Mode, name: string): string {
+  return join(APP, 'dist', mode, name);
+}
+
+/** @param targets node executables to precompile for besides the host */
+export async function buildAll(targets: readonly string[]): Promise<BuildFacts[]> {
+  process.env['PLAYGROUND_TARGETS'] = targets.join(delimiter);
+  const facts: BuildFacts[] = [];
+  for (const mode of MODES) {
+    const note = mode === 'precompiled' ? ' (the first time takes up to a minute)' : '';
+    console.error(`Building ${mode}${note} …`);
+    const start = performance.now();
+    await build({ root: APP, mode, logLevel: 'warn' });
+    facts.push({
+      mode,
+      seconds: (performance.now() - start) / 1000,
+      bytes: await folderSize(outputFile(mode, '')),
+    });
+  }
+  return facts;
+}
+
+async function folderSize(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile());
+  const sizes = await Promise.all(
+    files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}

@@ -1,0 +1,70 @@
+/** Runs the server of each build, on the node that runs this. */
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { execa } from 'execa';
+import { MODES, type Mode, outputFile } from './build.ts';
+
+export interface Server {
+  url: string;
+}
+
+export type Servers = Record<Mode, Server> & {
+  /** Resolves when a server was told to end; rejects when it ends by itself. */
+  ended: Promise<void>;
+  stop(): Promise<void>;
+};
+
+/** @throws Error when a server does not start */
+export async function startServers(): Promise<Servers> {
+  const started = MODES.map((mode) => {
+    const child = execa(process.execPath, [outputFile(mode, 'server.js')], {
+      env: { PORT: '0' },
+      stderr: 'inherit',
+      reject: false,
+      buffer: false,
+    });
+    const ended = (async () => {
+      const { exitCode, signal } = await child;
+      // Ctrl-C in a terminal reaches the servers, too.
+      if (signal === 'SIGINT' || signal === 'SIGTERM') return;
+      throw new Error(`the ${mode} server ended (${signal ?? `exit code ${exitCode}`})`);
+    })();
+    const firstLine = once(createInterface(child.stdout), 'line').then(([line]) => ({ url: String(line) }));
+    return { child, ended, ready: Promise.race([firstLine, ended]) };
+  });
+  const stop = async () => {
+    for (const { child } of started) child.kill();
+    await Promise.all(started.map(({ child }) => child));
+  };
+  const ended = Promise.race(started.map((server) => server.ended));
+  // Not everybody waits for it.
+  ended.catch(() => {});
+  try {
+    const [plain, precompiled, trained] = await Promise.all(started.map(({ ready }) => ready));
+    if (!plain || !precompiled || !trained) throw new Error('a server did not start');
+    return { plain, precompiled, trained, ended, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/**
+ * Requests each page once.
+ *
+ * @param digests SHA-256 of the result that each module is to show
+ * @throws Error for a page that does not show them
+ */
+export async function checkPages(servers: Servers, digests: ReadonlyMap<string, string>): Promise<void> {
+  for (const mode of MODES) {
+    const { url } = servers[mode];
+    const response = await fetch(url);
+    const html = await response.text();
+    if (!response.ok) throw new Error(`${url} (${mode}) answered with status ${response.status}: ${html}`);
+    for (const [module, digest] of digests) {
+      if (!html.includes(`data-module="${module}" data-result="${digest}"`)) {
+        throw new Error(`${url} (${mode}): the page does not show the result of ${module}`);
+      }
+    }
+  }
+}
