@@ -179,9 +179,10 @@ export async function createScript(
   await writeFile(
     script,
     `import { fromArtifact } from './runtime/node.js';
+import { fit } from './runtime/fit.js';
 const map = ${JSON.stringify(map)};
 const addons = ${JSON.stringify(addons)};
-const create = () => fromArtifact(${JSON.stringify(url)}, map, { verify: true, fallback: 'error' }, addons);
+const create = () => fromArtifact(${JSON.stringify(url)}, map, { verify: true, fallback: 'error', fit }, addons);
 const wasm = ${JSON.stringify(wasm)};
 const variant = process.argv[2];
 ${body}`,

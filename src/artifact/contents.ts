@@ -1,4 +1,4 @@
-import type { ArtifactMap } from '../runtime/map.ts';
+import type { ArtifactMap, CpuRequirements } from '../runtime/map.ts';
 
 export type JsonValue =
   | string
@@ -35,6 +35,9 @@ export interface NativeCode {
   engine: string;
   /** What its section is named after, e.g. `v8-13.6.233.17`. */
   version: string;
+  /** Of the target, for people: `node 24.9.0`. */
+  release: string;
+  cpu: CpuRequirements;
   bytes: Uint8Array;
   /** In any order; empty when the layout of `bytes` is unknown. */
   functions: readonly FunctionRange[];

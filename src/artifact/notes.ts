@@ -7,6 +7,7 @@
 import { WasmPrecompileError, messageOf } from '../error.ts';
 import { Cursor } from '../elf/cursor.ts';
 import { type ElfNote, encodeNotes } from '../elf/notes.ts';
+import type { CpuRequirements } from '../runtime/map.ts';
 import type { NativeStatistics } from './contents.ts';
 
 export const FORMAT_VERSION = 1;
@@ -36,6 +37,9 @@ export interface NativeDescription extends SegmentDescription {
   /** Engine key. */
   engine: string;
   version: string;
+  /** `node 24.9.0`. */
+  release: string;
+  cpu: CpuRequirements;
   statistics: NativeStatistics;
   /**
    * Which functions the section's STT_FUNC symbols stand for, in order of address, as runs of consecutive function
@@ -120,11 +124,19 @@ function readDescription(json: unknown): Description {
     native: root.list('native').map((item, index) => {
       const native = new Fields(item, `native[${index}]`);
       const statistics = native.fields('statistics');
+      const cpu = native.fields('cpu');
       return {
         section: native.string('section'),
         crc32: native.count('crc32'),
         engine: native.string('engine'),
         version: native.string('version'),
+        release: native.string('release'),
+        cpu: {
+          level: cpu.string('level'),
+          needs: cpu.count('needs'),
+          features: cpu.string('features'),
+          trial: cpu.string('trial'),
+        },
         statistics: {
           functions: statistics.count('functions'),
           compiled: statistics.count('compiled'),

@@ -88,6 +88,8 @@ function pack(
       crc32: checksum,
       engine: native.engine,
       version: native.version,
+      release: native.release,
+      cpu: native.cpu,
       statistics: {
         functions: native.statistics.functions,
         compiled: native.statistics.compiled,
@@ -131,6 +133,8 @@ function pack(
       wire: { offset: offsetOf(SECTION_WASM), size: contents.wire.length, crc32: wireCrc32 },
       native: natives.map(({ native, section, crc32: checksum }) => ({
         engine: native.engine,
+        node: native.release,
+        cpu: native.cpu,
         offset: offsetOf(section),
         size: native.bytes.length,
         crc32: checksum,

@@ -48,7 +48,7 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
   const symbols = functionSymbols(elf);
   const functionNames = new Map<number, string>();
   const native: NativeCode[] = description.native.map(
-    ({ engine, version, section: name, statistics, functions }, index) => {
+    ({ engine, version, release, cpu, section: name, statistics, functions }, index) => {
       const section = segments[index];
       if (!section || name !== nativeSections[index]) {
         throw invalidArtifact(
@@ -64,18 +64,20 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
           functionNames.set(range.index, symbolName);
         }
       });
-      return { engine, version, bytes: section.data, functions: ranges, statistics };
+      return { engine, version, release, cpu, bytes: section.data, functions: ranges, statistics };
     },
   );
   const map: ArtifactMap = {
     size: bytes.length,
     ...buildId,
     wire: { offset: wire.offset, size: wire.size, crc32: description.wire.crc32 },
-    native: segments.map(({ offset, size }, index) => ({
-      engine: native[index]?.engine ?? '',
-      offset,
-      size,
-      crc32: description.native[index]?.crc32 ?? 0,
+    native: description.native.map(({ engine, release: node, cpu, crc32 }, index) => ({
+      engine,
+      node,
+      cpu,
+      offset: segments[index]?.offset ?? 0,
+      size: segments[index]?.size ?? 0,
+      crc32,
     })),
   };
   return {

@@ -47,7 +47,7 @@ export interface BundlerSettings {
 }
 
 /** Runtime modules, as glue code imports them. */
-const RUNTIME_REQUEST = /^wasm-precompile:runtime\/(node|node-plain|web)$/;
+const RUNTIME_REQUEST = /^wasm-precompile:runtime\/(node|node-plain|fit|web)$/;
 const RUNTIME_FOLDER = fileURLToPath(new URL('../runtime/', import.meta.url)).replaceAll('\\', '/');
 
 /** Requests that `Bundle.resolve` looks at: wasm files, runtime modules, and the runtime's own imports of Node. */
@@ -250,9 +250,8 @@ export class Bundle {
       files: [...others.filter(({ name }) => !own.has(name)), ...artifacts],
       artifacts,
     });
-    const releases = await this.#pipeline.releases();
     for (const { source, contents } of trimmed) {
-      this.#outputOf(context).note(source, { kind: 'native', native: contents.native, releases });
+      this.#outputOf(context).note(source, { kind: 'native', native: contents.native });
     }
   }
 
@@ -326,8 +325,7 @@ export class Bundle {
       return this.#plainSource(context, platform, source, options);
     }
     const contents = await this.#pipeline.compile(source);
-    const releases = await this.#pipeline.releases();
-    output.note(source, { kind: 'native', native: contents.native, releases });
+    output.note(source, { kind: 'native', native: contents.native });
     const { bytes, map } = packArtifact(contents);
     const untrained = this.#training && !context.meta.watchMode;
     if (this.#training && !untrained)

@@ -87,8 +87,9 @@ function generateLoader(runtime: string, source: ModuleSource): string {
   switch (source.kind) {
     case 'artifact':
       return `import { fromArtifact, initializer } from ${from};
+import { fit } from "wasm-precompile:runtime/fit";
 const addons = { ${source.addons.map(([key, url, crc32]) => `${JSON.stringify(key)}: [${url}, ${crc32}]`).join(', ')} };
-const loader = /* @__PURE__ */ fromArtifact(${source.url}, ${mapExpression(source.map)}, ${options}, addons);`;
+const loader = /* @__PURE__ */ fromArtifact(${source.url}, ${mapExpression(source.map)}, { ...${options}, fit }, addons);`;
     case 'file':
       return `import { fromFile, initializer } from ${from};
 const loader = /* @__PURE__ */ fromFile(${source.url}, ${options});`;

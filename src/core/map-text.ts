@@ -12,7 +12,8 @@ const WIDTH = String(Number.MAX_SAFE_INTEGER).length;
 /** The map as text without quotes of JavaScript's other kind, backslashes or line ends. */
 export function formatMap({ size, buildId, buildIdOffset, wire, native }: ArtifactMap): string {
   const natives = native.map(
-    ({ engine, ...segment }) => `{"engine":${JSON.stringify(engine)},${formatSegment(segment)}}`,
+    ({ engine, node, cpu, ...segment }) =>
+      `${JSON.stringify({ engine, node, cpu }).slice(0, -1)},${formatSegment(segment)}}`,
   );
   return `{"size":${pad(size)},"buildId":"${buildId}","buildIdOffset":${pad(buildIdOffset)},"wire":{${formatSegment(wire)}},"native":[${natives.join(',')}]}`;
 }

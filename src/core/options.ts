@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { createFilter, type FilterPattern } from 'unplugin-utils';
 import type { CacheStore } from './cache.ts';
 import { WasmPrecompileError } from '../error.ts';
+import { CPU_LEVELS, type CpuLevel } from '../engines/v8/cpu.ts';
 import type { StripMode } from '../wasm/strip.ts';
 
 export interface Options {
@@ -15,6 +16,12 @@ export interface Options {
    * executable. Default: `['host']`.
    */
   targets?: string[];
+  /**
+   * The CPU that native code is made for: `'x86-64-v3'` (AVX2 and what came with it: most servers since 2013),
+   * `'x86-64-v2'` or `'armv8'`, so that the program may run on another machine than the build; `'host'` uses all that
+   * the machine has that builds. Default: `'x86-64-v3'`, on arm64 `'armv8'`.
+   */
+  cpu?: CpuLevel;
   /**
    * Startup profiles, as `wasm-precompile train` records them: a file, or a folder of them. Native code then holds
    * only the functions that were executed. Or a command that runs the output: the build trains itself with it.
@@ -78,6 +85,8 @@ export interface ResolvedOptions {
   /** Whether a file, by its absolute path, is ours. */
   filter: (file: string) => boolean;
   targets: string[];
+  /** Undefined: the default of each target's architecture. */
+  cpu: CpuLevel | undefined;
   profile: ProfileSource | undefined;
   strip: StripMode;
   verify: boolean;
@@ -118,6 +127,9 @@ const optionsSchema = v.strictObject({
       v.minLength(1, "Expected at least one target: 'host' or the path of a node executable"),
     ),
     ['host'],
+  ),
+  cpu: v.optional(
+    v.picklist(CPU_LEVELS, `Expected one of ${CPU_LEVELS.map((level) => `'${level}'`).join(', ')}`),
   ),
   profile: v.optional(
     v.union(
@@ -171,12 +183,13 @@ export function resolveOptions(options: Options = {}): ResolvedOptions {
     });
     throw new WasmPrecompileError('INVALID_OPTIONS', `unplugin-wasm-precompile: ${problems.join('; ')}`);
   }
-  const { include, exclude, inline, platform, profile, timeLimit, ...rest } = parsed.output;
+  const { include, exclude, inline, platform, cpu, profile, timeLimit, ...rest } = parsed.output;
   return {
     ...rest,
     profile: resolveProfile(profile),
     filter: createFilter(include ?? /\.wasm$/, exclude ?? []) as (file: string) => boolean,
     inline,
+    cpu,
     platform,
     timeLimit: timeLimit * 1000,
   };

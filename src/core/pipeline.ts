@@ -5,10 +5,11 @@ import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import pLimit from 'p-limit';
 import type { ArtifactContents, Machine, NativeCode } from '../artifact/contents.ts';
-import { type EngineKey, formatEngineKey } from '../engines/key.ts';
+import { formatEngineKey } from '../engines/key.ts';
 import {
   compileFor,
   describeNativeCode,
+  type KnownTarget,
   probeTarget,
   type Selection,
   type Target,
@@ -67,8 +68,6 @@ export interface Pipeline {
     profiles: readonly Profile[],
     runs?: readonly RunCode[],
   ): Promise<Contents>;
-  /** Names of the targets that give native code, by engine key: `node 22.23.3`. */
-  releases(): Promise<Map<string, string>>;
   /** The native loader's binaries for the targets, by the key that the runtime looks for: paths. */
   addons(): Promise<Map<string, string>>;
 }
@@ -82,12 +81,15 @@ export interface PipelineContext {
 const limit = pLimit(availableParallelism());
 
 export function createPipeline(
-  options: Pick<ResolvedOptions, 'targets' | 'strip' | 'cache' | 'timeLimit' | 'profile'>,
+  options: Pick<ResolvedOptions, 'targets' | 'cpu' | 'strip' | 'cache' | 'timeLimit' | 'profile'>,
   { warn, progress }: PipelineContext,
 ): Pipeline {
   const cache = createCache(options.cache, warn);
   const warnOnce = once(warn);
   const compiling = new Map<string, Promise<Contents>>();
+
+  const probeTargets = () =>
+    Promise.all(options.targets.map((target) => limit(() => probeTarget(target, options.cpu))));
 
   async function compile(source: SourceModule): Promise<Contents> {
     const contents = await compileAll(source);
@@ -105,7 +107,7 @@ export function createPipeline(
   }
 
   async function compileAll(source: SourceModule): Promise<Contents> {
-    const targets = await Promise.all(options.targets.map((target) => limit(() => probeTarget(target))));
+    const targets = await probeTargets();
     const machine = machineOf(targets);
     const native: NativeCode[] = [];
     if (source.builtins) {
@@ -136,7 +138,7 @@ export function createPipeline(
   ): Promise<Contents> {
     const keep = chooseFunctions(source, profiles, warn);
     if (!keep || contents.native.length === 0) return contents;
-    const targets = uniqueEngines(await Promise.all(options.targets.map(probeTarget)), warnOnce);
+    const targets = uniqueEngines(await probeTargets(), warnOnce);
     const native = await Promise.all(
       contents.native.map(async (code) => {
         const target = targets.find(({ engine }) => formatEngineKey(engine.key) === code.engine);
@@ -146,7 +148,7 @@ export function createPipeline(
         );
         const bytes = await trimOne(source, target, code.bytes, { executed: new Set(keep.keys()), run });
         if (!bytes) return code;
-        const { statistics, ...trimmed } = describeNativeCode(target.engine.key, bytes, source.module);
+        const { statistics, ...trimmed } = describeNativeCode(target, bytes, source.module);
         return { ...trimmed, statistics: { ...statistics, executed: keep.size } };
       }),
     );
@@ -193,7 +195,7 @@ export function createPipeline(
       wire: sha256(source.wire),
     });
     const cached = await cache.get(entry);
-    if (cached) return describeNativeCode(key, cached, source.module);
+    if (cached) return describeNativeCode(target, cached, source.module);
     const result = await limit(() =>
       progress.track(`compiling ${basename(source.file)} for ${target.label}`, () =>
         compileFor(target, source.wire, source.module, options.timeLimit),
@@ -213,15 +215,9 @@ export function createPipeline(
 
   return {
     async addons() {
-      const targets = await Promise.all(options.targets.map(probeTarget));
+      const targets = await probeTargets();
       return new Map(
         targets.flatMap(({ addonKey, addon }) => (addon === undefined ? [] : [[addonKey, addon]])),
-      );
-    },
-    async releases() {
-      const targets = await Promise.all(options.targets.map(probeTarget));
-      return new Map(
-        targets.filter(isKnown).map(({ engine, release }) => [formatEngineKey(engine.key), release]),
       );
     },
     read: (file) => readSource(file, options.strip),
@@ -298,8 +294,6 @@ async function readSource(file: string, strip: ResolvedOptions['strip']): Promis
 export function describeBuiltins({ file }: SourceModule): string {
   return `${file} uses JS string builtins, which native code cannot carry: it is compiled at start-up.`;
 }
-
-type KnownTarget = Target & { engine: { key: EngineKey } };
 
 function isKnown(target: Target): target is KnownTarget {
   return 'key' in target.engine;

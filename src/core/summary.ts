@@ -3,8 +3,7 @@ import type { NativeCode } from '../artifact/contents.ts';
 
 /** What became of a module. */
 export type Outcome =
-  /** `releases`: names of the targets, by engine key. */
-  | { kind: 'native'; native: readonly NativeCode[]; releases: ReadonlyMap<string, string> }
+  | { kind: 'native'; native: readonly NativeCode[] }
   | { kind: 'inlined' }
   /** Shipped as plain wasm. */
   | { kind: 'plain'; why: string };
@@ -53,18 +52,18 @@ function describe(outcome: Outcome): string {
     case 'native':
       return outcome.native.length === 0
         ? 'plain: no native code for any target'
-        : `native code for ${describeNative(outcome.native, outcome.releases)}`;
+        : `native code for ${describeNative(outcome.native)}`;
   }
 }
 
 /** `node 22.23.3 and node 26.9.0, 641 of 1968 functions`: targets with as many functions stand together. */
-function describeNative(native: readonly NativeCode[], releases: ReadonlyMap<string, string>): string {
+function describeNative(native: readonly NativeCode[]): string {
   const byFunctions = new Map<string, string[]>();
-  for (const { engine, statistics } of native) {
+  for (const { release, statistics } of native) {
     const { compiled, functions } = statistics;
     // Where the layout of native code is unknown, nothing was counted.
     const text = compiled > 0 ? `, ${compiled} of ${functions} functions` : '';
-    byFunctions.set(text, [...(byFunctions.get(text) ?? []), releases.get(engine) ?? engine]);
+    byFunctions.set(text, [...(byFunctions.get(text) ?? []), release]);
   }
   return [...byFunctions].map(([text, names]) => `${names.join(' and ')}${text}`).join('; ');
 }

@@ -10,20 +10,21 @@ import * as threads from 'node:worker_threads';
 import { type Addon, type Addons, type Contents, loadAddon, type Range } from './addon.ts';
 import { crc32 } from './crc32.ts';
 import type { ArtifactMap, NativeSegmentMap, SegmentMap } from './map.ts';
-import { deserialize, type Deserialized, getFlagHash, HAS_NATIVES } from './natives.ts';
+import { deserialize, type Deserialized, HAS_NATIVES, type Words } from './natives.ts';
 import { readParts } from './read.ts';
 import { getRecorder } from './recorder.ts';
 import { fail, type FallbackMode, reportFallback, reportLoad } from './report.ts';
 import { either, type Steps } from './steps.ts';
-import { trapHandlerMissing } from './trap-handler.ts';
 
 export interface ArtifactOptions {
   /** Compare checksums before using what was read. */
   verify: boolean;
   fallback: FallbackMode;
+  /** Of fit.ts. Without it, nobody knows whether native code may be used in this process, and none is. */
+  fit?: Fit;
 }
 
-const REBUILD = 'Build for this Node, its flags and CPU: see `targets` in the README.';
+const REBUILD = 'See "Deploying" in the README.';
 const REDEPLOY = 'Deploy one whole build again.';
 
 /** Why native code is not used, and what to do about it. */
@@ -31,8 +32,21 @@ type Refusal = readonly [reason: string, advice: string];
 
 /** Native code that this process may use, and the native loader where it is there; or why there is none. */
 type Choice =
-  | { refusal?: undefined; segment: NativeSegmentMap; addon: Addon | undefined }
-  | { refusal: Refusal; segment?: undefined; addon?: undefined };
+  | { refusal?: undefined; segment: NativeSegmentMap; words: Words; addon: Addon | undefined }
+  | { refusal: Refusal; segment?: undefined; words?: undefined; addon?: undefined };
+
+/** Native code, and the words that its header needs in this process. */
+export type Fitting = readonly [segment: NativeSegmentMap, words: Words];
+
+/**
+ * Finds native code that may be used in a process other than it was made for (fit.ts); or why there is none.
+ *
+ * @param candidates for the running V8
+ */
+export type Fit = (
+  candidates: readonly [NativeSegmentMap, ...NativeSegmentMap[]],
+  addon: Addon | undefined,
+) => Fitting | string;
 
 /** The wire bytes among the parts of an artifact: head, wire bytes, native code. */
 const WIRE = 1;
@@ -55,6 +69,7 @@ export function* loadArtifact(
   const recorder = getRecorder();
   const {
     segment,
+    words,
     addon,
     refusal: refused,
   } = recorder ? refuse('recording') : chooseNative(map, options, addons);
@@ -84,9 +99,10 @@ export function* loadArtifact(
     else if (!code || (options.verify && !intact(code, segment)))
       refusal = ['its checksum is wrong', REDEPLOY];
     else {
-      const flagHash = flagHashOf(segment);
-      const helped = helper && ((yield helper.deserialize(contents, flagHash)) as Deserialized);
-      const result = helped?.module ? helped : deserialize(code, wire, flagHash, addon, contents);
+      // In this process's own copy of the page.
+      new Uint32Array(code, 8, 2).set(words);
+      const helped = helper && ((yield helper.deserialize(contents, words[1])) as Deserialized);
+      const result = helped?.module ? helped : deserialize(code, wire, words[1], addon, contents);
       if (result.refused === undefined) {
         report('precompiled', segment.engine);
         return result.module;
@@ -144,19 +160,18 @@ function describeDifference(
   return size === map.size ? undefined : `the file has ${size} bytes instead of ${map.size}`;
 }
 
-/** The native code for this engine, or why there is none. The rest of the key is for V8 to compare. */
-function chooseNative({ native }: ArtifactMap, { verify }: ArtifactOptions, addons: Addons): Choice {
+/** The native code for this engine, or why there is none. */
+function chooseNative({ native }: ArtifactMap, { verify, fit }: ArtifactOptions, addons: Addons): Choice {
   const { versions, platform, arch } = process;
   if (native.length === 0) return refuse('the artifact holds none');
+  if (!fit) return refuse('the option `fit` is missing');
   // Bun and Deno report the V8 version of the Node that they stand in for.
   if (versions['bun'] ?? versions['deno']) return refuse('this is not Node');
   const running = `v8-${versions.v8}-${platform}-${arch}`;
-  const usable = native.filter(({ engine }) => engine.startsWith(`${running}-`));
-  // There are several for one V8 only where targets were started with other flags. With none of them, any is refused.
-  const segment = (usable[1] && usable.find((each) => flagHashOf(each) === getFlagHash())) ?? usable[0];
-  if (!segment) {
-    const made = native.map(({ engine }) => engine.slice(0, -18)).join(' and ');
-    return refuse(`it was made for ${made}, this is ${running}`, REBUILD);
+  const [first, ...others] = native.filter(({ engine }) => engine.startsWith(`${running}-`));
+  if (!first) {
+    const made = native.map(({ node, engine }) => `${node} (${engine.slice(0, -18)})`);
+    return refuse(`node ${versions.node} (${running}) is not among its targets: ${made}`, REBUILD);
   }
   if (verify && !crc32) return refuse('zlib.crc32 is missing');
   const loaded = loadAddon(addons);
@@ -167,13 +182,10 @@ function chooseNative({ native }: ArtifactMap, { verify }: ArtifactOptions, addo
       'See "The native loader" in the README.',
     );
   }
-  const missing = trapHandlerMissing(addon);
-  return missing ? refuse(missing, 'Native code needs it.') : { segment, addon };
-}
-
-/** The last part of an engine key. */
-function flagHashOf({ engine }: NativeSegmentMap): number {
-  return Number(`0x${engine.slice(-8)}`);
+  const fitting = fit([first, ...others], addon);
+  if (typeof fitting === 'string') return refuse(fitting, REBUILD);
+  const [segment, words] = fitting;
+  return { segment, words, addon };
 }
 
 function refuse(reason: string, advice = ''): Choice {

@@ -21,6 +21,27 @@ export interface SegmentMap {
 }
 
 export interface NativeSegmentMap extends SegmentMap {
-  /** The engine key that must be equal to that of the running process. */
+  /**
+   * The engine key: V8's version, platform and architecture must be those of the running process; CPU features and flag hash
+   * are the words that the header of the native code has.
+   */
   engine: string;
+  /** Of the target, for people: `node 24.9.0`. */
+  node: string;
+  cpu: CpuRequirements;
+}
+
+/** What native code needs of a CPU, and what tells the features of the running V8 (fit.ts). */
+export interface CpuRequirements {
+  /** `x86-64-v3`; `host`: what the machine has that built it. */
+  level: string;
+  /** The bits of what the code may use in V8's word of CPU features: all of them must be in the running one. */
+  needs: number;
+  /** Names of the bits, from the lowest on; empty where nobody has named them for this V8. */
+  features: string;
+  /**
+   * Native code of the smallest module, made by a process without flags: in base64. Where V8 accepts it, the machine has
+   * the features of the one that built.
+   */
+  trial: string;
 }

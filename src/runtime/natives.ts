@@ -6,7 +6,7 @@ import type { Addon, Contents } from './addon.ts';
 /** V8 14 removed `%DeserializeWasmModule`. */
 export const HAS_NATIVES = Number.parseFloat(process.versions.v8) < 14;
 
-/** How often to try, without the native loader, where another thread may be switching flags; once in vain, only once. */
+/** How often to try where another thread may be switching flags; once in vain, only once. */
 let attempts = 20;
 
 /** A module. Where native code was refused there may be one all the same, compiled by V8. */
@@ -14,48 +14,59 @@ export type Deserialized =
   | { refused?: undefined; module: WebAssembly.Module }
   | { refused: string; module?: WebAssembly.Module | undefined };
 
+/** The words of a header that V8 compares with its own. */
+export type Words = readonly [cpuFeatures: number, flagHash: number];
+
 /**
  * V8 compares version, CPU features and flags; all else must have been checked before.
  *
  * @param code exactly the native code: V8 aborts when bytes follow it
- * @param flagHash the flag hash that the native code was made with
+ * @param flagHash the flag hash that the native code has in its header
  * @param addon needed without natives
  * @param contents where the addon has `code` and `wire` from
+ * @param patience how often V8 may refuse while its flags seem right, until that is taken for its verdict
  */
 export function deserialize(
   code: ArrayBuffer,
   wire: ArrayBuffer,
   flagHash: number,
   addon: Addon | undefined,
-  contents: Contents,
+  contents: Contents | object,
+  patience = 3,
 ): Deserialized {
-  let module;
-  let refused = '';
-  const check = () => {
-    const same = getFlagHash() === flagHash;
-    refused = same ? 'this CPU has other features' : 'V8 runs with other flags';
-    return same;
+  let refused = 'V8 runs with other flags';
+  let refusals = 0;
+  let other: WebAssembly.Module | undefined;
+  const check = () => getFlagHash() === flagHash;
+  const attempt = () => {
+    if (!addon) return check() ? allowNatives(compileDeserializer)?.(code, new Uint8Array(wire)) : undefined;
+    const result = addon.deserialize(contents, code, wire, check, compileDeserializer);
+    other = result?.module;
+    return result?.accepted ? other : undefined;
   };
   try {
-    if (addon) {
-      const result = addon.deserialize(contents, code, wire, check, compileNative);
-      module = result?.module;
-      if (module && result?.accepted) return { module };
-    } else {
-      for (let attempt = 0; attempt < attempts; attempt++) {
-        if (check() && (module = allowNatives()?.(code, new Uint8Array(wire)))) return { module };
-        // V8 may have kept the hash of flags that another thread has changed back since: this makes it compute anew.
-        setFlagsFromString('--no-testing-bool-flag');
-        setFlagsFromString('--testing-bool-flag');
-        // One millisecond, in which that thread comes to its end.
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
-      }
-      attempts = 1;
-    }
+    const module = settle(attempt, () => check() && ++refusals >= patience);
+    if (module) return { module };
+    if (refusals > 0) refused = 'this CPU has other features';
   } catch (error) {
     refused = `it cannot be loaded (${error as Error})`;
   }
-  return { refused, module };
+  return { refused, module: other };
+}
+
+/** Tries what another thread may thwart by switching flags just then, until there is a result or `final` says that there will be none. */
+export function settle<Result>(attempt: () => Result | undefined, final = () => false): Result | undefined {
+  for (let count = 0; count < attempts; count++) {
+    const result = attempt();
+    if (result !== undefined || final()) return result;
+    // V8 may have kept the hash of flags that another thread has changed back since: this makes it compute anew.
+    setFlagsFromString('--no-testing-bool-flag');
+    setFlagsFromString('--testing-bool-flag');
+    // One millisecond, in which that thread comes to its end.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  }
+  attempts = 1;
+  return undefined;
 }
 
 type Native = (code: ArrayBuffer, wire: Uint8Array) => WebAssembly.Module | undefined;
@@ -68,15 +79,19 @@ let scripts = 0;
  * native code: it is part of the flag hash. A program that allows the syntax for itself has another flag hash, and
  * does not come here.
  */
-function compileNative(): Native {
-  return runInThisContext(`(function(c,w){return %DeserializeWasmModule(c,w)})//${scripts++}`) as Native;
+export function compileNative<Function>(source: string): Function {
+  return runInThisContext(`(function(${source}})//${scripts++}`) as Function;
+}
+
+function compileDeserializer(): Native {
+  return compileNative('c,w){return %DeserializeWasmModule(c,w)');
 }
 
 /** What the native loader does better: undefined where another thread switched the flag off again just then. */
-function allowNatives(): Native | undefined {
+export function allowNatives<Function>(compile: () => Function): Function | undefined {
   setFlagsFromString('--allow-natives-syntax');
   try {
-    return compileNative();
+    return compile();
   } catch {
     return undefined;
   } finally {

@@ -8,7 +8,7 @@ import type { ArtifactMap } from './map.ts';
 import { createLoader, type ModuleLoader } from './steps.ts';
 
 export type { Addons } from './addon.ts';
-export type { ArtifactOptions } from './artifact.ts';
+export type { ArtifactOptions, Fit } from './artifact.ts';
 export { initializer } from './loader.ts';
 export type { ArtifactMap } from './map.ts';
 export type { ModuleLoader } from './steps.ts';

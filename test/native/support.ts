@@ -131,12 +131,13 @@ export function writeScript(program: Program, script: string, changes: Omit<Run,
   writeFileSync(
     file,
     `import { fromArtifact } from './runtime/node.js';
+import { fit } from './runtime/fit.js';
 import { loadAddon } from './runtime/addon.js';
 import * as fs from 'node:fs';
 const file = ${JSON.stringify(artifact)};
 const url = ${JSON.stringify(pathToFileURL(artifact).href)};
 const map = ${JSON.stringify(changes.map ?? program.map)};
-const options = ${JSON.stringify(options)};
+const options = { ...${JSON.stringify(options)}, fit };
 const addons = ${JSON.stringify(addons)};
 const native = map.native.find(({ engine }) => engine.startsWith('v8-' + process.versions.v8 + '-'));
 const parts = [{ offset: 0, size: map.buildIdOffset + 20 }, map.wire, native];

@@ -8,6 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { execa } from 'execa';
 import { packArtifact } from '../../src/artifact/pack.ts';
+import type { Options } from '../../src/core/options.ts';
 import type { ArtifactMap, NativeSegmentMap } from '../../src/runtime/map.ts';
 import type { ArtifactOptions } from '../../src/runtime/node.ts';
 import { USE_SAMPLE } from '../engines/modules.ts';
@@ -24,8 +25,13 @@ export interface Output {
 }
 
 /** Builds an artifact of a wasm file for some nodes, with the runtime beside it. */
-export async function build(folder: string, wasmFile: string, targets: string[]): Promise<Output> {
-  const { contents } = await compile(wasmFile, { targets });
+export async function build(
+  folder: string,
+  wasmFile: string,
+  targets: string[],
+  options: Pick<Options, 'cpu'> = {},
+): Promise<Output> {
+  const { contents } = await compile(wasmFile, { targets, ...options });
   const { bytes, map } = packArtifact(contents);
   mkdirSync(folder, { recursive: true });
   cpSync(path.join(ROOT, 'dist/runtime'), path.join(folder, 'runtime'), { recursive: true });
@@ -89,9 +95,10 @@ function writeScript(output: Output, script: string, { artifact, map, options: c
   writeFileSync(
     file,
     `import { fromArtifact } from './runtime/node.js';
+import { fit } from './runtime/fit.js';
 const url = ${JSON.stringify(pathToFileURL(artifact ?? output.artifact).href)};
 const map = ${JSON.stringify(map ?? output.map)};
-const options = ${JSON.stringify(options)};
+const options = { ...${JSON.stringify(options)}, fit };
 const create = (changes) => fromArtifact(url, map, { ...options, ...changes });
 const print = (value) => console.log(JSON.stringify(value));
 ${USE_SAMPLE.replace('export ', '')}

@@ -4,7 +4,7 @@
  * from the rest of the project. Standard input and output carry frames: a u32 length, that many bytes of JSON,
  * then raw bytes.
  *
- *   probe    →  { node, v8, platform, arch, abi, header }      header: hex, of native code made here, where that is possible
+ *   probe    →  { node, v8, platform, arch, abi, trial }      trial: base64, native code of the smallest module, where that is possible
  *   compile  wire bytes  →  { milliseconds } + native code
  *   check    { wireSize } + wire bytes + native code  →  { accepted }
  *
@@ -28,17 +28,16 @@ const hasNatives = v8Major < 14 && !process.versions['bun'] && !process.versions
 /** @type {import('../../runtime/addon.ts').Addon | undefined} */
 const addon = hasNatives || !addonFile ? undefined : loadAddon(addonFile);
 
-/** A module with one empty function: enough for V8 to write a header. */
+/** A module with one empty function, the same as in the runtime (fit.ts): enough for V8 to write a header. */
 const SMALLEST_MODULE = Buffer.from(
   '0061736d01000000' + // magic, version
     '010401600000' + // type section: () → ()
     '03020100' + // function section: one function of type 0
+    '070501016600' + // export section: it is called f
+    '00' +
     '0a040102000b', // code section: one empty body
   'hex',
 );
-
-/** Bytes of the header that V8 compares: magic, version hash, CPU features, flag hash (u32 each). */
-const HEADER_SIZE = 16;
 
 /** Flags that differ from their default while compiling: [while compiling, default of this V8]. */
 function compileFlags() {
@@ -118,11 +117,8 @@ function respond(json, bytes) {
 
 function probe() {
   const { node, v8, modules: abi } = process.versions;
-  const header =
-    hasNatives || addon
-      ? serialize(compile(SMALLEST_MODULE)).subarray(0, HEADER_SIZE).toString('hex')
-      : undefined;
-  respond({ node, v8, platform: process.platform, arch: process.arch, abi, header });
+  const trial = hasNatives || addon ? serialize(compile(SMALLEST_MODULE)).toString('base64') : undefined;
+  respond({ node, v8, platform: process.platform, arch: process.arch, abi, trial });
 }
 
 function compileInput() {

@@ -24,6 +24,8 @@ export interface HostEngine {
   node: string;
   /** Path of the native loader's binary for it. */
   addon?: string | undefined;
+  /** What it is started with. */
+  flags?: readonly string[];
 }
 
 /** Why a job gave no answer: `unsupported` is V8's own verdict on the module, all else is `failed`. */
@@ -45,12 +47,12 @@ export class HostFailure extends Error {
  * @throws WasmPrecompileError `INVALID_OPTIONS` where the executable cannot be started
  */
 export async function runHost(
-  { node, addon }: HostEngine,
+  { node, addon, flags = [] }: HostEngine,
   command: HostCommand,
   input: Uint8Array,
   timeLimit: number,
 ): Promise<HostAnswer> {
-  const child = execa(node, [HOST_FILE, command, ...(addon === undefined ? [] : [addon])], {
+  const child = execa(node, [...flags, HOST_FILE, command, ...(addon === undefined ? [] : [addon])], {
     input,
     encoding: 'buffer',
     stripFinalNewline: false,

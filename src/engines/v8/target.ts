@@ -7,7 +7,17 @@ import { frame, type HostEngine, HostFailure, runHost } from './host-process.ts'
 import { type EngineKey, formatEngineKey, shortVersion } from '../key.ts';
 import { findAddon } from '../../addon/files.ts';
 import type { NativeCode } from '../../artifact/contents.ts';
-import { mixNativeCode, trimNativeCode } from './trim.ts';
+import type { CpuRequirements } from '../../runtime/map.ts';
+import {
+  type CpuLevel,
+  defaultCpuLevel,
+  featuresOf,
+  flagsForLevel,
+  isLevelOf,
+  neededFeatures,
+  unusedFeatures,
+} from './cpu.ts';
+import { CPU_FEATURES_OFFSET, mixNativeCode, trimNativeCode, withHeader } from './trim.ts';
 
 /** Milliseconds for asking a node what it is. */
 const PROBE_TIME_LIMIT = 60_000;
@@ -22,9 +32,21 @@ export interface Target extends HostEngine {
   arch: string;
   /** `<platform>-<arch>-<abi>`, as the runtime looks for its native loader. */
   addonKey: string;
-  /** The engine key, or why native code cannot be made for this engine. */
-  engine: { key: EngineKey } | { missing: string };
+  /** What native code is made for, or why it cannot be made for this engine. */
+  engine: TargetEngine | { missing: string };
 }
+
+export interface TargetEngine {
+  /** Of the native code: with the features that it may use, and the flag hash of a process without flags. */
+  key: EngineKey;
+  cpu: CpuRequirements;
+  /** The word of features of the target itself, on this machine. */
+  hostFeatures: number;
+  /** Started with these, the target uses no features above the level. */
+  levelFlags: string[];
+}
+
+export type KnownTarget = Target & { engine: TargetEngine };
 
 /** A module's native code, or why there is none. */
 export type CompileResult =
@@ -37,20 +59,23 @@ const targets = new Map<string, Promise<Target>>();
  * Asks an engine what it is. The answer is remembered for the life of this process.
  *
  * @param target `host` or the path of a node executable
- * @throws WasmPrecompileError `INVALID_OPTIONS` where it cannot be started or is no node
+ * @param cpu the level that native code keeps to; undefined: the default of the target's architecture
+ * @throws WasmPrecompileError `INVALID_OPTIONS` where it cannot be started, is no node, or has another architecture
+ *   than the level
  */
-export function probeTarget(target: string): Promise<Target> {
+export function probeTarget(target: string, cpu?: CpuLevel): Promise<Target> {
   const node = target === 'host' ? process.execPath : target;
-  let probed = targets.get(node);
+  const id = `${cpu ?? ''} ${node}`;
+  let probed = targets.get(id);
   if (!probed) {
-    probed = probe(node);
-    targets.set(node, probed);
-    probed.catch(() => targets.delete(node));
+    probed = probe(node, cpu);
+    targets.set(id, probed);
+    probed.catch(() => targets.delete(id));
   }
   return probed;
 }
 
-async function probe(node: string): Promise<Target> {
+async function probe(node: string, cpu: CpuLevel | undefined): Promise<Target> {
   let json;
   let addon;
   try {
@@ -60,7 +85,7 @@ async function probe(node: string): Promise<Target> {
       arch: String(json['arch']),
       abi: String(json['abi']),
     });
-    if (json['header'] === undefined && addon !== undefined) {
+    if (json['trial'] === undefined && addon !== undefined) {
       ({ json } = await runHost({ node, addon }, 'probe', new Uint8Array(), PROBE_TIME_LIMIT));
     }
   } catch (error) {
@@ -89,19 +114,43 @@ async function probe(node: string): Promise<Target> {
     label: `${release} (V8 ${version})`,
     addonKey: `${platform}-${arch}-${String(json['abi'])}`,
   };
-  if (typeof json['header'] !== 'string') {
+  const { trial } = json;
+  if (typeof trial !== 'string') {
     const missing = `${target.label} gives native code only through the native loader, which is not there for it (\`wasm-precompile addon build\` makes it). Modules are compiled at start-up there, as without the plugin.`;
     return { ...target, engine: { missing } };
   }
-  const header = Buffer.from(json['header'], 'hex');
-  const key: EngineKey = {
-    version,
-    platform,
-    arch,
-    cpuFeatures: header.readUInt32LE(8),
-    flagHash: header.readUInt32LE(12),
+  const level = cpu ?? defaultCpuLevel(arch);
+  if (!isLevelOf(level, arch)) {
+    throw new WasmPrecompileError(
+      'INVALID_OPTIONS',
+      `Option \`cpu\`: ${level} is no level of ${target.label}, whose architecture is ${arch}.`,
+    );
+  }
+  const levelFlags = flagsForLevel(level, version);
+  const limited = levelFlags.length === 0 ? trial : await probeLevel(target, levelFlags);
+  const { flagHash, cpuFeatures: hostFeatures } = readHeader(trial);
+  const { cpuFeatures } = readHeader(limited);
+  const features = featuresOf(version, arch);
+  return {
+    ...target,
+    engine: {
+      key: { version, platform, arch, cpuFeatures, flagHash },
+      cpu: { level, needs: neededFeatures(cpuFeatures, features), features, trial },
+      hostFeatures,
+      levelFlags,
+    },
   };
-  return { ...target, engine: { key } };
+}
+
+/** Native code of the smallest module for a CPU level, in base64. @throws HostFailure */
+async function probeLevel(target: HostEngine, flags: string[]): Promise<string> {
+  const { json } = await runHost({ ...target, flags }, 'probe', new Uint8Array(), PROBE_TIME_LIMIT);
+  return String(json['trial']);
+}
+
+function readHeader(trial: string): { cpuFeatures: number; flagHash: number } {
+  const header = Buffer.from(trial, 'base64');
+  return { cpuFeatures: header.readUInt32LE(CPU_FEATURES_OFFSET), flagHash: header.readUInt32LE(12) };
 }
 
 /** Tells a node that fails from a program that is none: `--version` works in both before anything else runs. */
@@ -128,20 +177,23 @@ async function expectNode(node: string, cause: HostFailure): Promise<void> {
  * @param timeLimit milliseconds for each of the two
  */
 export async function compileFor(
-  target: Target & { engine: { key: EngineKey } },
+  target: KnownTarget,
   wire: Uint8Array,
   counts: FunctionCounts,
   timeLimit: number,
 ): Promise<CompileResult> {
+  const { key, levelFlags } = target.engine;
   try {
-    const compiled = await runHost(target, 'compile', wire, timeLimit);
-    if (!(await isAccepted(target, wire, compiled.bytes, timeLimit))) {
+    const compiled = await runHost({ ...target, flags: levelFlags }, 'compile', wire, timeLimit);
+    // The flags that keep V8 to a level have changed its flag hash.
+    const bytes = withHeader(compiled.bytes, key);
+    if (!(await isAccepted(target, wire, bytes, timeLimit))) {
       return {
         kind: 'failed',
         reason: `a fresh process of ${target.label} does not accept its own native code`,
       };
     }
-    const native = describeNativeCode(target.engine.key, compiled.bytes, counts);
+    const native = describeNativeCode(target, bytes, counts);
     return { kind: 'native', native, milliseconds: Number(compiled.json['milliseconds']) };
   } catch (error) {
     if (!(error instanceof HostFailure)) throw error;
@@ -163,20 +215,22 @@ export interface Selection {
  * not used.
  */
 export async function trimFor(
-  target: Target & { engine: { key: EngineKey } },
+  target: KnownTarget,
   wire: Uint8Array,
   native: Uint8Array,
   counts: FunctionCounts,
   { executed, run }: Selection,
   timeLimit: number,
 ): Promise<{ bytes: Uint8Array } | { reason: string }> {
-  const { version } = target.engine.key;
+  const { key } = target.engine;
+  const { version } = key;
   const choose = (index: number) => {
     if (!executed.has(index)) return 'lazy';
     return run?.optimised.has(index) ? 'other' : 'base';
   };
-  // A run under other flags, for instance, gives nothing to mix with.
-  const mixed = run?.optimised.size ? mixNativeCode(native, run.bytes, version, counts, choose) : undefined;
+  // A run under other flags, for instance, or on a CPU above the level gives nothing to mix with.
+  const other = run?.optimised.size ? toLevel(target, run.bytes, wire) : undefined;
+  const mixed = other && mixNativeCode(native, other, version, counts, choose);
   const bytes = mixed ?? trimNativeCode(native, version, counts, executed);
   if (!bytes) return { reason: `the layout of native code of V8 ${version} is unknown` };
   try {
@@ -188,23 +242,39 @@ export async function trimFor(
   }
 }
 
+/** What a run left, under the level's header; undefined where it may use more than the level has. */
+function toLevel({ engine }: KnownTarget, code: Uint8Array, wire: Uint8Array): Uint8Array | undefined {
+  const { key, cpu } = engine;
+  const word = Buffer.from(code.buffer, code.byteOffset, code.byteLength).readUInt32LE(CPU_FEATURES_OFFSET);
+  const used = neededFeatures(word, cpu.features) & ~unusedFeatures(cpu.features, wire);
+  return (used & ~cpu.needs) === 0 ? withHeader(code, { ...key, flagHash: undefined }) : undefined;
+}
+
 /** Whether a fresh process of the target takes native code as it is. @throws HostFailure where it crashes */
 async function isAccepted(
-  target: HostEngine,
+  target: KnownTarget,
   wire: Uint8Array,
   native: Uint8Array,
   timeLimit: number,
 ): Promise<boolean> {
-  const input = frame({ wireSize: wire.length }, wire, native);
+  const { hostFeatures } = target.engine;
+  const running = withHeader(native, { cpuFeatures: hostFeatures, flagHash: undefined });
+  const input = frame({ wireSize: wire.length }, wire, running);
   return (await runHost(target, 'check', input, timeLimit)).json['accepted'] === true;
 }
 
 /** What an artifact says of native code: its key, its functions where the layout is known, its statistics. */
-export function describeNativeCode(key: EngineKey, bytes: Uint8Array, counts: FunctionCounts): NativeCode {
+export function describeNativeCode(
+  { engine: { key, cpu }, release }: KnownTarget,
+  bytes: Uint8Array,
+  counts: FunctionCounts,
+): NativeCode {
   const functions = findInstructions(bytes, key.version, counts) ?? [];
   return {
     engine: formatEngineKey(key),
     version: shortVersion(key),
+    release,
+    cpu,
     bytes,
     functions,
     statistics: {

@@ -15,6 +15,25 @@ import {
 /** Bytes of the header that V8 compares: magic, version hash, CPU features, flag hash. */
 const COMPARED_HEADER_SIZE = 16;
 
+/** Where the header has the word of CPU features, and the flag hash (u32 each). */
+export const CPU_FEATURES_OFFSET = 8;
+const FLAG_HASH_OFFSET = 12;
+
+/** A copy of native code with other words in its header; what is undefined stays. */
+export function withHeader(
+  code: Uint8Array,
+  { cpuFeatures, flagHash }: { cpuFeatures: number; flagHash: number | undefined },
+): Uint8Array {
+  // Not `slice`: that of a Buffer is no copy.
+  const copy = new Uint8Array(code);
+  // Then V8 refuses it.
+  if (copy.length < COMPARED_HEADER_SIZE) return copy;
+  const view = new DataView(copy.buffer);
+  view.setUint32(CPU_FEATURES_OFFSET, cpuFeatures, true);
+  if (flagHash !== undefined) view.setUint32(FLAG_HASH_OFFSET, flagHash, true);
+  return copy;
+}
+
 const LAZY = Uint8Array.of(LAZY_BYTE);
 const EAGER = Uint8Array.of(EAGER_BYTE);
 
