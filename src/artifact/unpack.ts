@@ -71,13 +71,13 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
     size: bytes.length,
     ...buildId,
     wire: { offset: wire.offset, size: wire.size, crc32: description.wire.crc32 },
-    native: description.native.map(({ engine, release: node, cpu, crc32 }, index) => ({
+    native: description.native.map(({ engine, release: node, cpu, crc32: checksum }, index) => ({
       engine,
       node,
       cpu,
       offset: segments[index]?.offset ?? 0,
       size: segments[index]?.size ?? 0,
-      crc32,
+      crc32: checksum,
     })),
   };
   return {

@@ -40,7 +40,6 @@ const HARMLESS: Readonly<Record<string, number | false>> = {
   'abort-on-uncaught-exception': false,
   // Prints what the garbage collector does.
   'trace-gc': false,
-  'trace-gc-verbose': false,
 };
 
 /** Take CPU features away, which are then missing in the running word. */

@@ -53,7 +53,7 @@ export interface ProgramRun {
   map?: ArtifactMap;
   /** Options of a worker that runs the script. */
   worker?: string | undefined;
-  /** May use `create()`; default: loads synchronously and asynchronously, and prints both results. */
+  /** May use `create()` and `print()`; default: loads synchronously and asynchronously, and prints both results. */
   script?: string;
 }
 
@@ -66,8 +66,8 @@ export interface ProgramResult {
 }
 
 const LOAD_BOTH = `
-console.log(JSON.stringify(use(create().loadSync())));
-console.log(JSON.stringify(use(await create().load())));`;
+print(use(create().loadSync()));
+print(use(await create().load()));`;
 
 let scripts = 0;
 
@@ -83,6 +83,7 @@ import { readFileSync } from 'node:fs';
 const addons = JSON.parse(readFileSync(new URL('addons.json', import.meta.url), 'utf8'));
 const map = ${JSON.stringify(other ?? map)};
 const url = new URL('module.elf', import.meta.url).href;
+const print = (result) => console.log('RESULT ' + JSON.stringify(result));
 const create = () => fromArtifact(url, map, { verify: true, fallback: 'warn', fit }, addons);
 ${USE_SAMPLE.replace('export ', '')}
 ${script}`;
@@ -108,8 +109,8 @@ new Worker(new URL(${JSON.stringify(pathToFileURL(file).href)}), ${worker}).on('
     reasons: (told.length > 0 ? told : warned).map(([, reason = '']) => reason),
     results: stdout
       .split('\n')
-      .filter((line) => line.startsWith('['))
-      .map((line): unknown => JSON.parse(line)),
+      .filter((line) => line.startsWith('RESULT '))
+      .map((line): unknown => JSON.parse(line.slice('RESULT '.length))),
     stderr,
   };
 }
