@@ -7,6 +7,7 @@ import { packArtifact, packObject } from '../artifact/pack.ts';
 import { resolveOptions } from '../core/options.ts';
 import { createPipeline, type Pipeline } from '../core/pipeline.ts';
 import { createProgress } from '../core/progress.ts';
+import { CPU_LEVELS, type CpuLevel } from '../engines/v8/cpu.ts';
 import { writeAtomic } from '../write-atomic.ts';
 import { messageOf, WasmPrecompileError } from '../error.ts';
 import type { ArtifactMap } from '../runtime/map.ts';
@@ -15,6 +16,7 @@ import { formatBytes } from './format.ts';
 interface CompileFlags {
   output: string;
   target: string[];
+  cpu?: CpuLevel;
   emit: 'elf' | 'obj';
   strip: 'none' | 'debug' | 'all';
   timeLimit: string;
@@ -41,6 +43,7 @@ export function compileCommand(): Command {
     .argument('<files...>', 'wasm files, or globs of them')
     .requiredOption('-o, --output <dir>', 'folder for the results')
     .option('-t, --target <node...>', "'host', or paths of node executables to compile for", ['host'])
+    .addOption(new Option('--cpu <level>', 'the CPU that native code is made for').choices([...CPU_LEVELS]))
     .addOption(
       new Option('--emit <form>', 'an artifact to load, or an object file to link')
         .choices(['elf', 'obj'])
@@ -62,6 +65,7 @@ export function compileCommand(): Command {
 async function compileFiles(patterns: string[], flags: CompileFlags): Promise<void> {
   const options = resolveOptions({
     targets: flags.target,
+    ...(flags.cpu !== undefined && { cpu: flags.cpu }),
     strip: flags.strip === 'none' ? false : flags.strip,
     timeLimit: Number(flags.timeLimit),
     ...(flags.profile !== undefined && { profile: flags.profile }),

@@ -5,6 +5,7 @@ import { messageOf, WasmPrecompileError } from '../error.ts';
 import { VERSION } from '../version.ts';
 import { addonCommand } from './addon.ts';
 import { compileCommand } from './compile.ts';
+import { doctorCommand } from './doctor.ts';
 import { inspectCommand } from './inspect.ts';
 import { profileCommand } from './profile.ts';
 import { trainCommand } from './train.ts';
@@ -19,6 +20,7 @@ const program = new Command('wasm-precompile')
   .enablePositionalOptions()
   .addCommand(compileCommand())
   .addCommand(inspectCommand())
+  .addCommand(doctorCommand())
   .addCommand(profileCommand())
   .addCommand(trainCommand())
   .addCommand(addonCommand())

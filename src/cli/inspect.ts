@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import type { Artifact } from '../artifact/contents.ts';
 import { unpackArtifact } from '../artifact/unpack.ts';
+import type { CpuRequirements } from '../runtime/map.ts';
 import { readBytes } from '../core/pipeline.ts';
 import { formatBytes, formatTable } from './format.ts';
 import { describeInterface } from './interface.ts';
@@ -39,8 +40,10 @@ function summarize(artifact: Artifact) {
     ],
     interface: artifact.interface,
     profile: artifact.profile,
-    native: artifact.native.map(({ engine, bytes, functions, statistics }) => ({
+    native: artifact.native.map(({ engine, release, cpu, bytes, functions, statistics }) => ({
       engine,
+      release,
+      cpu: { level: cpu.level, features: namesOf(cpu) },
       size: bytes.length,
       ...statistics,
       largest: functions
@@ -53,6 +56,11 @@ function summarize(artifact: Artifact) {
         })),
     })),
   };
+}
+
+/** The CPU features that native code may use. */
+function namesOf({ needs, features }: CpuRequirements): string[] {
+  return features.split(' ').filter((_, bit) => needs & (1 << bit));
 }
 
 function describe(file: string, summary: Summary): string {
@@ -81,6 +89,8 @@ function describe(file: string, summary: Summary): string {
   ];
   for (const {
     engine,
+    release,
+    cpu,
     size: nativeSize,
     functions,
     executed,
@@ -92,6 +102,7 @@ function describe(file: string, summary: Summary): string {
     lines.push(
       '',
       `native code of ${engine}${trimmed}`,
+      `  for ${release} on ${cpu.level}${cpu.features.length > 0 ? ` (${cpu.features.join(', ')})` : ''}`,
       compiled === 0 && executed === undefined
         ? '  layout unknown: functions are not listed'
         : `  ${compiled} of ${functions} functions compiled, ${formatBytes(codeSize)} of instructions in ${formatBytes(nativeSize)}; the largest:`,

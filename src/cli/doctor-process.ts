@@ -1,0 +1,37 @@
+/**
+ * What `wasm-precompile doctor` runs in the node that it asks about, with the flags that it asks about: loads one artifact as
+ * a program does. Standard input and output carry JSON.
+ */
+import { readFileSync } from 'node:fs';
+import { fit } from '../runtime/fit.ts';
+import { type Addons, type ArtifactMap, fromArtifact } from '../runtime/node.ts';
+
+export interface Patient {
+  /** File URL of the artifact. */
+  url: string;
+  map: ArtifactMap;
+  addons: Addons;
+}
+
+export interface Examination {
+  precompiled: boolean;
+  /** The engine key, or why native code is not used. */
+  detail: string;
+}
+
+function examine({ url, map, addons }: Patient): Examination {
+  if (map.native.length === 0) return { precompiled: false, detail: 'the artifact holds none' };
+  try {
+    fromArtifact(url, map, { verify: true, fallback: 'error', fit }, addons).loadSync();
+  } catch (error) {
+    const { message } = error as Error;
+    return { precompiled: false, detail: /native code is not used: (.*)\. /.exec(message)?.[1] ?? message };
+  }
+  const version = `v8-${process.versions.v8}-`;
+  return {
+    precompiled: true,
+    detail: map.native.find(({ engine }) => engine.startsWith(version))?.engine ?? '',
+  };
+}
+
+console.log(JSON.stringify(examine(JSON.parse(readFileSync(0, 'utf8')) as Patient)));
