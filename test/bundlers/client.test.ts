@@ -1,8 +1,16 @@
 /** Builds for browsers: all forms work there, with plain wasm. */
-import { createBuilder, preview } from 'vite';
+import { createBuilder } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
-import { build, buildClient, type BuildResult, viteConfig } from '../support/bundlers.ts';
+import {
+  build,
+  buildClient,
+  type BuildResult,
+  OLDER_VITES,
+  type ViteName,
+  VITES,
+  viteConfig,
+} from '../support/bundlers.ts';
 import { launchChromium, openPage, type PageRun } from '../support/chromium.ts';
 import { createProject, type Project, runWell } from '../support/project.ts';
 import { wat, watOfValue } from '../support/wat.ts';
@@ -60,12 +68,16 @@ beforeAll(async () => {
 
 afterAll(() => browser.close());
 
+interface Visit {
+  dir: string;
+  base?: string;
+  vite?: ViteName;
+  prepare?: (page: Page) => Promise<unknown>;
+}
+
 /** Serves a build with `vite preview` and opens its page. */
-async function visit(
-  project: Project,
-  { dir, base = '/', prepare }: { dir: string; base?: string; prepare?: (page: Page) => Promise<unknown> },
-): Promise<PageRun> {
-  const server = await preview({
+async function visit(project: Project, { dir, base = '/', vite = 'vite', prepare }: Visit): Promise<PageRun> {
+  const server = await VITES[vite].preview({
     ...viteConfig(project, [], false),
     base,
     build: { outDir: dir },
@@ -79,13 +91,16 @@ async function visit(
   }
 }
 
-describe.each(['/', '/sub/', './'])('Vite, base %s', (base) => {
+describe.each<{ bundler: ViteName; base: string }>([
+  ...['/', '/sub/', './'].map((base) => ({ bundler: 'vite' as const, base })),
+  ...OLDER_VITES.map((bundler) => ({ bundler, base: './' })),
+])('$bundler, base $base', ({ bundler, base }) => {
   let project: Project;
   let built: BuildResult;
 
   beforeAll(async () => {
     project = await createProject(FILES);
-    built = await buildClient(project, { vite: { base, build: { assetsInlineLimit: 0 } } });
+    built = await buildClient(project, { bundler, vite: { base, build: { assetsInlineLimit: 0 } } });
   });
 
   test('emits plain wasm files and no artifact', async () => {
@@ -106,7 +121,7 @@ describe.each(['/', '/sub/', './'])('Vite, base %s', (base) => {
   });
 
   test('gives the results of plain wasm in Chromium', async () => {
-    const { result, errors, fetched } = await visit(project, { dir: built.dir, base });
+    const { result, errors, fetched } = await visit(project, { dir: built.dir, base, vite: bundler });
     expect(result).toEqual(RESULT);
     expect(errors).toEqual([]);
     expect(fetched.filter((path) => path.endsWith('.elf'))).toEqual([]);
