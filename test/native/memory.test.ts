@@ -1,11 +1,21 @@
 /** Little memory: never another result. And no more memory than plain wasm takes, but for the native code itself. */
-import { writeFileSync } from 'node:fs';
+import { closeSync, openSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE_RESULT } from '../engines/modules.ts';
 import { RESVG, ROOT, SQL_JS, temporaryFolder } from '../engines/support.ts';
 import { bulkySample } from './modules.ts';
-import { createProgram, NODE_26, NODES, type Program, type Result, run, segmentFor } from './support.ts';
+import {
+  createProgram,
+  NODE_26,
+  NODES,
+  type Program,
+  type Result,
+  run,
+  runCommand,
+  segmentFor,
+  writeCopy,
+} from './support.ts';
 
 const folder = temporaryFolder();
 const SAMPLE = path.join(folder, 'sample.wasm');
@@ -13,6 +23,10 @@ writeFileSync(SAMPLE, bulkySample());
 
 /** MiB. How much more than plain wasm a load may need for a result: native code, the loader, its guesses. */
 const MARGIN = 64;
+
+/** Bytes of address space, enough for every Node, and of a file that does not fit into it. */
+const LIMIT = 2 ** 36;
+const MORE_THAN_THERE_IS = 2 ** 38;
 
 /** Whether a run came to its end with the right result; anything but that or a failure is a wrong result. */
 const succeeded = ({ end, printed, stderr }: Result): boolean => {
@@ -67,6 +81,52 @@ print(use(await WebAssembly.compile(bytes.subarray(map.wire.offset, map.wire.off
     for (const limit of [high - 64, high - 16, high, high + 8, high + 16, high + 32]) {
       succeeded(await attempt(script, limit));
     }
+  });
+});
+
+describe.each(NODES)('memory that cannot be had in Node $version', ({ node }) => {
+  let program: Program;
+  beforeAll(async () => {
+    program = await createProgram(path.join(folder, 'sample'), SAMPLE);
+  });
+
+  it.each([
+    { how: 'mapping', mapped: true },
+    { how: 'reading', mapped: false },
+  ])('is a part that is missing, no crash, when $how', async ({ mapped }) => {
+    const artifact = writeCopy(program, program.bytes);
+    // Only an address space: neither the file nor the parts take any room.
+    truncateSync(artifact, MORE_THAN_THERE_IS);
+    const writer = mapped ? undefined : openSync(artifact, 'r+');
+    const result = await run(
+      program,
+      `
+const ranges = [parts[0], { offset: 0, size: ${MORE_THAN_THERE_IS} }];
+for (const contents of [addon.map(file, ranges), await addon.mapAsync(file, ranges, 1)]) {
+  print([contents.mapped, contents.segments.length, contents.segments[0].byteLength === parts[0].size, 1 in contents.segments]);
+  addon.release(contents);
+}`,
+      { node, artifact, limit: `ulimit -v ${LIMIT / 1024}` },
+    );
+    if (writer !== undefined) closeSync(writer);
+    const one = [mapped, 1, true, false];
+    expect(result, result.stderr).toMatchObject({ end: 0, printed: [one, one] });
+  });
+});
+
+describe('without a look at what mmap and malloc give', () => {
+  it.each([
+    { what: 'mmap', call: `libc.mmap(None, ${MORE_THAN_THERE_IS}, 3, 0x22, -1, 0)` },
+    { what: 'malloc', call: `libc.malloc(${MORE_THAN_THERE_IS})` },
+  ])('a process dies when it uses what $what has not given', async ({ call }) => {
+    const script = `import ctypes, resource
+resource.setrlimit(resource.RLIMIT_AS, (${LIMIT}, ${LIMIT}))
+libc = ctypes.CDLL(None)
+libc.mmap.restype = libc.malloc.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.malloc.argtypes = [ctypes.c_size_t]
+ctypes.memset(${call}, 1, 1)`;
+    expect((await runCommand('python3', ['-c', script])).end).toBe('SIGSEGV');
   });
 });
 
