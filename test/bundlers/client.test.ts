@@ -11,7 +11,7 @@ import {
   VITES,
   viteConfig,
 } from '../support/bundlers.ts';
-import { launchChromium, openPage, type PageRun } from '../support/chromium.ts';
+import { HAS_CHROMIUM, launchChromium, openPage, type PageRun } from '../support/chromium.ts';
 import { createProject, type Project, runWell } from '../support/project.ts';
 import { wat, watOfValue } from '../support/wat.ts';
 
@@ -60,13 +60,16 @@ const RESULT = {
   urls: [4, 4],
 };
 
+/** Skipped where there is no browser. */
+const inBrowser = test.skipIf(!HAS_CHROMIUM);
+
 let browser: Browser;
 
 beforeAll(async () => {
-  browser = await launchChromium();
+  if (HAS_CHROMIUM) browser = await launchChromium();
 });
 
-afterAll(() => browser.close());
+afterAll(() => (HAS_CHROMIUM ? browser.close() : undefined));
 
 interface Visit {
   dir: string;
@@ -120,7 +123,7 @@ describe.each<{ bundler: ViteName; base: string }>([
     expect(built.warnings).toEqual([]);
   });
 
-  test('gives the results of plain wasm in Chromium', async () => {
+  inBrowser('gives the results of plain wasm in Chromium', async () => {
     const { result, errors, fetched } = await visit(project, { dir: built.dir, base, vite: bundler });
     expect(result).toEqual(RESULT);
     expect(errors).toEqual([]);
@@ -130,7 +133,7 @@ describe.each<{ bundler: ViteName; base: string }>([
   });
 });
 
-test('modules below the inline limit are in the JavaScript', async () => {
+inBrowser('modules below the inline limit are in the JavaScript', async () => {
   const project = await createProject(FILES);
   const built = await buildClient(project, { plugin: { inline: undefined } });
   const modules = built.files.filter((file) => file.endsWith('.wasm'));
@@ -150,7 +153,7 @@ describe('a server', () => {
     `,
   };
 
-  test('that does not know the type of wasm files will do', async () => {
+  inBrowser('that does not know the type of wasm files will do', async () => {
     const project = await createProject(files);
     const { dir } = await buildClient(project);
     const { result, errors } = await visit(project, {
@@ -165,7 +168,7 @@ describe('a server', () => {
     expect(errors).toEqual([]);
   });
 
-  test('that does not find the file makes an error with its URL', async () => {
+  inBrowser('that does not find the file makes an error with its URL', async () => {
     const project = await createProject(files);
     const { dir } = await buildClient(project);
     const { result } = await visit(project, {
@@ -178,7 +181,7 @@ describe('a server', () => {
 });
 
 describe.each(['rollup', 'rolldown'] as const)('%s with `platform: "browser"`', (bundler) => {
-  test('emits plain wasm, which Chromium loads', async () => {
+  inBrowser('emits plain wasm, which Chromium loads', async () => {
     const project = await createProject({
       'one.wasm': watOfValue(1),
       'two.wasm': watOfValue(2),
@@ -202,7 +205,7 @@ describe.each(['rollup', 'rolldown'] as const)('%s with `platform: "browser"`', 
   });
 });
 
-test.each([true, false])(
+inBrowser.each([true, false])(
   'one Vite build for both (shared plugins: %s) gives each its own kind',
   async (sharedPlugins) => {
     const project = await createProject({
