@@ -1,9 +1,14 @@
-/** Little memory: never another result. And no more memory than plain wasm takes, but for the native code itself. */
+/**
+ * Little memory: never another result. And what a load takes at most, as README and CONTRIBUTING say ("How much memory
+ * a load takes").
+ */
 import { closeSync, openSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { execa } from 'execa';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE_RESULT } from '../engines/modules.ts';
-import { RESVG, ROOT, SQL_JS, temporaryFolder } from '../engines/support.ts';
+import { RESVG, ROOT, SQL_JS, SWC, temporaryFolder } from '../engines/support.ts';
+import { ensureNode } from '../support/nodes.ts';
 import { bulkySample } from './modules.ts';
 import {
   createProgram,
@@ -15,6 +20,7 @@ import {
   runCommand,
   segmentFor,
   writeCopy,
+  writeScript,
 } from './support.ts';
 
 const folder = temporaryFolder();
@@ -158,34 +164,89 @@ print(new Resvg('<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10">
   },
 ];
 
-describe.each(MODULES)('the peak of memory with $name', ({ name, wasm, use, result }) => {
-  let program: Program;
-  beforeAll(async () => {
-    program = await createProgram(path.join(folder, name), wasm, [NODE_26]);
-  });
+const MIB = 1024;
 
-  /** KiB of resident memory at its highest, the least of some runs. */
-  async function peak(load: string, how: string[]): Promise<number> {
-    const peaks = [];
-    for (let times = 0; times < 5; times++) {
-      const { end, printed, loads, stderr } = await run(
-        program,
-        `const module = ${load};
+/** KiB of resident memory at its highest, the least of some runs; `use` prints one value before. */
+async function peak(
+  program: Program,
+  {
+    node,
+    load,
+    use,
+    result,
+    how,
+  }: { node: string; load: string; use: string; result: unknown; how: string[] },
+): Promise<number> {
+  const peaks = [];
+  for (let times = 0; times < 5; times++) {
+    const { end, printed, loads, stderr } = await run(
+      program,
+      `const module = ${load};
 ${use}
 print(Number(/VmHWM:\\s+(\\d+)/.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1]));`,
-        { node: NODE_26 },
-      );
-      expect({ end, first: printed[0] }, stderr).toEqual({ end: 0, first: result });
-      expect(loads.map((line) => `${line.how} ${line.access}`)).toEqual(how);
-      peaks.push(Number(printed[1]));
-    }
-    return Math.min(...peaks);
+      { node },
+    );
+    expect({ end, first: printed[0] }, stderr).toEqual({ end: 0, first: result });
+    expect(loads.map((line) => `${line.how} ${line.access}`)).toEqual(how);
+    peaks.push(Number(printed[1]));
   }
+  return Math.min(...peaks);
+}
 
+/** What a program does without the plugin. */
+const plainly = (wasm: string) => ({
+  load: `fs.promises.readFile(${JSON.stringify(wasm)}).then((bytes) => WebAssembly.compile(bytes))`,
+  how: [],
+});
+const ASYNCHRONOUS = { load: 'create().load()', how: ['precompiled mapped'] };
+const SYNCHRONOUS = { load: 'Promise.resolve(create().loadSync())', how: ['precompiled mapped'] };
+
+describe.each(MODULES)('the peak of memory with $name', ({ name, wasm, use, result }) => {
   it('is not above plain wasm by more than the native code', async () => {
-    const plain = await peak('Promise.resolve(compilePlain())', []);
-    const allowed = plain + segmentFor(program, '14.6').size / 1024 + 16 * 1024;
-    expect(await peak('create().load()', ['precompiled mapped'])).toBeLessThan(allowed);
-    expect(await peak('Promise.resolve(create().loadSync())', ['precompiled mapped'])).toBeLessThan(allowed);
+    const program = await createProgram(path.join(folder, name), wasm, [NODE_26]);
+    const common = { node: NODE_26, use, result };
+    const plain = await peak(program, { ...common, ...plainly(wasm) });
+    const allowed = plain + segmentFor(program, '14.6').size / 1024;
+    expect(await peak(program, { ...common, ...ASYNCHRONOUS })).toBeLessThan(allowed);
+    expect(await peak(program, { ...common, ...SYNCHRONOUS })).toBeLessThan(allowed);
+  });
+});
+
+const USE_SWC = `
+import initSwc, { transformSync } from '${path.join(ROOT, 'node_modules/@swc/wasm-web/wasm.js')}';
+await initSwc({ module_or_path: await module });
+print(transformSync('enum Unit { Celsius }', { jsc: { parser: { syntax: 'typescript' } } }).code.length > 100);`;
+
+describe.each([
+  { version: '24', v8: '13.6' },
+  { version: '26', v8: '14.6' },
+] as const)('the peak of memory with swc in Node $version', ({ version, v8 }) => {
+  it('is above plain wasm by twice the native code and the module itself at most, and trained not much', async () => {
+    const node = await ensureNode(version);
+    const all = await createProgram(path.join(folder, `swc-${version}`), SWC, [node]);
+    const common = { node, use: USE_SWC, result: true };
+    const profile = path.join(all.folder, 'profile');
+    const script = writeScript(all, `const module = create().load();${USE_SWC}`);
+    await execa(process.execPath, [
+      path.join(ROOT, 'dist/cli/index.js'),
+      'train',
+      '-o',
+      profile,
+      '--',
+      node,
+      script,
+    ]);
+    const trained = await createProgram(path.join(folder, `swc-${version}-trained`), SWC, [node], profile);
+
+    const plain = await peak(all, { ...common, ...plainly(SWC) });
+    for (const load of [ASYNCHRONOUS, SYNCHRONOUS]) {
+      for (const program of [all, trained]) {
+        const { size } = segmentFor(program, v8);
+        expect(await peak(program, { ...common, ...load })).toBeLessThan(
+          plain + (2 * size + program.map.wire.size) / 1024 + 16 * MIB,
+        );
+      }
+      expect(await peak(trained, { ...common, ...load })).toBeLessThan(1.3 * plain);
+    }
   });
 });

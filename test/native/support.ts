@@ -82,13 +82,18 @@ export const NOBODY = 65534;
 /** Loads asynchronously, then at once, and uses both modules. */
 export const LOAD = 'print(use(await create().load()));\nprint(use(create().loadSync()));';
 
-/** Builds a program of a wasm file. */
+/**
+ * Builds a program of a wasm file.
+ *
+ * @param profile path of a startup profile
+ */
 export async function createProgram(
   folder: string,
   wasmFile: string,
   targets: string[] = NODES.map(({ node }) => node),
+  profile?: string,
 ): Promise<Program> {
-  const pipeline = createPipeline(resolveOptions({ cache: CACHE, targets }), {
+  const pipeline = createPipeline(resolveOptions({ cache: CACHE, targets, ...(profile && { profile }) }), {
     warn: (message) => {
       throw new Error(message);
     },
