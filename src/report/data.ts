@@ -12,7 +12,11 @@ export interface ReportData {
   /** What makes it again. */
   command: string;
   artifacts: ArtifactReport[];
+  /** What should be artifacts and cannot be read. */
+  unreadable?: UnreadableFile[];
   starts: StartReport[];
+  /** Sentences: what of the starts could not be seen. */
+  notes?: string[];
   bench?: BenchResult;
 }
 
@@ -25,6 +29,12 @@ export interface ArtifactReport {
   size: number;
   wireSize: number;
   native: NativeReport[];
+}
+
+export interface UnreadableFile {
+  /** As in {@link ArtifactReport}. */
+  file: string;
+  reason: string;
 }
 
 /** Native code for one engine. */
