@@ -3,7 +3,8 @@ import { Command } from 'commander';
 import type { Artifact } from '../artifact/contents.ts';
 import { unpackArtifact } from '../artifact/unpack.ts';
 import { readBytes } from '../core/pipeline.ts';
-import { formatBytes, formatTable } from './format.ts';
+import { formatBytes } from '../format-bytes.ts';
+import { formatTable } from './format.ts';
 import { describeInterface } from './interface.ts';
 
 const LARGEST_FUNCTIONS = 10;
