@@ -11,16 +11,32 @@ export const REPORT_NAME = 'wasm-precompile-report.html';
 /** The page's code and style are files of the build, whoever runs this file. */
 const PAGE = new URL('../../dist/report/', import.meta.url);
 
+/** Whoever gets the page gets a copy of what is in its code: the page has to say so, in these words. */
+const LICENCES = ['echarts/NOTICE', 'echarts/LICENSE', 'echarts/LICENSE-d3', 'zrender/LICENSE'];
+
+/** What a page is made of, besides its data. */
+interface Parts {
+  script: string;
+  style: string;
+  licences: string;
+}
+
 /**
  * Writes a report whole or not at all.
  *
  * @throws WasmPrecompileError `UNWRITABLE_FILE`; `UNREADABLE_FILE` where the package itself is not complete
  */
 export async function writeReport(file: string, data: ReportData): Promise<void> {
-  const [script, style] = await Promise.all(['page.js', 'page.css'].map(readPart));
-  const html = renderPage(data, script ?? '', style ?? '');
+  const [script, style, ...licences] = await Promise.all([
+    readPart('page.js'),
+    readPart('page.css'),
+    ...LICENCES.map((name) => readPart(`licences/${name}`)),
+  ]);
   try {
-    await writeAtomic(file, Buffer.from(html));
+    await writeAtomic(
+      file,
+      Buffer.from(renderPage(data, { script, style, licences: licences.join('\n\n') })),
+    );
   } catch (error) {
     throw new WasmPrecompileError('UNWRITABLE_FILE', `${file}: cannot be written: ${messageOf(error)}`, {
       cause: error,
@@ -42,7 +58,7 @@ async function readPart(name: string): Promise<string> {
 }
 
 /** The policy forbids what the page does not do anyway: to load anything from anywhere. */
-function renderPage(data: ReportData, script: string, style: string): string {
+function renderPage(data: ReportData, { script, style, licences }: Parts): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -58,6 +74,9 @@ ${style.trim()}
 </head>
 <body>
 <main id="page"><noscript>The numbers of this report are drawn by JavaScript, which is switched off here.</noscript></main>
+<details class="licences"><summary>Licences of what draws this page</summary>
+<pre>${escapeText(licences)}</pre>
+</details>
 <script type="application/json" id="data">${escapeJson(data)}</script>
 <script type="module">
 ${escapeScript(script)}
