@@ -23,12 +23,13 @@ function unwrapAll(values: unknown[]): unknown[] {
 /**
  * Puts proxies in the place of an instance's exported functions.
  *
- * @param returned told once, when the first call has returned or thrown, in milliseconds of `performance.now`
+ * @param returned told once, when the first call has returned or thrown: of which export, and when it began and ended, in
+ *   milliseconds of `performance.now`
  * @returns false where the instance exports no function
  */
 export function watchFirstCall(
   instance: WebAssembly.Instance,
-  returned: (start: number, end: number) => void,
+  returned: (name: string, start: number, end: number) => void,
 ): boolean {
   const { exports } = instance;
   let state: 'waiting' | 'running' | 'done' = 'waiting';
@@ -48,7 +49,7 @@ export function watchFirstCall(
           return Reflect.apply(target, receiver, genuine);
         } finally {
           state = 'done';
-          returned(start, performance.now());
+          returned(name, start, performance.now());
         }
       },
     });

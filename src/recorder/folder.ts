@@ -73,13 +73,21 @@ export interface ObservedStart {
   /** `precompiled`, `compiled` (by the plugin's runtime, which has native code), `plain`. */
   mode: string;
   /** In the order in which they ended, in milliseconds from the start of the thread. */
-  steps: { name: 'map' | 'check' | 'load' | 'instantiate' | 'first call'; start: number; end: number }[];
+  steps: ObservedStep[];
   /** Compiled and instantiated by one call: the step `load` is both. */
   whole?: true;
   /** An instance was seen. */
   watched?: boolean;
   /** Why the first call cannot be seen. */
   unwatchable?: string;
+}
+
+export interface ObservedStep {
+  name: 'map' | 'check' | 'load' | 'instantiate' | 'first call';
+  start: number;
+  end: number;
+  /** Of the first call: the export that was called. */
+  detail?: string;
 }
 
 // Programs replace functions of `fs` for themselves (graceful-fs, mocks).

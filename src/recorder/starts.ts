@@ -3,7 +3,7 @@ import type { ObserveStep } from '../runtime/hooks.ts';
 import { readModuleName } from '../wasm/names.ts';
 import { readSections } from '../wasm/sections.ts';
 import { unwrapImports, watchFirstCall } from './first-call.ts';
-import type { ObservedStart } from './folder.ts';
+import type { ObservedStart, ObservedStep } from './folder.ts';
 import type { Observer } from './hooks.ts';
 import { isNodesOwn } from './nodes-own.ts';
 
@@ -90,8 +90,8 @@ export class Starts implements Observer {
     if (start !== undefined) found.steps.push({ name: 'instantiate', start, end });
     try {
       found.watched = true;
-      const watched = watchFirstCall(instance, (began, returned) => {
-        found.steps.push({ name: 'first call', start: began, end: returned });
+      const watched = watchFirstCall(instance, (detail, began, returned) => {
+        found.steps.push({ name: 'first call', start: began, end: returned, detail });
         this.#changed();
       });
       if (!watched) found.unwatchable = 'it exports no function';
@@ -108,7 +108,7 @@ export class Starts implements Observer {
   }
 }
 
-function has({ steps }: ObservedStart, step: ObservedStart['steps'][number]['name']): boolean {
+function has({ steps }: ObservedStart, step: ObservedStep['name']): boolean {
   return steps.some(({ name }) => name === step);
 }
 

@@ -69,6 +69,8 @@ export interface StartStep {
   /** From the first step's begin. */
   start: number;
   end: number;
+  /** Of the first call: the export that was called. */
+  detail?: string;
 }
 
 export const STEP_NAMES = ['map', 'check', 'load', 'instantiate', 'first call'] as const;

@@ -84,11 +84,7 @@ async function describeStart({ file, name, url, node, mode, steps }: Seen): Prom
     module: await nameStart(file, name, url),
     node,
     mode,
-    steps: steps.map(({ name: step, start, end }) => ({
-      name: step,
-      start: start - origin,
-      end: end - origin,
-    })),
+    steps: steps.map((step) => ({ ...step, start: step.start - origin, end: step.end - origin })),
   };
 }
 

@@ -69,16 +69,19 @@ function nativeCells({ engine, size, functions, compiled, executed }: NativeRepo
 
 function total(artifacts: readonly ArtifactReport[]): Row[] {
   if (artifacts.length < 2) return [];
-  const sum = (values: readonly number[]) => formatBytes(values.reduce((all, value) => all + value, 0));
   return [
     [
       { content: 'All', head: true },
-      sum(artifacts.map(({ wireSize }) => wireSize)),
+      formatSum(artifacts.map(({ wireSize }) => wireSize)),
       '',
-      sum(artifacts.flatMap(({ native }) => native.map(({ size }) => size))),
+      formatSum(artifacts.flatMap(({ native }) => native.map(({ size }) => size))),
       '',
       '',
-      sum(artifacts.map(({ size }) => size)),
+      formatSum(artifacts.map(({ size }) => size)),
     ],
   ];
+}
+
+function formatSum(sizes: readonly number[]): string {
+  return formatBytes(sizes.reduce((all, size) => all + size, 0));
 }

@@ -1,6 +1,7 @@
 /** Horizontal bars: one group of them for each category, with whiskers for spread, or floating ones in a row. */
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from 'echarts';
 import { createChart, type Chart, type Drawing, tooltip, tooltipText } from './chart.ts';
+import { trimZeros } from './format.ts';
 import type { Theme } from './theme.ts';
 
 export interface Bar {
@@ -67,7 +68,7 @@ export function drawBars(groups: BarGroups): Drawing {
           color: theme.muted,
           hideOverlap: true,
           showMaxLabel: false,
-          formatter: (value: number) => groups.format(value),
+          formatter: (value: number) => (value === 0 ? '0' : trimZeros(groups.format(value))),
         },
         splitLine: { lineStyle: { color: theme.line } },
         axisLine: { show: false },
@@ -103,7 +104,7 @@ export function drawBars(groups: BarGroups): Drawing {
 /** Pixels that the names beside the axis take. */
 function categoryWidth(categories: readonly string[], width: number): number {
   const longest = Math.max(...categories.map((category) => category.length));
-  return Math.min(longest * 6.8 + 18, width * 0.4);
+  return Math.min(longest * 6.8 + 18, width * 0.45);
 }
 
 /** Where the axis ends, so that there is room for the labels. */
@@ -165,9 +166,9 @@ function renderBar(theme: Theme, api: CustomSeriesRenderItemAPI, { bars, colour 
   };
 }
 
-/** Of a reason that is a sentence, what fits beside an axis. */
-function shorten(reason: string): string {
-  return reason.length > 48 ? `${reason.slice(0, 47)}…` : reason;
+/** What fits beside a bar of a text that may have any length. */
+export function shorten(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }
 
 function describe({ categories, series }: BarGroups, parameters: unknown): HTMLElement | string {

@@ -44,8 +44,11 @@ export function buildSection(builds: readonly BenchBuild[]): Section | undefined
     table(
       'Builds',
       ['Module', 'Mode', 'Empty cache#', 'Full cache#', 'Native code#', 'Output#'],
-      builds.map(({ module, mode, coldSeconds, cachedSeconds, nativeSize, outputSize }) => [
-        { content: module, head: true },
+      builds.map(({ module, mode, coldSeconds, cachedSeconds, nativeSize, outputSize }, index) => [
+        // Named once, where its modes follow one another.
+        ...(builds[index - 1]?.module === module
+          ? []
+          : [{ content: module, head: true, rows: runOf(builds, index) }]),
         mode,
         formatSeconds(coldSeconds),
         formatSeconds(cachedSeconds),
@@ -54,4 +57,11 @@ export function buildSection(builds: readonly BenchBuild[]): Section | undefined
       ]),
     ),
   );
+}
+
+/** How many builds from here on are of the same module. */
+function runOf(builds: readonly BenchBuild[], index: number): number {
+  const rest = builds.slice(index);
+  const end = rest.findIndex(({ module }) => module !== rest[0]?.module);
+  return end === -1 ? rest.length : end;
 }

@@ -1,10 +1,11 @@
 /** Numbers as the page shows them. */
 import type { Ratio } from '../statistics.ts';
 
-/** `0.12`, `3.4`, `12.3`, `490`: three digits, more or less. */
+/** `0.006`, `0.12`, `3.4`, `12.3`, `490`: two or three digits. */
 export function formatNumber(value: number): string {
   if (!Number.isFinite(value)) return '–';
-  const digits = Math.abs(value) < 1 ? 2 : Math.abs(value) < 100 ? 1 : 0;
+  const size = Math.abs(value);
+  const digits = size === 0 || size >= 100 ? 0 : size >= 1 ? 1 : size >= 0.1 ? 2 : 3;
   return value.toFixed(digits);
 }
 
@@ -14,6 +15,11 @@ export function formatMilliseconds(value: number): string {
 
 export function formatSeconds(value: number): string {
   return `${formatNumber(value)} s`;
+}
+
+/** Of an axis, whose numbers are round: `20 ms` for `20.0 ms`, `0.2 s` for `0.20 s`. */
+export function trimZeros(text: string): string {
+  return text.replace(/(\.\d*?)0+(?= |$)/, '$1').replace(/\.(?= |$)/, '');
 }
 
 /** `3.4×`. */

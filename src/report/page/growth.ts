@@ -4,7 +4,7 @@ import { BENCH_MODES, type BenchMode, type GrowthPoint } from '../data.ts';
 import { logSlope } from '../statistics.ts';
 import { createChart, type Drawing, tooltip, tooltipText } from './chart.ts';
 import { details, element, paragraph, select, table } from './dom.ts';
-import { formatMilliseconds, formatNumber, formatSeconds } from './format.ts';
+import { formatMilliseconds, formatSeconds, trimZeros } from './format.ts';
 import { colourOf } from './modes.ts';
 import { section, type Section } from './section.ts';
 
@@ -130,11 +130,15 @@ function draw(view: View): Drawing {
           nameLocation: 'middle',
           nameGap: 28,
           nameTextStyle: { color: theme.muted },
-          axisLabel: { color: theme.muted, formatter: formatSize, hideOverlap: true },
+          axisLabel: {
+            color: theme.muted,
+            formatter: (value: number) => trimZeros(formatBytes(Math.round(value))),
+            hideOverlap: true,
+          },
         },
         yAxis: {
           ...axis,
-          axisLabel: { color: theme.muted, formatter: (value: number) => formatTick(value, metric) },
+          axisLabel: { color: theme.muted, formatter: (value: number) => trimZeros(metric.format(value)) },
         },
         series: lines.map(({ mode, name, data }) => ({
           type: 'line',
@@ -150,16 +154,6 @@ function draw(view: View): Drawing {
   };
 }
 
-/** `100 kB`, without the digits that a measured size has. */
-function formatSize(bytes: number): string {
-  return formatBytes(Math.round(bytes)).replace(/\.0 /, ' ');
-}
-
-/** Of an axis: powers of ten. */
-function formatTick(value: number, { format }: Metric): string {
-  return format === formatBytes ? formatSize(value) : format(value).replace(/\.0+ /, ' ');
-}
-
 function pointsTable(growth: readonly GrowthPoint[]): HTMLElement {
   return table(
     'Growth',
@@ -168,9 +162,7 @@ function pointsTable(growth: readonly GrowthPoint[]): HTMLElement {
       point.node,
       point.mode,
       formatBytes(point.wasmSize),
-      ...METRICS.map(({ value, format }) =>
-        format === formatMilliseconds ? `${formatNumber(value(point))} ms` : format(value(point)),
-      ),
+      ...METRICS.map(({ value, format }) => format(value(point))),
     ]),
   );
 }

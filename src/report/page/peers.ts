@@ -31,10 +31,27 @@ function taskCard(results: readonly PeerResult[]): HTMLElement {
   const chart = barChart({
     label: `${module} in Node ${node}: ${results.map(describe).join('; ')}`,
     categories: results.map(({ peer }) => peer),
-    series: [{ name: '', colour: 'mode-precompiled', bars: results.map(barOf) }],
+    series: [
+      {
+        name: '',
+        colour: 'mode-precompiled',
+        bars: results.map((each) => (isOurs(each) ? barOf(each) : undefined)),
+      },
+      {
+        name: '',
+        colour: 'mode-plain',
+        bars: results.map((each) => (isOurs(each) ? undefined : barOf(each))),
+      },
+    ],
+    overlay: true,
     format: formatMilliseconds,
   });
   return card(module, `Node ${node}`, chart.element);
+}
+
+/** Has another colour. */
+function isOurs({ peer }: PeerResult): boolean {
+  return peer.startsWith('unplugin-wasm-precompile');
 }
 
 function describe({ peer, outcome }: PeerResult): string {

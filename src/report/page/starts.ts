@@ -1,6 +1,6 @@
 /** One start of each module, step by step. */
 import type { StartReport, StartStep, StepName } from '../data.ts';
-import { barChart, type BarSeries } from './bars.ts';
+import { barChart, type BarSeries, shorten } from './bars.ts';
 import { details, element, paragraph, table } from './dom.ts';
 import { formatMilliseconds } from './format.ts';
 import { card, cards, section, type Section } from './section.ts';
@@ -38,13 +38,14 @@ export function startSection(starts: readonly StartReport[], notes: readonly str
             'The same as a table',
             table(
               'Steps of the starts',
-              ['Module', 'Node', 'Mode', 'Step', 'Begins#', 'Takes#'],
+              ['Module', 'Node', 'Mode', 'Step', 'Of', 'Begins#', 'Takes#'],
               starts.flatMap(({ module, node, mode, steps }) =>
-                steps.map(({ name, start, end }) => [
+                steps.map(({ name, start, end, detail = '' }) => [
                   { content: module, head: true },
                   node,
                   mode,
                   name,
+                  detail,
                   formatMilliseconds(start),
                   formatMilliseconds(end - start),
                 ]),
@@ -76,12 +77,15 @@ function startCard({ module, node, mode, steps }: StartReport): HTMLElement {
   );
 }
 
-function stepSeries({ name, start, end }: StartStep, index: number): BarSeries {
+function stepSeries({ name, start, end, detail }: StartStep, index: number): BarSeries {
   const bar = {
     from: start,
     to: end,
-    label: formatMilliseconds(end - start),
-    more: [`from ${formatMilliseconds(start)} to ${formatMilliseconds(end)}`],
+    label: [formatMilliseconds(end - start), ...(detail === undefined ? [] : [shorten(detail)])].join(' · '),
+    more: [
+      `from ${formatMilliseconds(start)} to ${formatMilliseconds(end)}`,
+      ...(detail === undefined ? [] : [detail]),
+    ],
   };
   return { name: '', colour: COLOURS[name], bars: [...Array.from({ length: index }, () => undefined), bar] };
 }

@@ -8,8 +8,11 @@ import { section, type Section } from './section.ts';
 import { mix, type Theme } from './theme.ts';
 
 /** Functions with a tile of their own. */
-const TILES = 80;
-const TILES_OF_NARROW = 24;
+const TILES = 150;
+const TILES_OF_NARROW = 60;
+/** Square pixels of a tile that has room for its name. */
+const ROOM = 2600;
+const HEIGHT = 420;
 /** Functions in the table. */
 const LISTED = 25;
 
@@ -73,7 +76,7 @@ function describe(view: View): HTMLElement[] {
 function draw(view: View): Drawing {
   const { native } = view;
   return {
-    height: 420,
+    height: HEIGHT,
     label:
       `Treemap of the native code of ${labelOf(view)}. The largest functions: ` +
       native.largest
@@ -103,9 +106,11 @@ function draw(view: View): Drawing {
             lineHeight: 14,
             padding: [2, 2],
             position: 'insideTopLeft',
-            formatter: ({ name, value }: { name: string; value: number }) => `${name}\n${formatBytes(value)}`,
+            // The index is enough of `wasm-function[17]`.
+            formatter: ({ name, value }: { name: string; value: number }) =>
+              `${name.replace(/^wasm-function(?=\[\d+\]$)/, '')}\n${formatBytes(value)}`,
           },
-          data: tiles(native, theme, width < 600 ? TILES_OF_NARROW : TILES),
+          data: tiles(native, theme, width),
         },
       ],
     }),
@@ -113,22 +118,26 @@ function draw(view: View): Drawing {
 }
 
 /** The largest first; the larger, the stronger its colour. */
-function tiles({ largest, compiled, codeSize }: NativeReport, theme: Theme, count: number): object[] {
-  const shown = largest.slice(0, count);
+function tiles({ largest, compiled, codeSize }: NativeReport, theme: Theme, width: number): object[] {
+  const shown = largest.slice(0, width < 600 ? TILES_OF_NARROW : TILES);
+  const hasRoom = (size: number) => (size / codeSize) * width * HEIGHT > ROOM;
   const [, greatest = 1] = shown[0] ?? [];
   const [weak, strong] = [theme.colour('tile-weak'), theme.colour('tile-strong')];
   const functions = shown.map(([name, value]) => ({
     name,
     value,
     itemStyle: { color: mix(weak, strong, Math.sqrt(value / greatest)) },
-    label: { color: value / greatest > 0.35 ? theme.colour('tile-strong-text') : theme.text },
+    label: {
+      show: hasRoom(value),
+      color: value / greatest > 0.3 ? theme.colour('tile-strong-text') : theme.text,
+    },
   }));
   const rest = codeSize - shown.reduce((sum, [, size]) => sum + size, 0);
   const others = {
     name: `${formatCount(compiled - shown.length)} others`,
     value: rest,
     itemStyle: { color: theme.colour('tile-others') },
-    label: { color: theme.muted },
+    label: { show: hasRoom(rest), color: theme.muted },
   };
   return rest > 0 ? [...functions, others] : functions;
 }
