@@ -106,7 +106,7 @@ async function findIn(folder: string): Promise<FoundArtifacts> {
   }
   const found = await findArtifacts(folder);
   if (found.artifacts.length > 0) return found;
-  const damaged = found.unreadable.map(({ reason }) => ` ${reason}.`).join('');
+  const damaged = found.unreadable.map(({ reason }) => ` ${reason.replace(/\.$/, '')}.`).join('');
   throw new WasmPrecompileError(
     'NO_ARTIFACTS',
     `${folder} has no artifact that can be read.${damaged} Is it the output of a server build with the plugin? Modules below its ` +

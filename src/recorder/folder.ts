@@ -70,6 +70,8 @@ export interface ObservedStart {
   name?: string;
   /** URL of a streamed response. */
   url?: string;
+  /** Where the program compiled the bytes itself. */
+  wireSize?: number;
   /** `precompiled`, `compiled` (by the plugin's runtime, which has native code), `plain`. */
   mode: string;
   /** In the order in which they ended, in milliseconds from the start of the thread. */

@@ -8,7 +8,7 @@ import type { Observer } from './hooks.ts';
 import { isNodesOwn } from './nodes-own.ts';
 
 /** Bytes that are being compiled. */
-interface Compilation extends Pick<ObservedStart, 'name' | 'url' | 'whole'> {
+interface Compilation extends Pick<ObservedStart, 'name' | 'url' | 'wireSize' | 'whole'> {
   start: number;
 }
 
@@ -57,6 +57,7 @@ export class Starts implements Observer {
       if (isNodesOwn()) return undefined;
       const name = nameOf(bytes);
       return {
+        wireSize: bytes.length,
         ...(name !== undefined && { name }),
         ...(url !== undefined && { url }),
         ...(instantiates && { whole: true as const }),

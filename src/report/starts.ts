@@ -1,6 +1,7 @@
 /** Runs a program once and finds out how its modules start. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { formatBytes } from '../format-bytes.ts';
 import type { ObservedStart, ObservedStarts } from '../recorder/folder.ts';
 import { readJson, readProcesses } from '../train/collect.ts';
 import { nameOfFile, stem } from '../train/name.ts';
@@ -44,7 +45,7 @@ export async function measureStarts(
   let later = 0;
   for (const seen of collected.toSorted((a, b) => a.began - b.began)) {
     const start = await describeStart(seen);
-    const key = JSON.stringify([seen.file ?? start.module, start.node, start.mode]);
+    const key = JSON.stringify([seen.file ?? start.module, seen.wireSize, start.node, start.mode]);
     if (shown.has(key)) {
       later += 1;
       continue;
@@ -78,24 +79,21 @@ async function readStarts(folder: string): Promise<Seen[]> {
   return threads.flat();
 }
 
-async function describeStart({ file, name, url, node, mode, steps }: Seen): Promise<StartReport> {
+async function describeStart(seen: Seen): Promise<StartReport> {
+  const { node, mode, steps } = seen;
   const origin = Math.min(...steps.map(({ start }) => start));
   return {
-    module: await nameStart(file, name, url),
+    module: await nameStart(seen),
     node,
     mode,
     steps: steps.map((step) => ({ ...step, start: step.start - origin, end: step.end - origin })),
   };
 }
 
-async function nameStart(
-  file: string | undefined,
-  name: string | undefined,
-  url: string | undefined,
-): Promise<string> {
+async function nameStart({ file, name, url, wireSize = 0 }: Seen): Promise<string> {
   if (file !== undefined) return nameOfFile(file);
   if (name !== undefined && name !== '') return stem(name);
-  return url === undefined ? 'a module without a name' : stem(new URL(url, 'file:').pathname);
+  return url === undefined ? `module of ${formatBytes(wireSize)}` : stem(new URL(url, 'file:').pathname);
 }
 
 function describeMissing(module: string, { steps, whole, watched, unwatchable }: ObservedStart): string[] {

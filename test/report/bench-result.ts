@@ -13,7 +13,14 @@ const NODES = ['20.20.2', '22.22.0', '24.12.0', '26.10.0'];
 const MODULES = [
   { name: 'sql.js', toolchain: 'C, Emscripten', note: '', wasmSize: 688_197, total: 45, better: 2.6 },
   { name: 'resvg', toolchain: 'Rust, wasm-bindgen', note: '', wasmSize: 2_480_000, total: 62, better: 2.2 },
-  { name: 'swc', toolchain: 'Rust, wasm-bindgen', note: 'large', wasmSize: 18_000_000, total: 190, better: 1.7 },
+  {
+    name: 'swc',
+    toolchain: 'Rust, wasm-bindgen',
+    note: 'large',
+    wasmSize: 18_000_000,
+    total: 190,
+    better: 1.7,
+  },
   { name: 'esbuild', toolchain: 'Go', note: 'one memory', wasmSize: 14_100_000, total: 480, better: 3.1 },
   { name: 'tiny', toolchain: 'Wat', note: 'very small', wasmSize: 412, total: 0.62, better: 0.8 },
   { name: 'simd-blur', toolchain: 'C++', note: 'SIMD', wasmSize: 310_000, total: 12, better: 1.4 },
@@ -54,7 +61,10 @@ export function createBenchResult(): BenchResult {
     };
   }
 
-  const samplesOf = ({ total, better, wasmSize }: (typeof MODULES)[number], mode: BenchMode): BenchSamples => ({
+  const samplesOf = (
+    { total, better, wasmSize }: (typeof MODULES)[number],
+    mode: BenchMode,
+  ): BenchSamples => ({
     loaded: mode === 'plain' ? 'compiled' : 'precompiled, mapped',
     samples: Array.from({ length: 11 }, () => sample(total / speed[mode](better), wasmSize, mode)),
   });
