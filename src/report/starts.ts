@@ -104,5 +104,5 @@ function describeMissing(module: string, { steps, whole, watched, unwatchable }:
   if (unwatchable !== undefined) return [`${module}: its first call cannot be seen: ${unwatchable}.`];
   return steps.some(({ name }) => name === 'first call')
     ? []
-    : [`${module}: none of its exported functions was called.`];
+    : [`${module}: no call of its exported functions was seen.`];
 }

@@ -70,7 +70,7 @@ const BUILD: ReportData = {
       ],
     },
   ],
-  notes: ['other: none of its exported functions was called.'],
+  notes: ['other: no call of its exported functions was seen.'],
 };
 
 let browser: Browser;
