@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { glob } from 'tinyglobby';
 import type { Artifact, NativeCode } from '../artifact/contents.ts';
+import { largestFunctions } from '../artifact/largest.ts';
 import { ELFOSABI_ARTIFACT } from '../artifact/pack.ts';
-import { unnamedFunction } from '../artifact/symbols.ts';
 import { unpackArtifact } from '../artifact/unpack.ts';
 import { EI_OSABI, ELFMAG } from '../elf/constants.ts';
 import { messageOf } from '../error.ts';
@@ -62,17 +62,11 @@ function describe(file: string, { name, map, wire, native, functionNames }: Arti
   };
 }
 
-function describeNative(
-  { engine, bytes, functions, statistics }: NativeCode,
-  names: Artifact['functionNames'],
-): NativeReport {
+function describeNative(code: NativeCode, names: Artifact['functionNames']): NativeReport {
   return {
-    engine,
-    size: bytes.length,
-    ...statistics,
-    largest: functions
-      .toSorted((a, b) => b.size - a.size)
-      .slice(0, LARGEST_FUNCTIONS)
-      .map(({ index, size }) => [names.get(index) ?? unnamedFunction(index), size]),
+    engine: code.engine,
+    size: code.bytes.length,
+    ...code.statistics,
+    largest: largestFunctions(code, names, LARGEST_FUNCTIONS).map(({ name, size }) => [name, size]),
   };
 }

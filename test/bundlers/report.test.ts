@@ -5,7 +5,7 @@ import { rollup } from 'rollup';
 import type { Options } from 'unplugin-wasm-precompile';
 import rollupPlugin from 'unplugin-wasm-precompile/rollup';
 import { describe, expect, test } from 'vitest';
-import type { ReportData } from '../../src/report/data.ts';
+import { readReport } from '../report/read.ts';
 import { build, buildClient, BUNDLERS, type CommonPlugin } from '../support/bundlers.ts';
 import { createProject, type Project, SHARED_CACHE } from '../support/project.ts';
 import { watOf } from '../support/profiled-module.ts';
@@ -23,12 +23,6 @@ const FILES = {
 };
 
 const NAME = 'wasm-precompile-report.html';
-
-async function readReport(file: string): Promise<ReportData> {
-  const html = await readFile(file, 'utf8');
-  const [, json = ''] = /<script type="application\/json" id="data">(.*)<\/script>/.exec(html) ?? [];
-  return JSON.parse(json) as ReportData;
-}
 
 function listen(): { plugins: CommonPlugin[]; infos: string[] } {
   const infos: string[] = [];

@@ -1,9 +1,10 @@
 /** `wasm-precompile report`, of real builds and of their programs. */
-import { cp, readFile, truncate, writeFile } from 'node:fs/promises';
+import { cp, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ReportData, StartReport } from '../../src/report/data.ts';
 import { createBenchResult } from '../report/bench-result.ts';
+import { readReport } from '../report/read.ts';
 import { build } from '../support/bundlers.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 import { createProject, type Project, readPackage } from '../support/project.ts';
@@ -46,12 +47,7 @@ beforeAll(async () => {
 /** In the project's folder. */
 const report = (...args: string[]) => cli(['report', ...args], { cwd: project.folder });
 
-/** What the page shows, read back from the page. */
-async function readReport(name = 'wasm-precompile-report.html'): Promise<ReportData> {
-  const html = await readFile(project.path(name), 'utf8');
-  const [, json = ''] = /<script type="application\/json" id="data">(.*)<\/script>/.exec(html) ?? [];
-  return JSON.parse(json) as ReportData;
-}
+const readPage = (name = 'wasm-precompile-report.html') => readReport(project.path(name));
 
 const stepsOf = ({ steps }: StartReport) => steps.map(({ name }) => name);
 
@@ -64,7 +60,7 @@ describe('a folder', () => {
     const outcome = await report('out');
     expectDone(outcome);
     expect(outcome.stdout).toBe(project.path('wasm-precompile-report.html'));
-    const data = await readReport();
+    const data = await readPage();
     expect(data).toMatchObject({
       title: 'WebAssembly in out',
       command: 'wasm-precompile report out',
@@ -93,7 +89,7 @@ describe('a folder', () => {
     expectDone(outcome);
     const { file, ...data } = JSON.parse(outcome.stdout) as ReportData & { file: string };
     expect(file).toBe(project.path('reports/one.html'));
-    expect(data).toEqual(await readReport('reports/one.html'));
+    expect(data).toEqual(await readPage('reports/one.html'));
   });
 
   test('shows what is whole, and lists what is damaged with the reason', async () => {
@@ -108,7 +104,7 @@ describe('a folder', () => {
     const { exitCode, stderr } = await report('damaged', '-o', 'damaged.html');
     expect(exitCode).toBe(0);
     expect(stderr).toMatch(/^wasm-precompile: warning: assets\/one.*is damaged/m);
-    const { artifacts, unreadable } = await readReport('damaged.html');
+    const { artifacts, unreadable } = await readPage('damaged.html');
     expect(artifacts.map(({ name }) => name)).toEqual(['two']);
     expect(unreadable).toEqual([
       { file: one, reason: expect.stringMatching(/section \.wasm is damaged/) },
@@ -171,7 +167,7 @@ describe('a start', () => {
     if (native) expectDone(outcome);
     expect(outcome.exitCode, outcome.stderr).toBe(0);
     expect(outcome.stdout.split('\n')).toEqual([RESULT, project.path('wasm-precompile-report.html')]);
-    const { starts, notes } = await readReport();
+    const { starts, notes } = await readPage();
     expect(notes).toEqual([]);
     for (const name of ['one', 'two', 'sql']) {
       const start = starts.find(({ module }) => module === name);
@@ -217,7 +213,7 @@ describe('a start', () => {
     });
     const { exitCode } = await report('out', '--', process.execPath, 'plain.mjs');
     expect(exitCode).toBe(0);
-    const { starts, notes = [] } = await readReport();
+    const { starts, notes = [] } = await readPage();
     const seen = starts.map((start) => [start.module, start.mode, ...stepsOf(start)]);
     expect(seen.toSorted()).toEqual([
       [expect.stringMatching(/^module of \d+ B$/), 'plain', 'load', 'instantiate', 'first call'],
@@ -234,7 +230,7 @@ describe('a start', () => {
     const { exitCode, stderr } = await report('out', '--', process.execPath, '-e', '1');
     expect(exitCode).toBe(0);
     expect(stderr).toMatch(/warning: .* loaded no WebAssembly module that could be seen/);
-    expect((await readReport()).starts).toEqual([]);
+    expect((await readPage()).starts).toEqual([]);
   });
 
   test.each([
@@ -266,7 +262,7 @@ describe('a start', () => {
     );
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(message);
-    expect((await readReport(page)).starts).toHaveLength(3);
+    expect((await readPage(page)).starts).toHaveLength(3);
   });
 
   test('of a command that does not exist: exit code 1, no page', async () => {
@@ -287,7 +283,7 @@ describe('--bench', () => {
     expectDone(outcome);
     expect(outcome.stdout).toBe(project.path('bench.html'));
     const { machine, date, command } = bench;
-    expect(await readReport('bench.html')).toMatchObject({ machine, date, command, bench, artifacts: [] });
+    expect(await readPage('bench.html')).toMatchObject({ machine, date, command, bench, artifacts: [] });
   });
 
   test.each([

@@ -59,9 +59,9 @@ describe('pairRatios', () => {
   });
 });
 
-describe('logSlope', () => {
-  const power = (exponent: number) => [1, 10, 300, 5000].map((x) => ({ x, y: 7 * x ** exponent }));
+const power = (exponent: number) => [1, 10, 300, 5000].map((x) => ({ x, y: 7 * x ** exponent }));
 
+describe('logSlope', () => {
   it.each([0, 0.5, 1, 2])('finds the exponent of a power law: %d', (exponent) => {
     expect(logSlope(power(exponent))).toBeCloseTo(exponent, 10);
   });

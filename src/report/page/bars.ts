@@ -70,7 +70,8 @@ export function drawBars(groups: BarGroups): Drawing {
           showMaxLabel: false,
           formatter: (value: number) => (value === 0 ? '0' : trimZeros(groups.format(value))),
         },
-        splitLine: { lineStyle: { color: theme.line } },
+        // The scale ends where the labels do, and not at a round number.
+        splitLine: { showMaxLine: false, lineStyle: { color: theme.line } },
         axisLine: { show: false },
       },
       yAxis: {
@@ -134,6 +135,8 @@ function renderBar(theme: Theme, api: CustomSeriesRenderItemAPI, { bars, colour 
       fontSize: LABEL_SIZE,
       fontStyle: italic ? ('italic' as const) : ('normal' as const),
       verticalAlign: 'middle' as const,
+      width: Math.max(api.getWidth() - x, 20),
+      overflow: 'truncate' as const,
     },
   });
   if ('missing' in bar) return text(zero + 6, `no result: ${shorten(bar.missing)}`, theme.muted, true);

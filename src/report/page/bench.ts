@@ -10,18 +10,13 @@ import {
 } from '../data.ts';
 import { median, pairRatios, quartiles } from '../statistics.ts';
 import { type Bar, barChart, type BarGroups, type BarSeries, drawBars, type NoBar } from './bars.ts';
-import { type Cell, details, element, paragraph, type Row, select, table } from './dom.ts';
+import { type Cell, details, element, paragraph, type Row, table } from './dom.ts';
 import { formatMilliseconds, formatRatio, formatRatios } from './format.ts';
+import { type Metric, type Metrics, selectMetric } from './metric.ts';
 import { colourOf, modeLegend } from './modes.ts';
 import { card, cards, section, type Section } from './section.ts';
 
-interface Metric {
-  label: string;
-  value: (sample: BenchSample) => number;
-  format: (value: number) => string;
-}
-
-const METRICS: readonly [Metric, ...Metric[]] = [
+const METRICS: Metrics<BenchSample> = [
   { label: 'total, until the first result', value: ({ total }) => total, format: formatMilliseconds },
   { label: 'load', value: ({ load }) => load, format: formatMilliseconds },
   { label: 'first call', value: ({ call }) => call, format: formatMilliseconds },
@@ -39,14 +34,10 @@ export function benchSection({ cases, modules, rounds }: BenchResult): Section |
     return { name, own, chart, element: card(name, about ? describeModule(about) : '', chart.element) };
   });
   const numbers = element('div', {}, casesTable(cases, METRICS[0]));
-  const choice = select(
-    'Show',
-    METRICS.map((metric) => ({ label: metric.label, value: metric })),
-    (metric) => {
-      for (const { name, own, chart } of charts) chart.draw(drawBars(groupsOf(name, own, metric)));
-      numbers.replaceChildren(casesTable(cases, metric));
-    },
-  );
+  const choice = selectMetric(METRICS, (metric) => {
+    for (const { name, own, chart } of charts) chart.draw(drawBars(groupsOf(name, own, metric)));
+    numbers.replaceChildren(casesTable(cases, metric));
+  });
   return section(
     'bench',
     'Benchmark',
@@ -65,7 +56,7 @@ function describeModule({ toolchain, note, wasmSize }: BenchModule): string {
   return [toolchain, note, formatBytes(wasmSize)].filter((part) => part !== '').join(' · ');
 }
 
-function groupsOf(name: string, cases: readonly BenchCase[], metric: Metric): BarGroups {
+function groupsOf(name: string, cases: readonly BenchCase[], metric: Metric<BenchSample>): BarGroups {
   return {
     label: `${name}, ${metric.label}: ${cases.map((each) => summarize(each, metric)).join('; ')}`,
     categories: cases.map(({ node }) => `Node ${node.split('.', 1)[0]}`),
@@ -78,7 +69,7 @@ function groupsOf(name: string, cases: readonly BenchCase[], metric: Metric): Ba
   };
 }
 
-function summarize(each: BenchCase, metric: Metric): string {
+function summarize(each: BenchCase, metric: Metric<BenchSample>): string {
   const modes = BENCH_MODES.map((mode) => {
     const values = valuesOf(each, mode, metric);
     return `${mode} ${values ? metric.format(median(values)) : 'no result'}`;
@@ -87,12 +78,12 @@ function summarize(each: BenchCase, metric: Metric): string {
 }
 
 /** Undefined where there is no result. */
-function valuesOf({ modes }: BenchCase, mode: BenchMode, metric: Metric): number[] | undefined {
+function valuesOf({ modes }: BenchCase, mode: BenchMode, metric: Metric<BenchSample>): number[] | undefined {
   const result = modes[mode];
   return result.missing === undefined ? result.samples.map(metric.value) : undefined;
 }
 
-function barOf(each: BenchCase, mode: BenchMode, metric: Metric): Bar | NoBar {
+function barOf(each: BenchCase, mode: BenchMode, metric: Metric<BenchSample>): Bar | NoBar {
   const result = each.modes[mode];
   if (result.missing !== undefined) return { missing: result.missing };
   const values = result.samples.map(metric.value);
@@ -113,7 +104,7 @@ function barOf(each: BenchCase, mode: BenchMode, metric: Metric): Bar | NoBar {
   };
 }
 
-function casesTable(cases: readonly BenchCase[], metric: Metric): HTMLElement {
+function casesTable(cases: readonly BenchCase[], metric: Metric<BenchSample>): HTMLElement {
   return table(
     `Benchmark: ${metric.label}`,
     ['Module', 'Node', 'Mode', 'Loaded', 'Median#', 'Least–greatest#', 'Quartiles#', 'Plain to it#'],
@@ -132,7 +123,7 @@ function casesTable(cases: readonly BenchCase[], metric: Metric): HTMLElement {
   );
 }
 
-function resultCells(each: BenchCase, mode: BenchMode, metric: Metric): Row {
+function resultCells(each: BenchCase, mode: BenchMode, metric: Metric<BenchSample>): Row {
   const result = each.modes[mode];
   if (result.missing !== undefined) {
     return [{ content: `no result: ${result.missing}`, missing: true }, '–', '–', '–', '–'];

@@ -5,16 +5,11 @@ import { logSlope } from '../statistics.ts';
 import { createChart, type Drawing, tooltip, tooltipText } from './chart.ts';
 import { details, element, paragraph, select, table } from './dom.ts';
 import { formatMilliseconds, formatSeconds, trimZeros } from './format.ts';
+import { type Metric, type Metrics, selectMetric } from './metric.ts';
 import { colourOf } from './modes.ts';
 import { section, type Section } from './section.ts';
 
-interface Metric {
-  label: string;
-  value: (point: GrowthPoint) => number;
-  format: (value: number) => string;
-}
-
-const METRICS: readonly [Metric, ...Metric[]] = [
+const METRICS: Metrics<GrowthPoint> = [
   { label: 'load', value: ({ load }) => load, format: formatMilliseconds },
   { label: 'total, until the first result', value: ({ total }) => total, format: formatMilliseconds },
   { label: 'peak memory', value: ({ peakMemory }) => peakMemory, format: formatBytes },
@@ -33,7 +28,7 @@ const SYMBOLS: Readonly<Record<BenchMode, string>> = {
 interface View {
   node: string;
   points: readonly GrowthPoint[];
-  metric: Metric;
+  metric: Metric<GrowthPoint>;
 }
 
 export function growthSection(growth: readonly GrowthPoint[]): Section | undefined {
@@ -58,11 +53,7 @@ export function growthSection(growth: readonly GrowthPoint[]): Section | undefin
     element(
       'div',
       { class: 'controls' },
-      select(
-        'Show',
-        METRICS.map((metric) => ({ label: metric.label, value: metric })),
-        (metric) => show({ metric }),
-      ),
+      selectMetric(METRICS, (metric) => show({ metric })),
       select(
         'in',
         nodes.map((each) => ({ label: `Node ${each}`, value: each })),
