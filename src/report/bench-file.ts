@@ -36,7 +36,8 @@ const benchSchema: v.GenericSchema<unknown, BenchResult> = v.object({
     v.object({
       module: v.string(),
       mode: v.picklist(['plain', 'precompiled', 'profile']),
-      ...numbers('coldSeconds', 'cachedSeconds', 'outputSize', 'nativeSize').entries,
+      coldSeconds: v.exactOptional(v.number()),
+      ...numbers('cachedSeconds', 'outputSize', 'nativeSize').entries,
     }),
   ),
   growth: v.array(
@@ -46,6 +47,7 @@ const benchSchema: v.GenericSchema<unknown, BenchResult> = v.object({
       ...numbers('wasmSize', 'fileSize', 'buildSeconds', 'load', 'total', 'peakMemory').entries,
     }),
   ),
+  missing: v.array(v.string()),
   peers: v.array(
     v.object({
       peer: v.string(),

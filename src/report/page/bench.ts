@@ -14,7 +14,7 @@ import { type Cell, details, element, paragraph, type Row, table } from './dom.t
 import { formatMilliseconds, formatRatio, formatRatios } from './format.ts';
 import { type Metric, type Metrics, selectMetric } from './metric.ts';
 import { colourOf, modeLegend } from './modes.ts';
-import { card, cards, section, type Section } from './section.ts';
+import { card, cards, notes, section, type Section } from './section.ts';
 
 const METRICS: Metrics<BenchSample> = [
   { label: 'total, until the first result', value: ({ total }) => total, format: formatMilliseconds },
@@ -24,8 +24,8 @@ const METRICS: Metrics<BenchSample> = [
   { label: 'peak memory', value: ({ peakMemory }) => peakMemory, format: formatBytes },
 ];
 
-export function benchSection({ cases, modules, rounds }: BenchResult): Section | undefined {
-  if (cases.length === 0) return undefined;
+export function benchSection({ cases, modules, rounds, missing }: BenchResult): Section | undefined {
+  if (cases.length === 0 && missing.length === 0) return undefined;
   const names = [...new Set(cases.map(({ module }) => module))];
   const charts = names.map((name) => {
     const own = cases.filter(({ module }) => module === name);
@@ -48,6 +48,7 @@ export function benchSection({ cases, modules, rounds }: BenchResult): Section |
     element('div', { class: 'controls' }, choice),
     modeLegend(),
     cards(...charts.map((each) => each.element)),
+    notes(missing),
     details('The numbers as a table', numbers),
   );
 }

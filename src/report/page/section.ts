@@ -27,6 +27,12 @@ export function cards(...children: readonly HTMLElement[]): HTMLElement {
   return element('div', { class: 'cards' }, ...children);
 }
 
+/** Sentences about what is missing; nothing where nothing is. */
+export function notes(sentences: readonly string[]): HTMLElement | string {
+  if (sentences.length === 0) return '';
+  return element('ul', { class: 'notes' }, ...sentences.map((sentence) => element('li', {}, sentence)));
+}
+
 /** What a colour stands for. */
 export function legend(entries: readonly { name: string; colour: string }[]): HTMLElement {
   return element(

@@ -3,7 +3,7 @@ import type { StartReport, StartStep, StepName } from '../data.ts';
 import { barChart, type BarSeries, shorten } from './bars.ts';
 import { details, element, paragraph, table } from './dom.ts';
 import { formatMilliseconds } from './format.ts';
-import { card, cards, section, type Section } from './section.ts';
+import { card, cards, notes, section, type Section } from './section.ts';
 
 const COLOURS: Readonly<Record<StepName, string>> = {
   map: 'step-map',
@@ -13,8 +13,11 @@ const COLOURS: Readonly<Record<StepName, string>> = {
   'first call': 'step-call',
 };
 
-export function startSection(starts: readonly StartReport[], notes: readonly string[]): Section | undefined {
-  if (starts.length === 0 && notes.length === 0) return undefined;
+export function startSection(
+  starts: readonly StartReport[],
+  missing: readonly string[],
+): Section | undefined {
+  if (starts.length === 0 && missing.length === 0) return undefined;
   return section(
     'starts',
     'One start',
@@ -29,9 +32,7 @@ export function startSection(starts: readonly StartReport[], notes: readonly str
       ': the first exported function that is called, whatever it is.',
     ),
     cards(...starts.map(startCard)),
-    ...(notes.length > 0
-      ? [element('ul', { class: 'notes' }, ...notes.map((note) => element('li', {}, note)))]
-      : []),
+    notes(missing),
     ...(starts.length > 0
       ? [
           details(
