@@ -9,8 +9,8 @@ import { createPipeline, type Pipeline } from '../core/pipeline.ts';
 import { createProgress } from '../core/progress.ts';
 import { writeAtomic } from '../write-atomic.ts';
 import { messageOf, WasmPrecompileError } from '../error.ts';
+import { formatBytes } from '../format-bytes.ts';
 import type { ArtifactMap } from '../runtime/map.ts';
-import { formatBytes } from './format.ts';
 
 interface CompileFlags {
   output: string;

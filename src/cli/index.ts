@@ -7,6 +7,7 @@ import { addonCommand } from './addon.ts';
 import { compileCommand } from './compile.ts';
 import { inspectCommand } from './inspect.ts';
 import { profileCommand } from './profile.ts';
+import { reportCommand } from './report.ts';
 import { trainCommand } from './train.ts';
 
 const FAILED = 1;
@@ -21,6 +22,7 @@ const program = new Command('wasm-precompile')
   .addCommand(inspectCommand())
   .addCommand(profileCommand())
   .addCommand(trainCommand())
+  .addCommand(reportCommand())
   .addCommand(addonCommand())
   .showHelpAfterError('(--help shows what there is)');
 

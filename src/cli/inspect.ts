@@ -1,9 +1,11 @@
 /** `wasm-precompile inspect`: what is in an artifact. */
 import { Command } from 'commander';
 import type { Artifact } from '../artifact/contents.ts';
+import { largestFunctions } from '../artifact/largest.ts';
 import { unpackArtifact } from '../artifact/unpack.ts';
 import { readBytes } from '../core/pipeline.ts';
-import { formatBytes, formatTable } from './format.ts';
+import { formatBytes } from '../format-bytes.ts';
+import { formatTable } from './format.ts';
 import { describeInterface } from './interface.ts';
 
 const LARGEST_FUNCTIONS = 10;
@@ -39,18 +41,11 @@ function summarize(artifact: Artifact) {
     ],
     interface: artifact.interface,
     profile: artifact.profile,
-    native: artifact.native.map(({ engine, bytes, functions, statistics }) => ({
-      engine,
-      size: bytes.length,
-      ...statistics,
-      largest: functions
-        .toSorted((a, b) => b.size - a.size)
-        .slice(0, LARGEST_FUNCTIONS)
-        .map(({ index, size }) => ({
-          index,
-          name: artifact.functionNames.get(index) ?? `wasm-function[${index}]`,
-          size,
-        })),
+    native: artifact.native.map((code) => ({
+      engine: code.engine,
+      size: code.bytes.length,
+      ...code.statistics,
+      largest: largestFunctions(code, artifact.functionNames, LARGEST_FUNCTIONS),
     })),
   };
 }
