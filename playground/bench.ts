@@ -13,10 +13,11 @@ import { execa } from 'execa';
 import { packArtifact } from '../src/artifact/pack.ts';
 import { resolveOptions } from '../src/core/options.ts';
 import { createPipeline } from '../src/core/pipeline.ts';
+import { median } from '../src/report/statistics.ts';
 import { parseList, parseCount } from './arguments.ts';
 import { chooseNodes, DEFAULT_NODES, type NodeChoice } from './nodes.ts';
 import { createProgressLine, type ProgressLine } from './progress.ts';
-import { describeMachine, median } from './table.ts';
+import { describeMachine } from './table.ts';
 
 const RUNTIME = fileURLToPath(new URL('../dist/runtime/', import.meta.url));
 

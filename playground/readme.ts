@@ -5,11 +5,12 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { median } from '../src/report/statistics.ts';
 import { writeAtomic } from '../src/write-atomic.ts';
 import type { Mode } from './build.ts';
 import type { Case, Measurement } from './measure.ts';
 import type { PlaygroundResult } from './run.ts';
-import { formatRatio, median } from './table.ts';
+import { formatRatio } from './table.ts';
 
 const README = fileURLToPath(new URL('../README.md', import.meta.url));
 const START = '<!-- playground:start -->';

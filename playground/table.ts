@@ -1,6 +1,7 @@
 /** What the playground prints: medians, ratios within rounds, and where they were measured. */
-import { cpus, totalmem } from 'node:os';
 import { type BuildFacts, MODES } from './build.ts';
+import { describeMachine as machine, today } from '../src/report/machine.ts';
+import { median } from '../src/report/statistics.ts';
 import type { Case, Measurement } from './measure.ts';
 
 interface Row {
@@ -68,17 +69,7 @@ export function formatBuilds(builds: readonly BuildFacts[]): string {
 }
 
 export function describeMachine(): string {
-  const processors = cpus();
-  const model = processors[0]?.model.trim() ?? 'unknown processor';
-  const memory = Math.round(totalmem() / 2 ** 30);
-  const date = new Date().toISOString().slice(0, 10);
-  return `${process.platform} ${process.arch}, ${model} × ${processors.length}, ${memory} GiB, ${date}.`;
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const [low = Number.NaN, high = low] = sorted.slice((sorted.length - 1) >> 1, (sorted.length >> 1) + 1);
-  return (low + high) / 2;
+  return `${machine()}, ${today()}.`;
 }
 
 function formatRatios(ratios: readonly number[]): string[] {

@@ -171,7 +171,7 @@ async function readSources(
   wasm: string,
   folder: string,
 ): Promise<Sources & { job: BaseJob }> {
-  const pipeline = createPipeline(resolveOptions({ targets: [node], cache: CACHE }), {
+  const pipeline = createPipeline(resolveOptions({ targets: [node], cache: CACHE, cpu: 'host' }), {
     warn: (message) => console.error(message),
     progress: { track: (_, job) => job() },
   });

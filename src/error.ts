@@ -13,7 +13,10 @@ export type ErrorCode =
   | 'UNKNOWN_FORM'
   | 'UNRESOLVED_IMPORT'
   | 'ADDON_BUILD_FAILED'
-  | 'TRAINING_FAILED';
+  | 'TRAINING_FAILED'
+  | 'START_FAILED'
+  | 'NO_ARTIFACTS'
+  | 'INVALID_BENCH';
 
 /** The one error class of the build side: a `code`, a message that says what to do, and the `cause` where there is one. */
 export class WasmPrecompileError extends Error {

@@ -49,7 +49,7 @@ const factory: UnpluginFactory<Options | undefined, true> = (options) => {
           settings as OutputSettings,
           output as Readonly<Record<string, WrittenFile>>,
         );
-        bundle.summarize(this as BundlerContext);
+        await bundle.summarize(this as BundlerContext, settings as OutputSettings);
       },
     },
   };

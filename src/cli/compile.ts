@@ -10,8 +10,8 @@ import { createProgress } from '../core/progress.ts';
 import { CPU_LEVELS, type CpuLevel } from '../engines/v8/cpu.ts';
 import { writeAtomic } from '../write-atomic.ts';
 import { messageOf, WasmPrecompileError } from '../error.ts';
+import { formatBytes } from '../format-bytes.ts';
 import type { ArtifactMap } from '../runtime/map.ts';
-import { formatBytes } from './format.ts';
 
 interface CompileFlags {
   output: string;

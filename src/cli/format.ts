@@ -1,9 +1,3 @@
-/** Bytes for people: `684 B`, `12.3 kB`, `18.0 MB` (powers of 1000). */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
-}
-
 /** Lines of columns: the first ones left-aligned, numbers right-aligned. */
 export function formatTable(rows: readonly (readonly (string | number)[])[]): string {
   const widths: number[] = [];

@@ -8,6 +8,7 @@ import { compileCommand } from './compile.ts';
 import { doctorCommand } from './doctor.ts';
 import { inspectCommand } from './inspect.ts';
 import { profileCommand } from './profile.ts';
+import { reportCommand } from './report.ts';
 import { trainCommand } from './train.ts';
 
 const FAILED = 1;
@@ -23,6 +24,7 @@ const program = new Command('wasm-precompile')
   .addCommand(doctorCommand())
   .addCommand(profileCommand())
   .addCommand(trainCommand())
+  .addCommand(reportCommand())
   .addCommand(addonCommand())
   .showHelpAfterError('(--help shows what there is)');
 

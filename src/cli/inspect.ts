@@ -1,10 +1,12 @@
 /** `wasm-precompile inspect`: what is in an artifact. */
 import { Command } from 'commander';
 import type { Artifact } from '../artifact/contents.ts';
+import { largestFunctions } from '../artifact/largest.ts';
 import { unpackArtifact } from '../artifact/unpack.ts';
 import type { CpuRequirements } from '../runtime/map.ts';
 import { readBytes } from '../core/pipeline.ts';
-import { formatBytes, formatTable } from './format.ts';
+import { formatBytes } from '../format-bytes.ts';
+import { formatTable } from './format.ts';
 import { describeInterface } from './interface.ts';
 
 const LARGEST_FUNCTIONS = 10;
@@ -40,20 +42,13 @@ function summarize(artifact: Artifact) {
     ],
     interface: artifact.interface,
     profile: artifact.profile,
-    native: artifact.native.map(({ engine, release, cpu, bytes, functions, statistics }) => ({
-      engine,
-      release,
-      cpu: { level: cpu.level, features: namesOf(cpu) },
-      size: bytes.length,
-      ...statistics,
-      largest: functions
-        .toSorted((a, b) => b.size - a.size)
-        .slice(0, LARGEST_FUNCTIONS)
-        .map(({ index, size }) => ({
-          index,
-          name: artifact.functionNames.get(index) ?? `wasm-function[${index}]`,
-          size,
-        })),
+    native: artifact.native.map((code) => ({
+      engine: code.engine,
+      release: code.release,
+      cpu: { level: code.cpu.level, features: namesOf(code.cpu) },
+      size: code.bytes.length,
+      ...code.statistics,
+      largest: largestFunctions(code, artifact.functionNames, LARGEST_FUNCTIONS),
     })),
   };
 }

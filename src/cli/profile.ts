@@ -2,6 +2,7 @@
 import { Command, Option } from 'commander';
 import { moduleName, readBytes } from '../core/pipeline.ts';
 import { WasmPrecompileError } from '../error.ts';
+import { formatBytes } from '../format-bytes.ts';
 import { readProfiles, writeProfileFile, writeProfiles } from '../profile/files.ts';
 import { PROFILE_EXTENSION } from '../profile/format.ts';
 import { findProfile, isForeign, type ProfileMatch } from '../profile/match.ts';
@@ -9,7 +10,7 @@ import { diffProfiles, mergeProfiles } from '../profile/merge.ts';
 import type { Profile, ProfiledFunction } from '../profile/profile.ts';
 import { readFunctionBodies } from '../wasm/code.ts';
 import { readModule } from '../wasm/module.ts';
-import { formatBytes, formatTable } from './format.ts';
+import { formatTable } from './format.ts';
 import { printable } from './interface.ts';
 
 interface ProfileFlags {

@@ -6,6 +6,7 @@ import type { Profile } from '../profile/profile.ts';
 import { describeFailure, makeProfiles } from '../train/outcome.ts';
 import { train, type TrainResult } from '../train/train.ts';
 import { formatTable } from './format.ts';
+import { listenForInterruption, parseTimeLimit } from './run.ts';
 
 interface TrainFlags {
   output: string;
@@ -63,44 +64,6 @@ async function trainModules(command: string[], flags: TrainFlags): Promise<void>
   const written =
     recorded.length > 0 ? ` What was recorded until then has been written to ${flags.output}.` : '';
   throw new WasmPrecompileError('TRAINING_FAILED', `${failure}${written}`);
-}
-
-/** @returns milliseconds */
-function parseTimeLimit(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const seconds = Number(text);
-  // Timers take 31 bits of milliseconds.
-  if (!(seconds > 0 && seconds * 1000 < 2 ** 31)) {
-    throw new WasmPrecompileError(
-      'INVALID_OPTIONS',
-      `--time-limit: expected a number of seconds above 0, found ${JSON.stringify(text)}.`,
-    );
-  }
-  return seconds * 1000;
-}
-
-/**
- * Ctrl-C and the like end the command, and not this process before it has written the profiles. The second time it is
- * this process that ends: the command may not want to.
- */
-function listenForInterruption(): { signal: AbortSignal; stop(): void } {
-  const controller = new AbortController();
-  const handlers = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
-    // The terminal sends SIGINT to all that run in it.
-    const listener = () => {
-      controller.abort(signal === 'SIGINT' && process.stdin.isTTY ? 'received' : signal);
-      // Not `once`: execa (signal-exit) ends this process if it is the only one that still listens when its turn comes.
-      setImmediate(() => process.removeListener(signal, listener));
-    };
-    process.on(signal, listener);
-    return [signal, listener] as const;
-  });
-  return {
-    signal: controller.signal,
-    stop: () => {
-      for (const [signal, listener] of handlers) process.removeListener(signal, listener);
-    },
-  };
 }
 
 async function write(folder: string, profiles: Profile[], merge: boolean): Promise<RecordedModule[]> {

@@ -3,15 +3,16 @@
  * from the bundler's hooks.
  */
 import { existsSync } from 'node:fs';
-import { dirname, isAbsolute, resolve as resolvePath } from 'node:path';
+import { dirname, isAbsolute, relative, resolve as resolvePath } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { packArtifact } from '../artifact/pack.ts';
-import { WasmPrecompileError } from '../error.ts';
+import { messageOf, WasmPrecompileError } from '../error.ts';
 import type { CompileOptions } from '../runtime/loader.ts';
 import { isCoreModule } from '../wasm/identify.ts';
 import { interfaceOf } from '../wasm/module.ts';
 import type { WasmInterface } from '../wasm/types.ts';
+import { BuildReport } from './build-report.ts';
 import type { BundlerContext, OutputSettings } from './bundler-context.ts';
 import { EnvironmentOutput } from './environment-output.ts';
 import { findChunkHash, type WrittenFile } from './file-names.ts';
@@ -59,6 +60,7 @@ export class Bundle {
   readonly #pipeline: Pipeline;
   /** Where the option asks for it. */
   readonly #training: Training | undefined;
+  readonly #report: BuildReport | undefined;
   /** How many outputs were written, or are about to be, by folder. */
   readonly #folders = new Map<string, number>();
   #tell: (message: string) => void = console.warn;
@@ -76,7 +78,8 @@ export class Bundle {
     const progress = createProgress();
     const warn = (message: string) => this.#warn(message);
     this.#pipeline = createPipeline(options, { warn, progress });
-    const { profile } = options;
+    const { profile, report } = options;
+    if (report !== false) this.#report = new BuildReport(report);
     if (profile?.train) {
       const { train: command, timeLimit } = profile;
       this.#training = new Training({ command, timeLimit, pipeline: this.#pipeline, warn, progress });
@@ -250,15 +253,30 @@ export class Bundle {
       files: [...others.filter(({ name }) => !own.has(name)), ...artifacts],
       artifacts,
     });
-    for (const { source, contents } of trimmed) {
+    for (const { source, contents, map } of trimmed) {
+      this.#report?.add(map);
       this.#outputOf(context).note(source, { kind: 'native', native: contents.native });
     }
   }
 
-  /** Tells in one line what became of the modules, in watch mode of those that are new. */
-  summarize(context: BundlerContext): void {
-    const line = this.#outputOf(context).summarize();
-    if (line !== undefined) context.info(line);
+  /** Tells in one line what became of the modules, in watch mode of those that are new, and where the report is. */
+  async summarize(context: BundlerContext, settings: OutputSettings): Promise<void> {
+    const parts = [this.#outputOf(context).summarize(), await this.#writeReport(context, settings)];
+    const line = parts.filter((part) => part !== undefined).join('; ');
+    if (line !== '') context.info(line);
+  }
+
+  /** @returns what to say of it; undefined where there is none */
+  async #writeReport({ meta }: BundlerContext, settings: OutputSettings): Promise<string | undefined> {
+    const folder = folderOf(settings);
+    if (!this.#report || meta.watchMode || folder === undefined) return undefined;
+    try {
+      const file = await this.#report.write(folder);
+      return file === undefined ? undefined : `report: ${relative(process.cwd(), file)}`;
+    } catch (error) {
+      this.#warn(`There is no report: ${messageOf(error)}`);
+      return undefined;
+    }
   }
 
   /** Whether a bundler's log is about a file that we emitted twice on purpose. */
@@ -327,6 +345,7 @@ export class Bundle {
     const contents = await this.#pipeline.compile(source);
     output.note(source, { kind: 'native', native: contents.native });
     const { bytes, map } = packArtifact(contents);
+    this.#report?.add(map);
     const untrained = this.#training && !context.meta.watchMode;
     if (this.#training && !untrained)
       this.#warn('Nothing is trained in watch mode: native code holds all functions.');

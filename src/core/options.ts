@@ -51,6 +51,11 @@ export interface Options {
    */
   threshold?: number;
   /**
+   * Write an HTML page about the artifacts of a build: `true` writes `wasm-precompile-report.html` beside the output folder,
+   * a path writes it there. Not in watch mode. Default: `false`.
+   */
+  report?: boolean | string;
+  /**
    * Where native code is kept between builds: a folder, an unstorage driver (for a cache that several machines
    * share), or `false`. Default: `node_modules/.cache/wasm-precompile`.
    */
@@ -93,6 +98,7 @@ export interface ResolvedOptions {
   fallback: 'warn' | 'silent' | 'error';
   inline: number | undefined;
   threshold: number;
+  report: boolean | string;
   cache: string | false | CacheStore;
   platform: 'node' | 'browser' | undefined;
   /** Milliseconds. */
@@ -153,6 +159,13 @@ const optionsSchema = v.strictObject({
   threshold: v.optional(
     v.pipe(v.number(), v.minValue(0, 'Expected a number of bytes, 0 or more')),
     DEFAULT_THRESHOLD,
+  ),
+  report: v.optional(
+    v.union(
+      [v.boolean(), v.pipe(v.string(), v.nonEmpty())],
+      'Expected true, false or the path of an HTML file',
+    ),
+    false,
   ),
   cache: v.optional(
     v.union(

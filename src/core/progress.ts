@@ -12,18 +12,22 @@ export interface Progress {
   track<Result>(label: string, job: () => Promise<Result>): Promise<Result>;
 }
 
-export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
+/** @param delay milliseconds; a job that ends before shows nothing */
+export function createProgress(stream: NodeJS.WriteStream = process.stderr, delay: number = DELAY): Progress {
   const running = new Set<string>();
   let finished = 0;
   let spinner: Ora | undefined;
-  const live = stream.isTTY && !process.env['CI'];
+  // ora divides by the columns, and erases lines for ever where nobody has given a pseudo terminal a size.
+  const live = stream.isTTY && stream.columns > 0 && !process.env['CI'];
 
   const line = () =>
     `wasm-precompile: ${[...running].join(', ')}${finished > 0 ? ` (${finished} done)` : ''}`;
   const update = () => {
     if (running.size > 0) {
-      spinner ??= ora({ stream, discardStdin: false }).start();
+      spinner ??= ora({ stream, discardStdin: false });
       spinner.text = line();
+      if (spinner.isSpinning) spinner.render();
+      else spinner.start();
     } else {
       spinner?.stop();
       spinner = undefined;
@@ -40,7 +44,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Pro
         running.add(label);
         if (live) update();
         else stream.write(`wasm-precompile: ${label} …\n`);
-      }, DELAY);
+      }, delay);
       try {
         return await job();
       } finally {

@@ -1,5 +1,5 @@
 /**
- * The folder that the processes of a training run write to, and the command reads:
+ * The folder that the processes of a run write to, of a training or of a measured start, and the command reads:
  *
  * | file                   | by                | is                                                              |
  * | ---------------------- | ----------------- | --------------------------------------------------------------- |
@@ -8,6 +8,7 @@
  * | `<pid>.<hash>.loaded`  | whoever loads it  | before it is compiled: {@link LoadedModule}                     |
  * | `<pid>.<hash>.code`    | its main thread   | at its end: what V8 serialized                                  |
  * | `<pid>.<hash>.result`  | its main thread   | after the code: {@link ModuleResult}                            |
+ * | `<pid>.<n>.starts`     | each thread       | of a measured start, at its end: {@link ObservedStarts}         |
  * | `<pid>.end`            | its main thread   | after all of these: empty                                       |
  *
  * All but the code and the wire bytes are JSON. Files appear whole: what is missing was not finished.
@@ -54,6 +55,43 @@ export interface ForcedFunction {
   executed: boolean;
 }
 
+/** What one thread saw. */
+export interface ObservedStarts {
+  /** Milliseconds since 1970 at which its times are 0. */
+  timeOrigin: number;
+  starts: ObservedStart[];
+}
+
+/** How one module started in one thread. */
+export interface ObservedStart {
+  /** Path of the artifact or wasm file that the plugin's runtime read. */
+  file?: string;
+  /** Of the name section, where the program compiled the bytes itself. */
+  name?: string;
+  /** URL of a streamed response. */
+  url?: string;
+  /** Where the program compiled the bytes itself. */
+  wireSize?: number;
+  /** `precompiled`, `compiled` (by the plugin's runtime, which has native code), `plain`. */
+  mode: string;
+  /** In the order in which they ended, in milliseconds from the start of the thread. */
+  steps: ObservedStep[];
+  /** Compiled and instantiated by one call: the step `load` is both. */
+  whole?: true;
+  /** An instance was seen. */
+  watched?: boolean;
+  /** Why the first call cannot be seen. */
+  unwatchable?: string;
+}
+
+export interface ObservedStep {
+  name: 'map' | 'check' | 'load' | 'instantiate' | 'first call';
+  start: number;
+  end: number;
+  /** Of the first call: the export that was called. */
+  detail?: string;
+}
+
 // Programs replace functions of `fs` for themselves (graceful-fs, mocks).
 const { renameSync, writeFileSync, readFileSync } = fs;
 
@@ -91,5 +129,6 @@ export const names = {
   loaded: (pid: number, hash: string) => `${pid}.${hash}.loaded`,
   code: (pid: number, hash: string) => `${pid}.${hash}.code`,
   result: (pid: number, hash: string) => `${pid}.${hash}.result`,
+  starts: (pid: number, thread: number) => `${pid}.${thread}.starts`,
   end: (pid: number) => `${pid}.end`,
 };

@@ -16,6 +16,8 @@ export interface Observer {
     from: { url?: string; instantiates: boolean },
   ): object | undefined;
   compiled(compilation: object, module: WebAssembly.Module): void;
+  /** @returns what the engine gets instead of an import object */
+  imports?(imports: unknown): unknown;
   /** Whatever comes of it. */
   instantiating(module: WebAssembly.Module): void;
   instantiated(module: WebAssembly.Module, instance: WebAssembly.Instance): void;
@@ -37,7 +39,9 @@ export function installHooks(observer: Observer): void {
     }),
   );
   replace('Instance', (original) =>
-    constructing(original, (construct, [module]) => {
+    constructing(original, (construct, args) => {
+      const [module] = args;
+      changeImports(args);
       if (module instanceof Module) observer.instantiating(module);
       const instance = construct() as WebAssembly.Instance;
       observer.instantiated(module as WebAssembly.Module, instance);
@@ -52,7 +56,9 @@ export function installHooks(observer: Observer): void {
     }),
   );
   replace('instantiate', (original) =>
-    calling(original, (call, [source, , options]) => {
+    calling(original, (call, args) => {
+      const [source, , options] = args;
+      changeImports(args);
       if (source instanceof Module) {
         observer.instantiating(source);
         return tap(call() as Promise<WebAssembly.Instance>, (instance) =>
@@ -74,7 +80,9 @@ export function installHooks(observer: Observer): void {
     }),
   );
   replace('instantiateStreaming', (original) =>
-    calling(original, (call, [source, , options]) => {
+    calling(original, (call, args) => {
+      const [source, , options] = args;
+      changeImports(args);
       const { response, captured } = tee(source, options, true);
       return tap(call(response) as Promise<Result>, async (result) => {
         const compilation = await captured;
@@ -86,6 +94,11 @@ export function installHooks(observer: Observer): void {
   function complete(compilation: object, { module, instance }: Result): void {
     observer.compiled(compilation, module);
     observer.instantiated(module, instance);
+  }
+
+  /** @param args of a call that is still to be made */
+  function changeImports(args: unknown[]): void {
+    if (observer.imports && args.length > 1) args[1] = observer.imports(args[1]);
   }
 
   function capture(
@@ -151,11 +164,21 @@ function tap<Value>(promise: Promise<Value>, look: (value: Value) => unknown): P
 
 type AnyFunction = (...args: unknown[]) => unknown;
 
-function replace(name: string, wrap: (original: AnyFunction) => AnyFunction): void {
-  const descriptor = Object.getOwnPropertyDescriptor(WebAssembly, name);
-  const original: unknown = descriptor?.value;
+/** Replaces a function of `WebAssembly`, where there is one of that name. */
+export function replace(name: string, wrap: (original: AnyFunction) => AnyFunction): void {
+  replaceIn(WebAssembly, name, wrap);
+}
+
+export function replaceIn(
+  object: object,
+  name: string,
+  wrap: (original: AnyFunction) => AnyFunction,
+  kind: 'value' | 'set' = 'value',
+): void {
+  const descriptor = Object.getOwnPropertyDescriptor(object, name);
+  const original: unknown = descriptor?.[kind];
   if (typeof original !== 'function') return;
-  Object.defineProperty(WebAssembly, name, { ...descriptor, value: wrap(original as AnyFunction) });
+  Object.defineProperty(object, name, { ...descriptor, [kind]: wrap(original as AnyFunction) });
 }
 
 /** @param call what the program asked for; with an argument, that in the place of the first one */
@@ -172,7 +195,7 @@ function calling(
   });
 }
 
-function constructing(
+export function constructing(
   original: AnyFunction,
   around: (construct: () => unknown, args: unknown[]) => unknown,
 ): AnyFunction {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { SectionId, readSections } from '../wasm/sections.ts';
 import { type ForcedFunction, type LoadedModule, names, type RecordFolder } from './folder.ts';
 import type { Observer } from './hooks.ts';
+import { isNodesOwn } from './nodes-own.ts';
 
 /** Instead of news of a module: somebody instantiates one that another thread has sent. */
 export const FOREIGN = 'foreign';
@@ -158,20 +159,4 @@ function pickOptions(options: unknown): CompileOptions | undefined {
     ...(Array.isArray(builtins) && { builtins: builtins.map(String) }),
     ...(typeof importedStringConstants === 'string' && { importedStringConstants }),
   };
-}
-
-/** Node itself has modules (of undici and of the lexer for CommonJS), which it compiles with the program's WebAssembly. */
-function isNodesOwn(): boolean {
-  const { stackTraceLimit } = Error;
-  const prepare = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
-  try {
-    Error.stackTraceLimit = 20;
-    Reflect.deleteProperty(Error, 'prepareStackTrace');
-    const frames = new Error('stack').stack?.split('\n').slice(1) ?? [];
-    const caller = frames.find((frame) => !frame.includes(__filename) && !frame.includes('Reflect.'));
-    return caller !== undefined && /\bnode:internal\/deps\//.test(caller);
-  } finally {
-    Error.stackTraceLimit = stackTraceLimit;
-    if (prepare) Object.defineProperty(Error, 'prepareStackTrace', prepare);
-  }
 }

@@ -12,7 +12,11 @@ export interface ReportData {
   /** What makes it again. */
   command: string;
   artifacts: ArtifactReport[];
+  /** What should be artifacts and cannot be read. */
+  unreadable?: UnreadableFile[];
   starts: StartReport[];
+  /** Sentences: what of the starts could not be seen. */
+  notes?: string[];
   bench?: BenchResult;
 }
 
@@ -25,6 +29,12 @@ export interface ArtifactReport {
   size: number;
   wireSize: number;
   native: NativeReport[];
+}
+
+export interface UnreadableFile {
+  /** As in {@link ArtifactReport}. */
+  file: string;
+  reason: string;
 }
 
 /** Native code for one engine. */
@@ -59,6 +69,8 @@ export interface StartStep {
   /** From the first step's begin. */
   start: number;
   end: number;
+  /** Of the first call: the export that was called. */
+  detail?: string;
 }
 
 export const STEP_NAMES = ['map', 'check', 'load', 'instantiate', 'first call'] as const;
@@ -78,6 +90,8 @@ export interface BenchResult {
   builds: BenchBuild[];
   growth: GrowthPoint[];
   peers: PeerResult[];
+  /** What else could not be measured, and why: sentences. */
+  missing: string[];
 }
 
 export interface BenchModule {
@@ -134,8 +148,9 @@ export interface BenchSample {
 export interface BenchBuild {
   module: string;
   mode: Exclude<BenchMode, 'warm'>;
-  /** Seconds of the whole build, with an empty cache and with a full one. */
-  coldSeconds: number;
+  /** Seconds of the whole build with an empty cache, where that was measured. */
+  coldSeconds?: number;
+  /** With a full one. */
   cachedSeconds: number;
   /** Of all files that the build wrote. */
   outputSize: number;
@@ -149,6 +164,7 @@ export interface GrowthPoint {
   mode: BenchMode;
   wasmSize: number;
   fileSize: number;
+  /** With an empty cache; of `profile` what comes after compiling, with a full one. */
   buildSeconds: number;
   /** Medians. */
   load: number;

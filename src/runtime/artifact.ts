@@ -9,10 +9,10 @@ import { fileURLToPath } from 'node:url';
 import * as threads from 'node:worker_threads';
 import { type Addon, type Addons, type Contents, loadAddon, type Range } from './addon.ts';
 import { crc32 } from './crc32.ts';
+import { getHook } from './hooks.ts';
 import type { ArtifactMap, NativeSegmentMap, SegmentMap } from './map.ts';
 import { deserialize, type Deserialized, HAS_NATIVES, type Words } from './natives.ts';
 import { readParts } from './read.ts';
-import { getRecorder } from './recorder.ts';
 import { fail, type FallbackMode, reportFallback, reportLoad } from './report.ts';
 import { either, type Steps } from './steps.ts';
 
@@ -51,6 +51,9 @@ export type Fit = (
 /** The wire bytes among the parts of an artifact: head, wire bytes, native code. */
 const WIRE = 1;
 
+/** Bytes. */
+const BUILD_ID_SIZE = 20;
+
 /**
  * @param url file URL of the artifact
  * @param map what the build wrote of its layout
@@ -66,20 +69,22 @@ export function* loadArtifact(
 ): Steps<WebAssembly.Module> {
   const start = performance.now();
   const file = fileURLToPath(url);
-  const recorder = getRecorder();
+  const recorder = getHook('recorder');
+  const observe = getHook('observer')?.(file);
   const {
     segment,
     words,
     addon,
     refusal: refused,
   } = recorder ? refuse('recording') : chooseNative(map, options, addons);
-  const parts = [{ offset: 0, size: map.buildIdOffset + map.buildId.length / 2 }, map.wire];
+  const parts = [{ offset: 0, size: map.buildIdOffset + BUILD_ID_SIZE }, map.wire];
   if (segment) parts.push(segment);
   // Meanwhile the file is read ahead.
   const helper = asynchronous ? addon?.startHelper?.(threads, segment.size) : undefined;
   let contents: Contents | undefined;
   try {
     contents = yield* bringIn(file, parts, addon, asynchronous);
+    observe?.('map');
     const { segments, crcs, size, mapped } = contents;
     const [head, wire, code] = segments;
     const intact = (bytes: ArrayBuffer, part: SegmentMap) =>
@@ -90,8 +95,11 @@ export function* loadArtifact(
       fail(`${file}: its wasm module is damaged or missing: ${why}. ${REDEPLOY}`);
     }
 
-    const report = (how: string, detail: string) =>
+    const report = (loaded: WebAssembly.Module, how: string, detail: string) => {
+      observe?.('load', loaded, how);
       reportLoad(file, how, detail, wire.byteLength + (code?.byteLength ?? 0), mapped, start);
+      return loaded;
+    };
     let module: WebAssembly.Module | undefined;
     let refusal: Refusal;
     if (foreign) refusal = [foreign, REDEPLOY];
@@ -99,26 +107,23 @@ export function* loadArtifact(
     else if (!code || (options.verify && !intact(code, segment)))
       refusal = ['its checksum is wrong', REDEPLOY];
     else {
+      observe?.('check');
       // In this process's own copy of the page.
       new Uint32Array(code, 8, 2).set(words);
       const helped = helper && ((yield helper.deserialize(contents, words[1])) as Deserialized);
       const result = helped?.module ? helped : deserialize(code, wire, words[1], addon, contents);
-      if (result.refused === undefined) {
-        report('precompiled', segment.engine);
-        return result.module;
-      }
+      if (result.refused === undefined) return report(result.module, 'precompiled', segment.engine);
       module = result.module;
       refusal = [result.refused, REBUILD];
     }
     if (recorder) recorder(wire, file);
-    else if (map.native.length > 0) reportFallback(options.fallback, file, ...refusal);
+    else if (map.native[0]) reportFallback(options.fallback, file, ...refusal);
     module ??= yield* either(
       asynchronous,
       () => new WebAssembly.Module(wire),
       () => WebAssembly.compile(wire),
     );
-    report('compiled', refusal[0]);
-    return module;
+    return report(module, 'compiled', refusal[0]);
   } finally {
     if (contents) addon?.release(contents);
     helper?.stop();
@@ -163,7 +168,7 @@ function describeDifference(
 /** The native code for this engine, or why there is none. */
 function chooseNative({ native }: ArtifactMap, { verify, fit }: ArtifactOptions, addons: Addons): Choice {
   const { versions, platform, arch } = process;
-  if (native.length === 0) return refuse('the artifact holds none');
+  if (!native[0]) return refuse('the artifact holds none');
   if (!fit) return refuse('the option `fit` is missing');
   // Bun and Deno report the V8 version of the Node that they stand in for.
   if (versions['bun'] ?? versions['deno']) return refuse('this is not Node');

@@ -4,7 +4,7 @@ import { runInThisContext, Script } from 'node:vm';
 import type { Addon, Contents } from './addon.ts';
 
 /** V8 14 removed `%DeserializeWasmModule`. */
-export const HAS_NATIVES = Number.parseFloat(process.versions.v8) < 14;
+export const HAS_NATIVES = parseFloat(process.versions.v8) < 14;
 
 /** How often to try where another thread may be switching flags; once in vain, only once. */
 let attempts = 20;

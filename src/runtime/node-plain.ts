@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { getHook } from './hooks.ts';
 import { compileArguments, type CompileOptions } from './loader.ts';
-import { getRecorder, type Recorder } from './recorder.ts';
 import { reportLoad } from './report.ts';
 import { createLoader, either, type ModuleLoader, type Steps } from './steps.ts';
 
@@ -18,7 +18,7 @@ export function fromFile(url: string, options: CompileOptions = {}): ModuleLoade
       () => readFileSync(file),
       () => readFile(file),
     );
-    return compileBytes(file, source, options, asynchronous, getRecorder());
+    return compileBytes(file, source, options, asynchronous, true);
   });
 }
 
@@ -40,10 +40,13 @@ function* compileBytes(
   source: Steps<Buffer<ArrayBuffer>>,
   options: CompileOptions,
   asynchronous: boolean,
-  recorder?: Recorder,
+  isFile = false,
 ): Steps<WebAssembly.Module> {
   const start = performance.now();
+  const recorder = isFile ? getHook('recorder') : undefined;
+  const observe = isFile ? getHook('observer')?.(file) : undefined;
   const read = yield* source;
+  observe?.('map');
   // Small files share an ArrayBuffer with other things.
   const bytes = recorder ? new Uint8Array(read).buffer : read;
   recorder?.(bytes as ArrayBuffer, file);
@@ -52,6 +55,7 @@ function* compileBytes(
     () => new WebAssembly.Module(...compileArguments(bytes, options)),
     () => WebAssembly.compile(...compileArguments(bytes, options)),
   );
+  observe?.('load', module, 'plain');
   reportLoad(file, 'compiled', recorder ? 'recording' : 'plain wasm', bytes.byteLength, false, start);
   return module;
 }

@@ -21,12 +21,20 @@ export function reportLoad(
   mapped: boolean | undefined,
   start: number,
 ): void {
-  const milliseconds = (performance.now() - start).toFixed(1);
-  debug('%s %s (%s) %d bytes %s %s ms', file, how, detail, bytes, mapped ? 'mapped' : 'read', milliseconds);
+  const access = mapped ? 'mapped' : 'read';
+  debug(
+    '%s %s (%s) %d bytes %s %s ms',
+    file,
+    how,
+    detail,
+    bytes,
+    access,
+    (performance.now() - start).toFixed(1),
+  );
 }
 
-/** Reasons. One set for all copies of this runtime in a thread; workers start with what was in it by then. */
-const warned = (threads.getEnvironmentData(NAME) ?? new Set()) as unknown as Set<string>;
+/** Reasons, as keys. One object for all copies of this runtime in a thread; workers start with what was in it by then. */
+const warned = (threads.getEnvironmentData(NAME) ?? {}) as unknown as Record<string, boolean>;
 threads.setEnvironmentData(NAME, warned as unknown as threads.Serializable);
 
 const CODE = 'WASM_PRECOMPILE_FALLBACK';
@@ -36,10 +44,10 @@ export function reportFallback(mode: FallbackMode, file: string, reason: string,
   if (mode === 'silent') return;
   const message = `${file}: native code is not used: ${reason}.`;
   if (mode === 'error') fail(`${message} ${advice}`, CODE);
-  if (!warned.has(reason)) {
+  if (!warned[reason]) {
     process.emitWarning(`${message} The module is compiled at start-up instead. ${advice}`, { code: CODE });
   }
-  warned.add(reason);
+  warned[reason] = true;
 }
 
 export function fail(message: string, code?: string): never {

@@ -58,7 +58,7 @@ function measure(create: () => unknown): number {
 /** Linux: a field of proc(5)'s status. */
 function readStatus(name: string): string {
   const status = readFileSync('/proc/self/status', 'latin1');
-  return status.split(`${name}:`)[1]?.trimStart().split(/\s/)[0] ?? '';
+  return status.match(`${name}:\\s+(\\w+)`)?.[1] ?? '';
 }
 
 /**

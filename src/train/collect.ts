@@ -202,6 +202,6 @@ function commandOf({ command }: RecordedProcess): string {
 }
 
 /** Written by our own recorder, whole or not at all. */
-async function readJson<Value>(file: string): Promise<Value> {
+export async function readJson<Value>(file: string): Promise<Value> {
   return JSON.parse(await readFile(file, 'utf8')) as Value;
 }

@@ -26,8 +26,8 @@ export async function nameModule(
     : { name: names[rank] ?? '', rank };
 }
 
-/** An artifact knows what the module was called before a bundler gave it a name. */
-async function nameOfFile(file: string): Promise<string> {
+/** Of the module in a file. An artifact knows what the module was called before a bundler gave it a name. */
+export async function nameOfFile(file: string): Promise<string> {
   if (file.endsWith('.elf')) {
     try {
       const elf = readElf(await readFile(file), file);
@@ -51,6 +51,7 @@ function moduleNameOf(wire: Uint8Array): string | undefined {
   }
 }
 
-function stem(path: string): string {
+/** Base name without extension, of a path or of what a compiler calls a module. */
+export function stem(path: string): string {
   return basename(path.replaceAll('\\', '/')).replace(/\.(?:wasm|elf)$/, '');
 }

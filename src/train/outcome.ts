@@ -2,6 +2,7 @@
 import { messageOf } from '../error.ts';
 import { createProfile } from '../profile/create.ts';
 import type { Profile } from '../profile/profile.ts';
+import type { Exit } from './run.ts';
 import type { TrainResult } from './train.ts';
 
 /** The profiles of what was recorded, and all that went wrong with it. */
@@ -32,14 +33,11 @@ export function describeFailure(
   recorded: number,
 ): string | undefined {
   const text = command.join(' ');
-  if (exit.timedOut) {
-    return `${text} took longer than its time limit and was ended.`;
-  }
-  if (exit.signal === 'SIGKILL' || exit.signal === 'SIGABRT') {
+  if (!exit.timedOut && (exit.signal === 'SIGKILL' || exit.signal === 'SIGABRT')) {
     return `${text} was ended by ${exit.signal}: what it executed cannot be recorded then.`;
   }
-  if (!exit.interrupted && exit.signal !== undefined) return `${text} was ended by ${exit.signal}.`;
-  if (!exit.interrupted && exit.code !== 0) return `${text} failed with exit code ${exit.code}.`;
+  const failure = describeExit(command, exit);
+  if (failure !== undefined) return failure;
   if (!loaded) {
     return (
       `${text} loaded no WebAssembly module that could be seen. Recorded is what runs in Node with the environment ` +
@@ -47,4 +45,13 @@ export function describeFailure(
     );
   }
   return recorded === 0 ? `Nothing of what ${text} executed could be recorded.` : undefined;
+}
+
+/** How a command did not end well, as a sentence; undefined where it did, or where it was interrupted. */
+export function describeExit(command: readonly string[], exit: Exit): string | undefined {
+  const text = command.join(' ');
+  if (exit.timedOut) return `${text} took longer than its time limit and was ended.`;
+  if (exit.interrupted) return undefined;
+  if (exit.signal !== undefined) return `${text} was ended by ${exit.signal}.`;
+  return exit.code === 0 ? undefined : `${text} failed with exit code ${exit.code}.`;
 }

@@ -1,9 +1,17 @@
 /** Builds for browsers: all forms work there, with plain wasm. */
-import { createBuilder, preview } from 'vite';
+import { createBuilder } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
-import { build, buildClient, type BuildResult, viteConfig } from '../support/bundlers.ts';
-import { launchChromium, openPage, type PageRun } from '../support/chromium.ts';
+import {
+  build,
+  buildClient,
+  type BuildResult,
+  OLDER_VITES,
+  type ViteName,
+  VITES,
+  viteConfig,
+} from '../support/bundlers.ts';
+import { HAS_CHROMIUM, launchChromium, openPage, type PageRun } from '../support/chromium.ts';
 import { createProject, type Project, runWell } from '../support/project.ts';
 import { wat, watOfValue } from '../support/wat.ts';
 
@@ -52,20 +60,27 @@ const RESULT = {
   urls: [4, 4],
 };
 
+/** Skipped where there is no browser. */
+const inBrowser = test.skipIf(!HAS_CHROMIUM);
+
 let browser: Browser;
 
 beforeAll(async () => {
-  browser = await launchChromium();
+  if (HAS_CHROMIUM) browser = await launchChromium();
 });
 
-afterAll(() => browser.close());
+afterAll(() => (HAS_CHROMIUM ? browser.close() : undefined));
+
+interface Visit {
+  dir: string;
+  base?: string;
+  vite?: ViteName;
+  prepare?: (page: Page) => Promise<unknown>;
+}
 
 /** Serves a build with `vite preview` and opens its page. */
-async function visit(
-  project: Project,
-  { dir, base = '/', prepare }: { dir: string; base?: string; prepare?: (page: Page) => Promise<unknown> },
-): Promise<PageRun> {
-  const server = await preview({
+async function visit(project: Project, { dir, base = '/', vite = 'vite', prepare }: Visit): Promise<PageRun> {
+  const server = await VITES[vite].preview({
     ...viteConfig(project, [], false),
     base,
     build: { outDir: dir },
@@ -79,13 +94,16 @@ async function visit(
   }
 }
 
-describe.each(['/', '/sub/', './'])('Vite, base %s', (base) => {
+describe.each<{ bundler: ViteName; base: string }>([
+  ...['/', '/sub/', './'].map((base) => ({ bundler: 'vite' as const, base })),
+  ...OLDER_VITES.map((bundler) => ({ bundler, base: './' })),
+])('$bundler, base $base', ({ bundler, base }) => {
   let project: Project;
   let built: BuildResult;
 
   beforeAll(async () => {
     project = await createProject(FILES);
-    built = await buildClient(project, { vite: { base, build: { assetsInlineLimit: 0 } } });
+    built = await buildClient(project, { bundler, vite: { base, build: { assetsInlineLimit: 0 } } });
   });
 
   test('emits plain wasm files and no artifact', async () => {
@@ -105,8 +123,8 @@ describe.each(['/', '/sub/', './'])('Vite, base %s', (base) => {
     expect(built.warnings).toEqual([]);
   });
 
-  test('gives the results of plain wasm in Chromium', async () => {
-    const { result, errors, fetched } = await visit(project, { dir: built.dir, base });
+  inBrowser('gives the results of plain wasm in Chromium', async () => {
+    const { result, errors, fetched } = await visit(project, { dir: built.dir, base, vite: bundler });
     expect(result).toEqual(RESULT);
     expect(errors).toEqual([]);
     expect(fetched.filter((path) => path.endsWith('.elf'))).toEqual([]);
@@ -115,7 +133,7 @@ describe.each(['/', '/sub/', './'])('Vite, base %s', (base) => {
   });
 });
 
-test('modules below the inline limit are in the JavaScript', async () => {
+inBrowser('modules below the inline limit are in the JavaScript', async () => {
   const project = await createProject(FILES);
   const built = await buildClient(project, { plugin: { inline: undefined } });
   const modules = built.files.filter((file) => file.endsWith('.wasm'));
@@ -135,7 +153,7 @@ describe('a server', () => {
     `,
   };
 
-  test('that does not know the type of wasm files will do', async () => {
+  inBrowser('that does not know the type of wasm files will do', async () => {
     const project = await createProject(files);
     const { dir } = await buildClient(project);
     const { result, errors } = await visit(project, {
@@ -150,7 +168,7 @@ describe('a server', () => {
     expect(errors).toEqual([]);
   });
 
-  test('that does not find the file makes an error with its URL', async () => {
+  inBrowser('that does not find the file makes an error with its URL', async () => {
     const project = await createProject(files);
     const { dir } = await buildClient(project);
     const { result } = await visit(project, {
@@ -163,7 +181,7 @@ describe('a server', () => {
 });
 
 describe.each(['rollup', 'rolldown'] as const)('%s with `platform: "browser"`', (bundler) => {
-  test('emits plain wasm, which Chromium loads', async () => {
+  inBrowser('emits plain wasm, which Chromium loads', async () => {
     const project = await createProject({
       'one.wasm': watOfValue(1),
       'two.wasm': watOfValue(2),
@@ -187,7 +205,7 @@ describe.each(['rollup', 'rolldown'] as const)('%s with `platform: "browser"`', 
   });
 });
 
-test.each([true, false])(
+inBrowser.each([true, false])(
   'one Vite build for both (shared plugins: %s) gives each its own kind',
   async (sharedPlugins) => {
     const project = await createProject({

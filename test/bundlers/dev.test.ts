@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { createServer } from 'vite';
 import { describe, expect, test } from 'vitest';
 import { viteConfig } from '../support/bundlers.ts';
-import { launchChromium, openPage } from '../support/chromium.ts';
+import { HAS_CHROMIUM, launchChromium, openPage } from '../support/chromium.ts';
 import { CHECKOUT, createProject, type Project, readPackage } from '../support/project.ts';
 import { wat, watOfValue } from '../support/wat.ts';
 
@@ -90,37 +90,40 @@ describe('Vite in middleware mode', () => {
   });
 });
 
-test.each(['/', '/sub/'])('Vite serves all forms to Chromium, base %s', async (base) => {
-  const project = await createProject({
-    ...FILES,
-    'index.html':
-      '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="./main.js"></script>',
-    'main.js': `
+test.skipIf(!HAS_CHROMIUM).each(['/', '/sub/'])(
+  'Vite serves all forms to Chromium, base %s',
+  async (base) => {
+    const project = await createProject({
+      ...FILES,
+      'index.html':
+        '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="./main.js"></script>',
+      'main.js': `
       import { use } from './use.js';
       import { read } from './modules/user 1.wasm';
       import url from './modules/init.wasm?url';
       const { instance } = await WebAssembly.instantiateStreaming(fetch(url));
       globalThis.result = { ...await use(), read: read(), url: instance.exports.value() };
     `,
-  });
-  const server = await createServer({
-    ...devConfig(project),
-    base,
-    server: { host: '127.0.0.1', port: 0, watch: null },
-  });
-  const browser = await launchChromium();
-  try {
-    await server.listen();
-    const [url = ''] = server.resolvedUrls?.local ?? [];
-    const { result, errors } = await openPage(browser, url);
-    expect(result).toEqual({ ...RESULT, read: 42, url: 3 });
-    expect(errors).toEqual([]);
-  } finally {
-    await browser.close();
-    await server.close();
-  }
-  expectNothingPrecompiled(project);
-});
+    });
+    const server = await createServer({
+      ...devConfig(project),
+      base,
+      server: { host: '127.0.0.1', port: 0, watch: null },
+    });
+    const browser = await launchChromium();
+    try {
+      await server.listen();
+      const [url = ''] = server.resolvedUrls?.local ?? [];
+      const { result, errors } = await openPage(browser, url);
+      expect(result).toEqual({ ...RESULT, read: 42, url: 3 });
+      expect(errors).toEqual([]);
+    } finally {
+      await browser.close();
+      await server.close();
+    }
+    expectNothingPrecompiled(project);
+  },
+);
 
 test('Vitest runs tests that import wasm', async () => {
   const project = await createProject({

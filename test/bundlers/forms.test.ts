@@ -1,8 +1,8 @@
-/** The forms in which programs for Node import wasm files, in every bundler and on every Node. */
+/** The forms in which programs for Node import wasm files, in every bundler (of Vite each version) and on every Node. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type BuildResult, build, BUNDLERS, type CommonPlugin } from '../support/bundlers.ts';
+import { type BuildResult, build, BUNDLERS, type CommonPlugin, OLDER_VITES } from '../support/bundlers.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 import { createProject, type Project, run, runWell, wasmPrecompile } from '../support/project.ts';
 import { wat } from '../support/wat.ts';
@@ -79,7 +79,7 @@ const FILES = {
   `,
 };
 
-describe.each(BUNDLERS)('%s', (bundler) => {
+describe.each([...BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
   let project: Project;
   let built: BuildResult;
 
@@ -217,7 +217,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
   });
 });
 
-describe.each(BUNDLERS)('%s without the plugin and with it', (bundler) => {
+describe.each([...BUNDLERS, ...OLDER_VITES])('%s without the plugin and with it', (bundler) => {
   /** Stands for a plugin of the user's that gives URLs to files; Vite has its own. */
   const urls: CommonPlugin = {
     name: 'urls',
@@ -235,7 +235,7 @@ describe.each(BUNDLERS)('%s without the plugin and with it', (bundler) => {
       `,
     });
     const options = {
-      plugins: bundler === 'vite' ? [] : [urls],
+      plugins: bundler.startsWith('vite') ? [] : [urls],
       vite: { build: { assetsInlineLimit: 0, ssrEmitAssets: true } },
     };
     const without = await build(bundler, project, { ...options, plugin: false, output: { dir: 'without' } });
@@ -252,6 +252,7 @@ describe.each(BUNDLERS)('%s without the plugin and with it', (bundler) => {
   });
 });
 
+// Older versions have no named exports of their own.
 test("gives the results of Vite's own plugin", async () => {
   const project = await createProject({
     'env.js': 'export const offset = () => 1000;',

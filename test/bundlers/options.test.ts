@@ -25,6 +25,8 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     ['inline', { inline: '4kb' }],
     ['inline', { inline: -1 }],
     ['inline', { inline: Number.NaN }],
+    ['report', { report: 1 }],
+    ['report', { report: '' }],
     ['cache', { cache: true }],
     ['cache', { cache: '' }],
     ['cache', { cache: { getItem() {} } }],

@@ -17,7 +17,7 @@ function recordingNode(name: string, node: string, log: string): string {
     folder,
     name,
     node,
-    `*) echo "start $2" >> '${log}'; "$node" "$@"; code=$?; echo "stop $2" >> '${log}'; exit $code ;;`,
+    `*) echo "start $command" >> '${log}'; "$node" "$@"; code=$?; echo "stop $command" >> '${log}'; exit $code ;;`,
   );
 }
 
@@ -62,8 +62,8 @@ describe('compiling many modules for several targets at once', () => {
     const { jobs, running } = highest(log, ['compile', 'check']);
     expect(jobs).toBe(MODULES * targets.length * 2);
     expect(running).toBe(availableParallelism());
-    // Each target is asked once what it is.
-    expect(highest(log, ['probe']).jobs).toBe(targets.length);
+    // Each target is asked once what it is (and where it has features above the CPU level, what it is without).
+    expect(highest(log, ['probe']).jobs).toBeLessThanOrEqual(targets.length * 2);
     expect(highest(log, ['probe', 'compile', 'check']).running).toBeLessThanOrEqual(availableParallelism());
   });
 });

@@ -115,7 +115,7 @@ describe.runIf(process.arch === 'x64').each(NODE_VERSIONS)('Node %s', (version) 
   it('uses what a level has', async () => {
     const node = await ensureNode(version);
     const v2 = onlyNative(await compile(BITS, { targets: [node], cpu: 'x86-64-v2' }));
-    const v3 = onlyNative(await compile(BITS, { targets: [node] }));
+    const v3 = onlyNative(await compile(BITS, { targets: [node], cpu: 'x86-64-v3' }));
     expect(v3.cpu.level).toBe('x86-64-v3');
     expect(v3.cpu.needs & ~v2.cpu.needs).not.toBe(0);
     expect(v2.cpu.needs & ~v3.cpu.needs).toBe(0);

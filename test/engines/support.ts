@@ -41,10 +41,10 @@ export interface Compiled {
   warnings: string[];
 }
 
-/** Compiles a wasm file as a build does. */
+/** Compiles a wasm file as a build does; for this machine alone, so that V8 takes the native code as it is. */
 export async function compile(file: string, options: Options): Promise<Compiled> {
   const warnings: string[] = [];
-  const pipeline = createPipeline(resolveOptions({ cache: CACHE, ...options }), {
+  const pipeline = createPipeline(resolveOptions({ cache: CACHE, cpu: 'host', ...options }), {
     warn: (message) => warnings.push(message),
     progress: { track: (_, job) => job() },
   });
@@ -58,16 +58,24 @@ export function onlyNative({ contents, warnings }: Compiled): NativeCode {
   return native;
 }
 
+/** Flags may come before the script, and the command comes after it. */
+export const FIND_COMMAND =
+  'command=; for word in "$@"; do case "$word" in probe|compile|check) command=$word ;; esac; done';
+
 /**
  * A program that stands for a node executable, as a shell script.
  *
  * @param node what runs where the script does not say otherwise
- * @param cases branches of `case "$2" in`, $2 being `probe`, `compile` or `check`
+ * @param cases branches of `case "$command" in`: `probe`, `compile` or `check`
  */
 export function fakeNode(folder: string, name: string, node: string, cases: string): string {
   const file = path.join(folder, name);
-  writeFileSync(file, `#!/bin/sh\nnode='${node}'\ncase "$2" in\n${cases}\nesac\nexec "$node" "$@"\n`, {
-    mode: 0o755,
-  });
+  writeFileSync(
+    file,
+    `#!/bin/sh\nnode='${node}'\n${FIND_COMMAND}\ncase "$command" in\n${cases}\nesac\nexec "$node" "$@"\n`,
+    {
+      mode: 0o755,
+    },
+  );
   return file;
 }

@@ -8,6 +8,7 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { otherSample, SAMPLE_RESULT } from '../engines/modules.ts';
 import { temporaryFolder } from '../engines/support.ts';
+import { IS_ROOT } from '../support/tools.ts';
 import { bulkySample } from './modules.ts';
 import {
   createProgram,
@@ -206,7 +207,7 @@ print(tryToWrite());`,
     expect(outcomes(await start(LOAD, { artifact }))).toEqual(['precompiled mapped', 'precompiled mapped']);
   });
 
-  it("another user's file is read, one's own is mapped", async () => {
+  it.runIf(IS_ROOT)("another user's file is read, one's own is mapped", async () => {
     const foreign = await start(LOAD, { uid: NOBODY });
     expect(foreign).toMatchObject({ end: 0, printed: TWICE, warnings: [] });
     expect(outcomes(foreign)).toEqual(['precompiled read', 'precompiled read']);
@@ -218,7 +219,7 @@ print(tryToWrite());`,
     expect(outcomes(own)).toEqual(['precompiled mapped', 'precompiled mapped']);
   });
 
-  it('a process that changes its user in the middle goes on', async () => {
+  it.runIf(IS_ROOT)('a process that changes its user in the middle goes on', async () => {
     const result = await start(`
 print(use(create().loadSync()));
 process.setgid(${NOBODY});
@@ -281,7 +282,7 @@ print(WebAssembly.Module.exports(later).length);`,
 
   it.each([
     { user: 'its owner', uid: undefined },
-    { user: 'another user, for whom it is read', uid: NOBODY },
+    ...(IS_ROOT ? [{ user: 'another user, for whom it is read', uid: NOBODY }] : []),
   ])('a file that is truncated and rewritten all the time harms no process of $user', async ({ uid }) => {
     const artifact = writeCopy(program, program.bytes);
     const script = `
@@ -319,7 +320,7 @@ for (let index = 0; index < 8; index++) {
     expect(results.flatMap(({ printed }) => printed)).toContainEqual(SAMPLE_RESULT);
   });
 
-  describe('in a folder that is mounted read-only', () => {
+  describe.runIf(IS_ROOT)('in a folder that is mounted read-only', () => {
     it('loads: mapped for its owner, read for others', async () => {
       const script = writeScript(
         program,

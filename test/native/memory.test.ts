@@ -1,11 +1,27 @@
-/** Little memory: never another result. And no more memory than plain wasm takes, but for the native code itself. */
-import { writeFileSync } from 'node:fs';
+/**
+ * Little memory: never another result. And what a load takes at most, as README and CONTRIBUTING say ("How much memory
+ * a load takes").
+ */
+import { closeSync, openSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { execa } from 'execa';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE_RESULT } from '../engines/modules.ts';
-import { RESVG, ROOT, SQL_JS, temporaryFolder } from '../engines/support.ts';
+import { RESVG, ROOT, SQL_JS, SWC, temporaryFolder } from '../engines/support.ts';
+import { ensureNode } from '../support/nodes.ts';
 import { bulkySample } from './modules.ts';
-import { createProgram, NODE_26, NODES, type Program, type Result, run, segmentFor } from './support.ts';
+import {
+  createProgram,
+  NODE_26,
+  NODES,
+  type Program,
+  type Result,
+  run,
+  runCommand,
+  segmentFor,
+  writeCopy,
+  writeScript,
+} from './support.ts';
 
 const folder = temporaryFolder();
 const SAMPLE = path.join(folder, 'sample.wasm');
@@ -13,6 +29,10 @@ writeFileSync(SAMPLE, bulkySample());
 
 /** MiB. How much more than plain wasm a load may need for a result: native code, the loader, its guesses. */
 const MARGIN = 64;
+
+/** Bytes of address space, enough for every Node, and of a file that does not fit into it. */
+const LIMIT = 2 ** 36;
+const MORE_THAN_THERE_IS = 2 ** 38;
 
 /** Whether a run came to its end with the right result; anything but that or a failure is a wrong result. */
 const succeeded = ({ end, printed, stderr }: Result): boolean => {
@@ -70,6 +90,52 @@ print(use(await WebAssembly.compile(bytes.subarray(map.wire.offset, map.wire.off
   });
 });
 
+describe.each(NODES)('memory that cannot be had in Node $version', ({ node }) => {
+  let program: Program;
+  beforeAll(async () => {
+    program = await createProgram(path.join(folder, 'sample'), SAMPLE);
+  });
+
+  it.each([
+    { how: 'mapping', mapped: true },
+    { how: 'reading', mapped: false },
+  ])('is a part that is missing, no crash, when $how', async ({ mapped }) => {
+    const artifact = writeCopy(program, program.bytes);
+    // Only an address space: neither the file nor the parts take any room.
+    truncateSync(artifact, MORE_THAN_THERE_IS);
+    const writer = mapped ? undefined : openSync(artifact, 'r+');
+    const result = await run(
+      program,
+      `
+const ranges = [parts[0], { offset: 0, size: ${MORE_THAN_THERE_IS} }];
+for (const contents of [addon.map(file, ranges), await addon.mapAsync(file, ranges, 1)]) {
+  print([contents.mapped, contents.segments.length, contents.segments[0].byteLength === parts[0].size, 1 in contents.segments]);
+  addon.release(contents);
+}`,
+      { node, artifact, limit: `ulimit -v ${LIMIT / 1024}` },
+    );
+    if (writer !== undefined) closeSync(writer);
+    const one = [mapped, 1, true, false];
+    expect(result, result.stderr).toMatchObject({ end: 0, printed: [one, one] });
+  });
+});
+
+describe('without a look at what mmap and malloc give', () => {
+  it.each([
+    { what: 'mmap', call: `libc.mmap(None, ${MORE_THAN_THERE_IS}, 3, 0x22, -1, 0)` },
+    { what: 'malloc', call: `libc.malloc(${MORE_THAN_THERE_IS})` },
+  ])('a process dies when it uses what $what has not given', async ({ call }) => {
+    const script = `import ctypes, resource
+resource.setrlimit(resource.RLIMIT_AS, (${LIMIT}, ${LIMIT}))
+libc = ctypes.CDLL(None)
+libc.mmap.restype = libc.malloc.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+libc.malloc.argtypes = [ctypes.c_size_t]
+ctypes.memset(${call}, 1, 1)`;
+    expect((await runCommand('python3', ['-c', script])).end).toBe('SIGSEGV');
+  });
+});
+
 const MODULES = [
   {
     name: 'sql.js',
@@ -98,34 +164,89 @@ print(new Resvg('<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10">
   },
 ];
 
-describe.each(MODULES)('the peak of memory with $name', ({ name, wasm, use, result }) => {
-  let program: Program;
-  beforeAll(async () => {
-    program = await createProgram(path.join(folder, name), wasm, [NODE_26]);
-  });
+const MIB = 1024;
 
-  /** KiB of resident memory at its highest, the least of some runs. */
-  async function peak(load: string, how: string[]): Promise<number> {
-    const peaks = [];
-    for (let times = 0; times < 5; times++) {
-      const { end, printed, loads, stderr } = await run(
-        program,
-        `const module = ${load};
+/** KiB of resident memory at its highest, the least of some runs; `use` prints one value before. */
+async function peak(
+  program: Program,
+  {
+    node,
+    load,
+    use,
+    result,
+    how,
+  }: { node: string; load: string; use: string; result: unknown; how: string[] },
+): Promise<number> {
+  const peaks = [];
+  for (let times = 0; times < 5; times++) {
+    const { end, printed, loads, stderr } = await run(
+      program,
+      `const module = ${load};
 ${use}
 print(Number(/VmHWM:\\s+(\\d+)/.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1]));`,
-        { node: NODE_26 },
-      );
-      expect({ end, first: printed[0] }, stderr).toEqual({ end: 0, first: result });
-      expect(loads.map((line) => `${line.how} ${line.access}`)).toEqual(how);
-      peaks.push(Number(printed[1]));
-    }
-    return Math.min(...peaks);
+      { node },
+    );
+    expect({ end, first: printed[0] }, stderr).toEqual({ end: 0, first: result });
+    expect(loads.map((line) => `${line.how} ${line.access}`)).toEqual(how);
+    peaks.push(Number(printed[1]));
   }
+  return Math.min(...peaks);
+}
 
+/** What a program does without the plugin. */
+const plainly = (wasm: string) => ({
+  load: `fs.promises.readFile(${JSON.stringify(wasm)}).then((bytes) => WebAssembly.compile(bytes))`,
+  how: [],
+});
+const ASYNCHRONOUS = { load: 'create().load()', how: ['precompiled mapped'] };
+const SYNCHRONOUS = { load: 'Promise.resolve(create().loadSync())', how: ['precompiled mapped'] };
+
+describe.each(MODULES)('the peak of memory with $name', ({ name, wasm, use, result }) => {
   it('is not above plain wasm by more than the native code', async () => {
-    const plain = await peak('Promise.resolve(compilePlain())', []);
-    const allowed = plain + segmentFor(program, '14.6').size / 1024 + 16 * 1024;
-    expect(await peak('create().load()', ['precompiled mapped'])).toBeLessThan(allowed);
-    expect(await peak('Promise.resolve(create().loadSync())', ['precompiled mapped'])).toBeLessThan(allowed);
+    const program = await createProgram(path.join(folder, name), wasm, [NODE_26]);
+    const common = { node: NODE_26, use, result };
+    const plain = await peak(program, { ...common, ...plainly(wasm) });
+    const allowed = plain + segmentFor(program, '14.6').size / 1024;
+    expect(await peak(program, { ...common, ...ASYNCHRONOUS })).toBeLessThan(allowed);
+    expect(await peak(program, { ...common, ...SYNCHRONOUS })).toBeLessThan(allowed);
+  });
+});
+
+const USE_SWC = `
+import initSwc, { transformSync } from '${path.join(ROOT, 'node_modules/@swc/wasm-web/wasm.js')}';
+await initSwc({ module_or_path: await module });
+print(transformSync('enum Unit { Celsius }', { jsc: { parser: { syntax: 'typescript' } } }).code.length > 100);`;
+
+describe.each([
+  { version: '24', v8: '13.6' },
+  { version: '26', v8: '14.6' },
+] as const)('the peak of memory with swc in Node $version', ({ version, v8 }) => {
+  it('is above plain wasm by twice the native code and the module itself at most, and trained not much', async () => {
+    const node = await ensureNode(version);
+    const all = await createProgram(path.join(folder, `swc-${version}`), SWC, [node]);
+    const common = { node, use: USE_SWC, result: true };
+    const profile = path.join(all.folder, 'profile');
+    const script = writeScript(all, `const module = create().load();${USE_SWC}`);
+    await execa(process.execPath, [
+      path.join(ROOT, 'dist/cli/index.js'),
+      'train',
+      '-o',
+      profile,
+      '--',
+      node,
+      script,
+    ]);
+    const trained = await createProgram(path.join(folder, `swc-${version}-trained`), SWC, [node], profile);
+
+    const plain = await peak(all, { ...common, ...plainly(SWC) });
+    for (const load of [ASYNCHRONOUS, SYNCHRONOUS]) {
+      for (const program of [all, trained]) {
+        const { size } = segmentFor(program, v8);
+        expect(await peak(program, { ...common, ...load })).toBeLessThan(
+          plain + (2 * size + program.map.wire.size) / 1024 + 16 * MIB,
+        );
+      }
+      expect(await peak(trained, { ...common, ...load })).toBeLessThan(1.3 * plain);
+    }
   });
 });

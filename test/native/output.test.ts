@@ -7,6 +7,7 @@ import { temporaryFolder } from '../engines/support.ts';
 import { build, BUNDLERS } from '../support/bundlers.ts';
 import { createProject } from '../support/project.ts';
 import { ensureRuntime } from '../support/runtimes.ts';
+import { IS_ROOT } from '../support/tools.ts';
 import { bulkySample } from './modules.ts';
 import { NOBODY, NODES, outcomes, runCommand, shareNode } from './support.ts';
 
@@ -67,7 +68,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     },
   );
 
-  it.each(NODES)('as another user, in Node $version', async ({ node }) => {
+  it.runIf(IS_ROOT).each(NODES)('as another user, in Node $version', async ({ node }) => {
     const foreign = await runCommand(shareNode(folder, node), [main], { uid: NOBODY });
     expect(foreign, foreign.stderr).toMatchObject({ end: 0, printed: [RESULT], warnings: [] });
     expect(outcomes(foreign)).toEqual(['precompiled read']);

@@ -82,18 +82,26 @@ export const NOBODY = 65534;
 /** Loads asynchronously, then at once, and uses both modules. */
 export const LOAD = 'print(use(await create().load()));\nprint(use(create().loadSync()));';
 
-/** Builds a program of a wasm file. */
+/**
+ * Builds a program of a wasm file.
+ *
+ * @param profile path of a startup profile
+ */
 export async function createProgram(
   folder: string,
   wasmFile: string,
   targets: string[] = NODES.map(({ node }) => node),
+  profile?: string,
 ): Promise<Program> {
-  const pipeline = createPipeline(resolveOptions({ cache: CACHE, targets }), {
-    warn: (message) => {
-      throw new Error(message);
+  const pipeline = createPipeline(
+    resolveOptions({ cache: CACHE, cpu: 'host', targets, ...(profile && { profile }) }),
+    {
+      warn: (message) => {
+        throw new Error(message);
+      },
+      progress: { track: (_, job) => job() },
     },
-    progress: { track: (_, job) => job() },
-  });
+  );
   const { bytes, map } = packArtifact(await pipeline.compile(await pipeline.read(wasmFile)));
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   cpSync(path.join(ROOT, 'dist/runtime'), path.join(folder, 'runtime'), { recursive: true });

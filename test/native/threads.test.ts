@@ -1,11 +1,16 @@
-/** Many threads and many loads in one process; loads that nobody waits for any more. */
+/**
+ * Many threads and many loads in one process; loads that nobody waits for any more.
+ *
+ * What happens without the guards is shown for V8's flags, which all threads share (Node 20 to 24). Node 26 needs no flag;
+ * what guards the list of mappings there is compiled into the native loader, and a race without it would not show each time.
+ */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SAMPLE_RESULT } from '../engines/modules.ts';
 import { temporaryFolder } from '../engines/support.ts';
 import { bulkySample } from './modules.ts';
-import { createProgram, NODES, outcomes, type Program, run } from './support.ts';
+import { createProgram, NODE_26, NODES, outcomes, type Program, run } from './support.ts';
 
 const folder = temporaryFolder();
 const SAMPLE = path.join(folder, 'sample.wasm');
@@ -158,3 +163,78 @@ print(maps() - mapsBefore);`);
     expect(new Set(outcomes(result))).toEqual(new Set(['precompiled mapped']));
   });
 });
+
+/** A thread that allows the natives' syntax for the whole process when it is told to, and forbids it the next time. */
+const OTHER_THREAD = `
+import { Worker } from 'node:worker_threads';
+import * as v8 from 'node:v8';
+import { runInThisContext } from 'node:vm';
+const turns = new Int32Array(new SharedArrayBuffer(4));
+const { wait } = Atomics;
+const worker = new Worker(
+  "const turns = require('node:worker_threads').workerData;" +
+  "for (let turn = 1; ; turn += 2) {" +
+  "  Atomics.wait(turns, 0, turn - 1);" +
+  "  require('node:v8').setFlagsFromString(turn % 4 === 1 ? '--allow-natives-syntax' : '--no-allow-natives-syntax');" +
+  "  Atomics.store(turns, 0, turn + 1);" +
+  "  Atomics.notify(turns, 0);" +
+  "}",
+  { eval: true, workerData: turns },
+);
+/** Lets the other thread do it, and waits until it is done. */
+const otherThread = () => {
+  const turn = Atomics.add(turns, 0, 1) + 1;
+  Atomics.notify(turns, 0);
+  wait(turns, 0, turn);
+};`;
+
+/** What the runtime does, without looking at what other threads do. */
+const NATIVE = `
+const compileNative = () => runInThisContext('(code, wire) => %DeserializeWasmModule(code, wire)');
+const bytes = fs.readFileSync(file);
+const [, wire, code] = parts.map(({ offset, size }) => new Uint8Array(bytes.subarray(offset, offset + size)));
+const deserialize = (compiled) => compiled(code.buffer, wire);`;
+
+describe.each(NODES.filter(({ node }) => node !== NODE_26))(
+  'two threads that switch a flag in Node $version',
+  ({ node }) => {
+    /** The runtime has no native loader here, which makes its threads wait for each other. */
+    const start = (script: string) =>
+      run(program, `${OTHER_THREAD}${script}\nawait worker.terminate();`, { node, addons: {} });
+
+    it('one that does not wait for the other has its native code refused', async () => {
+      const result = await start(`${NATIVE}
+v8.setFlagsFromString('--allow-natives-syntax');
+const compiled = compileNative();
+v8.setFlagsFromString('--no-allow-natives-syntax');
+otherThread();
+print(deserialize(compiled) === undefined);
+otherThread();
+print(use(deserialize(compiled)));`);
+      expect(result, result.stderr).toMatchObject({ end: 0, printed: [true, SAMPLE_RESULT] });
+    });
+
+    it('one that does not wait for the other cannot compile what deserializes', async () => {
+      const result = await start(`${NATIVE}
+otherThread();
+v8.setFlagsFromString('--allow-natives-syntax');
+otherThread();
+try { compileNative(); } catch ({ name }) { print(name); }`);
+      expect(result, result.stderr).toMatchObject({ end: 0, printed: ['SyntaxError'] });
+    });
+
+    it('the runtime waits, and tries again', async () => {
+      const result = await start(`
+let waits = 0;
+Atomics.wait = (...how) => {
+  if (waits++ === 0) otherThread();
+  return wait(...how);
+};
+otherThread();
+print(use(create().loadSync()));
+print(waits);`);
+      expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, 1], warnings: [] });
+      expect(outcomes(result)).toEqual(['precompiled read']);
+    });
+  },
+);

@@ -1,19 +1,11 @@
 /** The package as npm packs it, installed into projects that have nothing else. */
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll } from 'vitest';
 import { CHECKOUT } from '../support/project.ts';
+import { findProgram } from '../support/tools.ts';
 
 /** What programs need that are no compilers. */
 const TOOLS = ['node', 'npm', 'sh', 'env', 'uname', 'cat', 'rm', 'mkdir', 'ls', 'sed', 'dirname'];
@@ -78,8 +70,7 @@ async function findTool(tool: string): Promise<string> {
   if (tool === 'node') return process.execPath;
   // Not a script of a version manager that looks for it.
   if (tool === 'python3') return (await execa(tool, ['-c', 'import sys; print(sys.executable)'])).stdout;
-  const folders = (process.env['PATH'] ?? '').split(path.delimiter);
-  return folders.map((folder) => path.join(folder, tool)).find((file) => existsSync(file)) ?? '';
+  return findProgram(tool) ?? '';
 }
 
 /** The environment of somebody who has nothing but these tools and an empty home. */

@@ -8,7 +8,6 @@ import { pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { execa } from 'execa';
 import { packArtifact } from '../../src/artifact/pack.ts';
-import type { Options } from '../../src/core/options.ts';
 import type { ArtifactMap, NativeSegmentMap } from '../../src/runtime/map.ts';
 import type { ArtifactOptions } from '../../src/runtime/node.ts';
 import { USE_SAMPLE } from '../engines/modules.ts';
@@ -25,13 +24,8 @@ export interface Output {
 }
 
 /** Builds an artifact of a wasm file for some nodes, with the runtime beside it. */
-export async function build(
-  folder: string,
-  wasmFile: string,
-  targets: string[],
-  options: Pick<Options, 'cpu'> = {},
-): Promise<Output> {
-  const { contents } = await compile(wasmFile, { targets, ...options });
+export async function build(folder: string, wasmFile: string, targets: string[]): Promise<Output> {
+  const { contents } = await compile(wasmFile, { targets });
   const { bytes, map } = packArtifact(contents);
   mkdirSync(folder, { recursive: true });
   cpSync(path.join(ROOT, 'dist/runtime'), path.join(folder, 'runtime'), { recursive: true });

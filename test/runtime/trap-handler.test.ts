@@ -52,8 +52,7 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
   let output: Output;
   beforeAll(async () => {
     node = await ensureNode(version);
-    // As it is, native code fits this machine only.
-    output = await build(path.join(folder, version), SAMPLE, [node], { cpu: 'host' });
+    output = await build(path.join(folder, version), SAMPLE, [node]);
   });
 
   const start = (script: string, options: Partial<Run> = {}) => run(output, script, { node, ...options });

@@ -6,12 +6,30 @@ import type { Options } from 'unplugin-wasm-precompile';
 import rolldownPlugin from 'unplugin-wasm-precompile/rolldown';
 import rollupPlugin from 'unplugin-wasm-precompile/rollup';
 import vitePlugin from 'unplugin-wasm-precompile/vite';
-import { build as viteBuild, createLogger, type InlineConfig, type Logger, mergeConfig } from 'vite';
+import * as vite8 from 'vite';
+import { createLogger, type InlineConfig, type Logger, mergeConfig } from 'vite';
+import * as vite6 from 'vite6';
+import * as vite7 from 'vite7';
 import { type Project, SHARED_CACHE } from './project.ts';
+
+/** The newest Vite, and the older ones that the plugin is for. */
+export type ViteName = 'vite' | 'vite7' | 'vite6';
 
 export type Bundler = 'vite' | 'rollup' | 'rolldown';
 
 export const BUNDLERS: Bundler[] = ['vite', 'rollup', 'rolldown'];
+
+export const OLDER_VITES = ['vite7', 'vite6'] as const satisfies ViteName[];
+
+/** What tests use of Vite, which takes and gives the same in all three. */
+type ViteApi = Pick<typeof vite8, 'build' | 'preview'>;
+
+/** The types of older versions differ in what no test touches, such as the bundler's own plugins. */
+export const VITES: Record<ViteName, ViteApi> = {
+  vite: vite8,
+  vite7: vite7 as unknown as ViteApi,
+  vite6: vite6 as unknown as ViteApi,
+};
 
 export interface BuildOptions {
   /** Default: `main.js`. */
@@ -69,7 +87,7 @@ const CHECKS = { pluginTimings: false };
 
 /** Builds a project for Node. */
 export async function build(
-  bundler: Bundler,
+  bundler: Bundler | ViteName,
   project: Project,
   options: BuildOptions = {},
 ): Promise<BuildResult> {
@@ -79,8 +97,8 @@ export async function build(
   const warnings: string[] = [];
   const plugin = options.plugin ?? {};
 
-  if (bundler === 'vite') {
-    await buildWithVite(project, { ...options, warnings, ssr: entry });
+  if (bundler !== 'rollup' && bundler !== 'rolldown') {
+    await buildWithVite(project, { ...options, bundler, warnings, ssr: entry });
   } else {
     const input = isAbsolute(entry) ? entry : project.path(entry);
     const onLog = (level: LogLevel, { message }: { message: string }) => {
@@ -111,16 +129,17 @@ export async function build(
 /** Builds a project for a browser, with Vite; its `index.html` is the entry. */
 export async function buildClient(
   project: Project,
-  options: Omit<BuildOptions, 'entry'> = {},
+  { bundler = 'vite', ...options }: Omit<BuildOptions, 'entry'> & { bundler?: ViteName } = {},
 ): Promise<BuildResult> {
   const warnings: string[] = [];
-  await buildWithVite(project, { ...options, warnings, ssr: false });
+  await buildWithVite(project, { ...options, bundler, warnings, ssr: false });
   return result(project, options.output?.dir ?? 'out', warnings);
 }
 
 async function buildWithVite(
   project: Project,
   {
+    bundler,
     ssr,
     warnings,
     plugin = {},
@@ -128,6 +147,7 @@ async function buildWithVite(
     output = {},
     vite = {},
   }: BuildOptions & {
+    bundler: ViteName;
     ssr: string | false;
     warnings: string[];
   },
@@ -139,9 +159,13 @@ async function buildWithVite(
     ssr,
     outDir: project.path(dir),
     minify: false,
-    rolldownOptions: { output: names, checks: CHECKS },
+    ...(bundler === 'vite'
+      ? { rolldownOptions: { output: names, checks: CHECKS } }
+      : { rollupOptions: { output: names } }),
+    // Vite 6 builds for browsers without top-level await, also where the output is for Node: see README, "Requirements".
+    ...(bundler === 'vite6' && { target: ssr ? 'node20' : 'es2022' }),
   };
-  await viteBuild(mergeConfig(config, vite));
+  await VITES[bundler].build(mergeConfig(config, vite));
 }
 
 /** A configuration for any of Vite's commands. */

@@ -1,46 +1,18 @@
 /** The browser that tests run in: Debian's Chromium, driven by playwright-core. */
-import { existsSync, readFileSync } from 'node:fs';
-import { execa } from 'execa';
 import { type Browser, chromium, type Page } from 'playwright-core';
+import { findProgram } from './tools.ts';
 
-const EXECUTABLE = '/usr/bin/chromium';
+const EXECUTABLE = findProgram('chromium');
 
-/**
- * Installs Chromium with apt-get where it is missing.
- *
- * @param tell told when something is going to take a while
- * @throws Error that says what to do where that is not possible
- */
-export async function ensureChromium(tell: (message: string) => void): Promise<void> {
-  if (existsSync(EXECUTABLE)) return;
-  if (!isDebian() || process.getuid?.() !== 0) {
-    throw new Error(
-      `The tests need ${EXECUTABLE}, which can only be installed by root on Debian: install Chromium there yourself.`,
-    );
-  }
-  tell('Installing Chromium with apt-get …');
-  const env = { DEBIAN_FRONTEND: 'noninteractive' };
-  try {
-    await execa('apt-get', ['update'], { env });
-    await execa('apt-get', ['install', '-y', '--no-install-recommends', 'chromium'], { env });
-  } catch (cause) {
-    throw new Error(`The tests need ${EXECUTABLE}, and apt-get cannot install it: ${String(cause)}`, {
-      cause,
-    });
-  }
-}
-
-function isDebian(): boolean {
-  try {
-    return /^ID(_LIKE)?=.*debian/m.test(readFileSync('/etc/os-release', 'utf8'));
-  } catch {
-    return false;
-  }
-}
+/** Without it, tests in a browser are skipped; the set-up says so (setup.ts). */
+export const HAS_CHROMIUM = EXECUTABLE !== undefined;
 
 export function launchChromium(): Promise<Browser> {
   // Chromium's sandbox does not start as root, and containers have little shared memory.
-  return chromium.launch({ executablePath: EXECUTABLE, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  return chromium.launch({
+    executablePath: EXECUTABLE ?? 'chromium',
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
 }
 
 /** What a page did until it had a result. */

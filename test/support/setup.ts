@@ -1,12 +1,17 @@
-/** What the tests need beyond npm packages; run before them by `npm test`. */
-import { ensureChromium } from './chromium.ts';
+/** `npm run setup`: what build and tests need beyond npm packages; run before them by `npm test`. */
 import { ensureNode, NODE_VERSIONS, UNKNOWN_NODE } from './nodes.ts';
+import { ensureTools, IS_ROOT } from './tools.ts';
 
 try {
+  await ensureTools(console.log);
+  if (!IS_ROOT) {
+    console.log(
+      'Skipped: tests with several users and mounts (in test/native/mapping.test.ts and output.test.ts), which only root can do.',
+    );
+  }
   for (const version of [...NODE_VERSIONS, UNKNOWN_NODE] as const) {
     console.log(`Node ${version}: ${await ensureNode(version)}`);
   }
-  await ensureChromium(console.log);
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;

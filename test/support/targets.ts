@@ -1,6 +1,7 @@
 /** Targets that tell what was asked of them. */
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FIND_COMMAND } from '../engines/support.ts';
 import type { Project } from './project.ts';
 
 /** A node that counts. */
@@ -16,7 +17,7 @@ export async function createCountingNode(project: Project): Promise<CountingNode
   const log = project.path('commands.log');
   await project.write({
     'commands.log': '',
-    'counting-node': `#!/bin/sh\necho "$2" >> '${log}'\nexec '${process.execPath}' "$@"\n`,
+    'counting-node': `#!/bin/sh\n${FIND_COMMAND}\necho "$command" >> '${log}'\nexec '${process.execPath}' "$@"\n`,
   });
   const node = project.path('counting-node');
   await chmod(node, 0o755);

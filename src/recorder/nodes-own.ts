@@ -1,0 +1,15 @@
+/** Node itself has modules (of undici and of the lexer for CommonJS), which it compiles with the program's WebAssembly. */
+export function isNodesOwn(): boolean {
+  const { stackTraceLimit } = Error;
+  const prepare = Object.getOwnPropertyDescriptor(Error, 'prepareStackTrace');
+  try {
+    Error.stackTraceLimit = 20;
+    Reflect.deleteProperty(Error, 'prepareStackTrace');
+    const frames = new Error('stack').stack?.split('\n').slice(1) ?? [];
+    const caller = frames.find((frame) => !frame.includes(__filename) && !frame.includes('Reflect.'));
+    return caller !== undefined && /\bnode:internal\/deps\//.test(caller);
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+    if (prepare) Object.defineProperty(Error, 'prepareStackTrace', prepare);
+  }
+}

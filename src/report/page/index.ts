@@ -1,0 +1,57 @@
+/** The page of a report: draws what is in its element `data` (`../data.ts`). Everything else is in the file already. */
+import type { ReportData } from '../data.ts';
+import { artifactSection } from './artifacts.ts';
+import { benchSection } from './bench.ts';
+import { buildSection } from './builds.ts';
+import { element } from './dom.ts';
+import { growthSection } from './growth.ts';
+import { peerSection } from './peers.ts';
+import { startSection } from './starts.ts';
+import { treemapSection } from './treemap.ts';
+
+const data = JSON.parse(document.querySelector('#data')?.textContent ?? '') as ReportData;
+const { bench } = data;
+
+const sections = [
+  artifactSection(data.artifacts, data.unreadable ?? []),
+  startSection(data.starts, data.notes ?? []),
+  treemapSection(data.artifacts),
+  bench && benchSection(bench),
+  bench && growthSection(bench.growth),
+  bench && peerSection(bench.peers),
+  bench && buildSection(bench.builds),
+].filter((section) => section !== undefined);
+
+document
+  .querySelector('#page')
+  ?.replaceChildren(
+    header(),
+    ...sections.map((section) => section.element),
+    ...(sections.length === 0 ? [element('p', {}, 'There is nothing to show.')] : []),
+    footer(),
+  );
+
+function header(): HTMLElement {
+  const links = sections.map(({ id, title }) => element('li', {}, element('a', { href: `#${id}` }, title)));
+  return element(
+    'header',
+    {},
+    element('h1', {}, data.title),
+    element(
+      'p',
+      { class: 'where' },
+      element('time', { datetime: data.date }, data.date),
+      ` · ${data.machine} · `,
+      element('code', {}, data.command),
+    ),
+    ...(links.length > 1 ? [element('nav', { 'aria-label': 'Sections' }, element('ul', {}, ...links))] : []),
+  );
+}
+
+function footer(): HTMLElement {
+  return element(
+    'footer',
+    {},
+    'Made by unplugin-wasm-precompile, drawn by Apache ECharts. All of it is in this file.',
+  );
+}
