@@ -153,8 +153,10 @@ function findFeatures(cpu: CpuRequirements, addon: Addon | undefined): number {
   const [home = 0] = words;
   const flagHash = getFlagHash();
   words[1] = flagHash;
+  // Other threads may be switching flags.
+  const patience = threads.isMainThread ? 1 : 3;
   const found =
-    deserialize(trial, wire, flagHash, addon, {}, 1).refused === undefined ? home : learn(wire, addon);
+    deserialize(trial, wire, flagHash, addon, {}, patience).refused === undefined ? home : learn(wire, addon);
   threads.setEnvironmentData(KEY, found);
   return found;
 }

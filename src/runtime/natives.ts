@@ -47,7 +47,7 @@ export function deserialize(
   try {
     const module = settle(attempt, () => check() && ++refusals >= patience);
     if (module) return { module };
-    if (refusals > 0) refused = 'this CPU has other features';
+    if (refusals > 0) refused = 'V8 does not accept it';
   } catch (error) {
     refused = `it cannot be loaded (${error as Error})`;
   }

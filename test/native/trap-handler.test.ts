@@ -62,9 +62,7 @@ async function expectPlain(node: string, script: string, options: Partial<Run>):
   // A worker without NODE_DEBUG tells nothing.
   if (result.loads.length > 0) {
     expect(result.loads).toHaveLength(2);
-    expect(result.warnings).toEqual([
-      expect.stringMatching(/the trap handler is off.*Native code needs it\./),
-    ]);
+    expect(result.warnings).toEqual([expect.stringMatching(/the trap handler is off.*See "Deploying"/)]);
   }
 }
 
