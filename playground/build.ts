@@ -7,9 +7,9 @@ import { build } from 'vite';
 /**
  * - `plain`: without the plugin
  * - `precompiled`: with native code for all functions
- * - `trained`: with native code for the functions that a first run of the output executed
+ * - `profile`: with native code for the functions that a training run of the output executed
  */
-export const MODES = ['plain', 'precompiled', 'trained'] as const;
+export const MODES = ['plain', 'precompiled', 'profile'] as const;
 
 export type Mode = (typeof MODES)[number];
 

@@ -78,6 +78,8 @@ export interface BenchResult {
   builds: BenchBuild[];
   growth: GrowthPoint[];
   peers: PeerResult[];
+  /** What else could not be measured, and why: sentences. */
+  missing: string[];
 }
 
 export interface BenchModule {
@@ -134,8 +136,9 @@ export interface BenchSample {
 export interface BenchBuild {
   module: string;
   mode: Exclude<BenchMode, 'warm'>;
-  /** Seconds of the whole build, with an empty cache and with a full one. */
-  coldSeconds: number;
+  /** Seconds of the whole build with an empty cache, where that was measured. */
+  coldSeconds?: number;
+  /** With a full one. */
   cachedSeconds: number;
   /** Of all files that the build wrote. */
   outputSize: number;
@@ -149,6 +152,7 @@ export interface GrowthPoint {
   mode: BenchMode;
   wasmSize: number;
   fileSize: number;
+  /** With an empty cache; of `profile` what comes after compiling, with a full one. */
   buildSeconds: number;
   /** Medians. */
   load: number;

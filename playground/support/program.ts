@@ -1,0 +1,64 @@
+/** Runs programs that print one line of JSON, and says in one line how they failed. */
+import { stripVTControlCharacters } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import * as v from 'valibot';
+
+const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Of a message, in characters. */
+const LIMIT = 300;
+
+/** An executable and its arguments. */
+export type Command = readonly [file: string, ...args: string[]];
+
+export interface ProgramOptions {
+  env?: Record<string, string | undefined>;
+  /** Seconds; then it is killed. */
+  timeLimit?: number;
+}
+
+/**
+ * @returns what the program printed, and what it printed to standard error
+ * @throws Error where it fails, hangs or prints anything else
+ */
+export async function runProgram<Schema extends v.GenericSchema>(
+  command: Command,
+  schema: Schema,
+  { env, timeLimit }: ProgramOptions = {},
+): Promise<{ output: v.InferOutput<Schema>; stderr: string }> {
+  const [file, ...args] = command;
+  const ended = await execa(file, args, {
+    env: { NODE_OPTIONS: undefined, ...env },
+    reject: false,
+    stdin: 'ignore',
+    killSignal: 'SIGKILL',
+    ...(timeLimit === undefined ? {} : { timeout: timeLimit * 1000 }),
+  });
+  const { stdout, stderr, exitCode, signal, timedOut } = ended;
+  if (timedOut) throw new Error(`did not end within ${timeLimit} s`);
+  if (exitCode !== 0) {
+    const how = signal ?? (exitCode === undefined ? undefined : `exit code ${exitCode}`);
+    throw new Error(`ended with ${how ?? 'an error'}: ${summarize(stderr) || ended.shortMessage}`);
+  }
+  const line = stdout.trimEnd().split('\n').at(-1) ?? '';
+  try {
+    return { output: v.parse(schema, JSON.parse(line)), stderr };
+  } catch (cause) {
+    throw new Error(`printed no result but: ${summarize(line) || 'nothing'}`, { cause });
+  }
+}
+
+/** The line of an output that tells most, without this machine's paths. */
+export function summarize(output: string): string {
+  const lines = stripVTControlCharacters(output)
+    .replaceAll(CHECKOUT, '')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const telling =
+    lines.find((line) => /^(?:\[?\w*Error\b|Uncaught|# ?Fatal|FATAL)|\bError: /.test(line)) ??
+    lines.at(-1) ??
+    '';
+  return telling.length > LIMIT ? `${telling.slice(0, LIMIT)} …` : telling;
+}
