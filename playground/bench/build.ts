@@ -2,12 +2,13 @@
  * Builds one module in one mode with Vite, in a process of its own, so that no build profits from another one:
  * `tsx build.ts <BuildJob as JSON>` prints a `BuildFacts`.
  */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, createLogger, type Plugin } from 'vite';
 import wasmPrecompile from 'unplugin-wasm-precompile/vite';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
+import { folderSize, listFiles } from '../support/folder-size.ts';
 import { moduleByHand } from '../support/module-by-hand.ts';
 import { type BuildFacts, type BuildJob, PROGRAM } from './builds.ts';
 
@@ -54,12 +55,9 @@ function resolveWorkload(file: string): Plugin {
 
 /** Size of all files, and of all native code. */
 async function measureOutput(folder: string): Promise<Pick<BuildFacts, 'outputSize' | 'nativeSize'>> {
-  const sizes = { outputSize: 0, nativeSize: 0 };
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue;
-    const file = join(entry.parentPath, entry.name);
-    sizes.outputSize += (await stat(file)).size;
-    if (!entry.name.endsWith('.elf')) continue;
+  const sizes = { outputSize: await folderSize(folder), nativeSize: 0 };
+  for (const file of await listFiles(folder)) {
+    if (!file.endsWith('.elf')) continue;
     const { native } = unpackArtifact(await readFile(file), file);
     for (const { bytes } of native) sizes.nativeSize += bytes.length;
   }

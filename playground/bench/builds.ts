@@ -7,8 +7,9 @@ import type { BenchBuild } from '../../src/report/data.ts';
 import { messageOf } from '../../src/error.ts';
 import type { BuiltPrograms } from '../support/cases.ts';
 import { isInstalled } from '../support/nodes.ts';
-import { runProgram, summarize } from '../support/program.ts';
+import { summarize } from '../support/program.ts';
 import { estimateTimeLeft } from '../support/time-left.ts';
+import { runTypeScript } from '../support/typescript.ts';
 import type { BenchContext } from './context.ts';
 import type { ModuleFolder } from './modules.ts';
 
@@ -85,7 +86,7 @@ async function buildModule(module: ModuleFolder, context: BenchContext): Promise
       builds.push({ module: module.name, mode, ...cold, cachedSeconds: seconds, outputSize, nativeSize });
       return { file: join(folder, mode, PROGRAM) };
     } catch (error) {
-      return { missing: `the build failed: ${messageOf(error)}` };
+      return { missing: `the build ${messageOf(error)}` };
     }
   };
   const plain = await attempt('plain', async () => {
@@ -101,7 +102,7 @@ async function buildModule(module: ModuleFolder, context: BenchContext): Promise
   const profile = await attempt('profile', async () => {
     const facts = await build('profile');
     const failure = facts.warnings.find((warning) => /\btraining\b/i.test(warning));
-    if (failure !== undefined) throw new Error(summarize(failure));
+    if (failure !== undefined) throw new Error(`was not trained: ${summarize(failure)}`);
     return { facts };
   });
   return { module, programs: { plain, precompiled, profile }, builds };
@@ -114,13 +115,7 @@ interface BuildCost {
 }
 
 async function runBuild(job: BuildJob): Promise<BuildFacts> {
-  const command = [
-    process.execPath,
-    '--import',
-    import.meta.resolve('tsx'),
-    BUILD,
-    JSON.stringify(job),
-  ] as const;
-  const { output } = await runProgram(command, factsSchema, { timeLimit: TIME_LIMIT + job.timeLimit });
+  const options = { timeLimit: TIME_LIMIT + job.timeLimit };
+  const { output } = await runTypeScript([BUILD, JSON.stringify(job)], factsSchema, options);
   return output;
 }

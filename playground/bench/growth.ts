@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { BENCH_MODES, type BenchBuild, type BenchCase, type GrowthPoint } from '../../src/report/data.ts';
 import { median } from '../../src/report/statistics.ts';
 import { measureCases } from '../support/cases.ts';
-import { isInstalled } from '../support/nodes.ts';
+import { latestNode } from '../support/nodes.ts';
 import { describeMissing } from '../support/table.ts';
 import { buildModules } from './builds.ts';
 import type { BenchContext } from './context.ts';
@@ -37,8 +37,7 @@ export async function start(stopwatch) {
 export async function measureGrowth(
   context: BenchContext,
 ): Promise<{ points: GrowthPoint[]; missing: string[] }> {
-  // The latest.
-  const node = context.nodes.filter(isInstalled).toSorted(byVersion).at(-1);
+  const node = latestNode(context.nodes);
   if (!node) return { points: [], missing: ['Growth: there is no Node to measure with'] };
   const folder = join(context.folder, 'growth');
   const sizes = SIZES[context.quick ? 'quick' : 'full'];
@@ -52,10 +51,6 @@ export async function measureGrowth(
     return module && builds ? toPoints(one, module, builds) : [];
   });
   return { points, missing: describeMissing(cases) };
-}
-
-function byVersion(one: { version: string }, other: { version: string }): number {
-  return one.version.localeCompare(other.version, 'en', { numeric: true });
 }
 
 async function createModule(size: number, parent: string): Promise<ModuleFolder> {

@@ -16,7 +16,7 @@ import { buildModules } from './builds.ts';
 import type { BenchContext } from './context.ts';
 import { measureGrowth } from './growth.ts';
 import { chooseModules, describeModule, findModules, type ModuleFolder } from './modules.ts';
-import { measurePeers } from './peers.ts';
+import { measurePeers } from './peers/measure.ts';
 import { describeCommand, type Part, readSettings, type Settings } from './settings.ts';
 import { formatResult } from './table.ts';
 

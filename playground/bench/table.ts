@@ -73,22 +73,20 @@ function formatGrowth(points: readonly GrowthPoint[]): string {
 slope  of the logarithms: 1 grows as the module does, 0 does not grow`;
 }
 
-/** Each beside the first one that does the same task. */
+/** Each beside the first one that does the same task; below, why others do not. */
 function formatPeers(peers: readonly PeerResult[]): string {
   const head = ['task', 'Node', 'bundler', 'first result (ms)', 'output (MiB)', 'to the first', '(min–max)'];
+  const missing: string[] = [];
   const lines = peers.map(({ peer, module, node, outcome }) => {
-    if (outcome.missing !== undefined) return [module, node, peer, outcome.missing];
+    if (outcome.missing !== undefined) {
+      missing.push(`Missing: ${module}, ${peer}: ${outcome.missing}`);
+      return [module, node, peer, 'missing'];
+    }
     const first = peers.find((each) => each.module === module && each.outcome.missing === undefined)?.outcome;
     const ratio =
       first && first.missing === undefined ? formatSpread(pairRatios(first.totals, outcome.totals)) : [];
-    return [
-      module,
-      node,
-      peer,
-      median(outcome.totals).toFixed(1),
-      formatMebibytes(outcome.outputSize),
-      ...ratio,
-    ];
+    const time = median(outcome.totals).toFixed(1);
+    return [module, node, peer, time, formatMebibytes(outcome.outputSize), ...ratio];
   });
-  return formatTable([head, ...lines]);
+  return [formatTable([head, ...lines]), ...missing].join('\n');
 }

@@ -52,6 +52,13 @@ export function isInstalled(node: NodeChoice): node is InstalledNode {
   return node.missing === undefined;
 }
 
+export function latestNode(nodes: readonly NodeChoice[]): InstalledNode | undefined {
+  return nodes
+    .filter(isInstalled)
+    .toSorted((one, other) => one.version.localeCompare(other.version, 'en', { numeric: true }))
+    .at(-1);
+}
+
 function findVersion(name: string): NodeVersion | 'host' {
   if (name === 'host' || name === hostMajor()) return 'host';
   const version = NODE_VERSIONS.find((known) => known === name || known.split('.', 1)[0] === name);

@@ -6,6 +6,9 @@ import * as v from 'valibot';
 
 const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url));
 
+/** Folders for temporary files that programs are built in. */
+const TEMPORARY = /\bplayground\/bench\/dist\/run-\w+\//g;
+
 /** Of a message, in characters. */
 const LIMIT = 300;
 
@@ -53,6 +56,7 @@ export async function runProgram<Schema extends v.GenericSchema>(
 export function summarize(output: string): string {
   const lines = stripVTControlCharacters(output)
     .replaceAll(CHECKOUT, '')
+    .replaceAll(TEMPORARY, '')
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
