@@ -38,9 +38,7 @@ export interface ModuleFolder extends BenchModule {
   quick: boolean;
 }
 
-/**
- * @throws Error for a folder that is not as it should be
- */
+/** @throws UsageError for a folder that is not as it should be */
 export async function findModules(folder: string): Promise<ModuleFolder[]> {
   const files = await glob('*/module.json', { cwd: folder, absolute: true, expandDirectories: false });
   if (files.length === 0) throw new UsageError(`${folder}: expected folders with a module.json`);
@@ -50,12 +48,12 @@ export async function findModules(folder: string): Promise<ModuleFolder[]> {
 
 async function readFolder(file: string): Promise<ModuleFolder> {
   const folder = dirname(file);
-  const parsed = v.safeParse(moduleSchema, JSON.parse(await readFile(file, 'utf8')));
-  if (!parsed.success) throw new Error(`${file}: ${v.summarize(parsed.issues)}`);
+  const parsed = v.safeParse(v.pipe(v.string(), v.parseJson(), moduleSchema), await readFile(file, 'utf8'));
+  if (!parsed.success) throw new UsageError(`${file}: ${v.summarize(parsed.issues)}`);
   const workload = ['workload.ts', 'workload.js']
     .map((name) => join(folder, name))
     .find((path) => existsSync(path));
-  if (workload === undefined) throw new Error(`${folder}: expected a workload.ts or workload.js`);
+  if (workload === undefined) throw new UsageError(`${folder}: expected a workload.ts or workload.js`);
   const { wasm, name = basename(folder), ...rest } = parsed.output;
   const { size } = await stat(resolveWasm(wasm, folder));
   return { ...rest, id: basename(folder), name, workload, wasmSize: size };
@@ -66,7 +64,7 @@ function resolveWasm(wasm: string, folder: string): string {
   if (wasm.startsWith('.')) return join(folder, wasm);
   const places = createRequire(join(folder, 'module.json')).resolve.paths(wasm) ?? [];
   const place = places.find((path) => existsSync(join(path, wasm)));
-  if (place === undefined) throw new Error(`${folder}: ${wasm} is not installed`);
+  if (place === undefined) throw new UsageError(`${folder}: ${wasm} is not installed`);
   return join(place, wasm);
 }
 

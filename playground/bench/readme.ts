@@ -16,6 +16,13 @@ const README = fileURLToPath(new URL('../../README.md', import.meta.url));
 const START = '<!-- bench:start -->';
 const END = '<!-- bench:end -->';
 
+const ROWS: readonly [label: string, value: (sample: BenchSample) => number][] = [
+  ['first result', ({ total }) => total],
+  ['first call alone', ({ call }) => call],
+  ['main thread blocked', ({ blocked }) => blocked],
+  ['peak memory', ({ peakMemory }) => peakMemory],
+];
+
 try {
   const [file, readme = README] = process.argv.slice(2);
   if (file === undefined) {
@@ -43,13 +50,6 @@ function describe(result: BenchResult): string {
     `all functions. \`${command}\`; ${machine}, ${date}.`;
   return [describeCases(result), foot, ...(peers.length > 0 ? [describePeers(result)] : [])].join('\n\n');
 }
-
-const ROWS: readonly [label: string, value: (sample: BenchSample) => number][] = [
-  ['first result', ({ total }) => total],
-  ['first call alone', ({ call }) => call],
-  ['main thread blocked', ({ blocked }) => blocked],
-  ['peak memory', ({ peakMemory }) => peakMemory],
-];
 
 function describeCases({ modules, cases }: BenchResult): string {
   const nodes = [...new Set(cases.map(({ node }) => node))];

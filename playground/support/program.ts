@@ -40,9 +40,12 @@ export async function runProgram<Schema extends v.GenericSchema>(
   });
   const { stdout, stderr, exitCode, signal, timedOut } = ended;
   if (timedOut) throw new Error(`did not end within ${timeLimit} s`);
+  if (exitCode === undefined && signal === undefined)
+    throw new Error(ended.shortMessage ?? `cannot run ${file}`);
   if (exitCode !== 0) {
-    const how = signal ?? (exitCode === undefined ? undefined : `exit code ${exitCode}`);
-    throw new Error(`ended with ${how ?? 'an error'}: ${summarize(stderr) || ended.shortMessage}`);
+    // Of a crash, the native stack says nothing.
+    const why = signal === undefined ? summarize(stderr) : clean(stderr).find((line) => TELLING.test(line));
+    throw new Error([`ended with ${signal ?? `exit code ${exitCode}`}`, why].filter(Boolean).join(': '));
   }
   const line = stdout.trimEnd().split('\n').at(-1) ?? '';
   try {
@@ -52,17 +55,24 @@ export async function runProgram<Schema extends v.GenericSchema>(
   }
 }
 
-/** The line of an output that tells most, without this machine's paths. */
+/** The line of an output that tells most, without this machine's paths; the last one where none tells anything. */
 export function summarize(output: string): string {
-  const lines = stripVTControlCharacters(output)
+  const lines = clean(output);
+  return shorten(lines.find((line) => TELLING.test(line)) ?? lines.at(-1) ?? '');
+}
+
+/** Errors of Node (`TypeError: …`), V8 (`FATAL ERROR: …`, `# Fatal error in …`) and Rolldown (`[UNRESOLVED_IMPORT] …`). */
+const TELLING = /^(?:\[?\w*Error\b|Uncaught|#? ?Fatal|FATAL|\[[A-Z_]+\] )|\bError: /;
+
+function clean(output: string): string[] {
+  return stripVTControlCharacters(output)
     .replaceAll(CHECKOUT, '')
     .replaceAll(TEMPORARY, '')
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
-  const telling =
-    lines.find((line) => /^(?:\[?\w*Error\b|Uncaught|# ?Fatal|FATAL)|\bError: /.test(line)) ??
-    lines.at(-1) ??
-    '';
-  return telling.length > LIMIT ? `${telling.slice(0, LIMIT)} …` : telling;
+}
+
+function shorten(line: string): string {
+  return line.length > LIMIT ? `${line.slice(0, LIMIT)} …` : line;
 }

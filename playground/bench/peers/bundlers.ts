@@ -1,4 +1,4 @@
-/** Bundlers and plugins that take wasm, each as its documents say, for a program for Node. */
+/** The bundlers and plugins, each as its documents say, for a program for Node. */
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { wasm as rollupWasm } from '@rollup/plugin-wasm';
 import { rollup, type Plugin as RollupPlugin } from 'rollup';
@@ -7,24 +7,7 @@ import wasmPrecompile from 'unplugin-wasm-precompile/vite';
 import { build as viteBuild, type PluginOption } from 'vite';
 import vitePluginWasm from 'vite-plugin-wasm';
 import webpack from 'webpack';
-import type { Form, Task } from './tasks.ts';
-
-export interface PeerJob {
-  /** Absolute path of the folder that `main.js` is in, which imports the task. */
-  folder: string;
-  outDir: string;
-  /** For those that make native code. */
-  target: string;
-}
-
-export interface Peer {
-  id: string;
-  /** Whose versions its name has. */
-  packages: readonly string[];
-  /** How it lets a task import. */
-  forms: Readonly<Record<Task['name'], Form>>;
-  build(job: PeerJob): Promise<void>;
-}
+import type { PeerId, PeerJob } from './peers.ts';
 
 /** What glue code is external. */
 const EXTERNAL = ['sql.js'];
@@ -34,51 +17,16 @@ const TARGET = 'node20.19';
 /** Its types are those of its CommonJS build. */
 const createVitePluginWasm = vitePluginWasm as unknown as () => PluginOption;
 
-export const PEERS: readonly Peer[] = [
-  {
-    id: 'vite',
-    packages: ['vite'],
-    forms: { 'sql.js': 'init', tiktoken: 'exports' },
-    build: (job) => buildWithVite(job, []),
-  },
-  {
-    id: 'precompile',
-    packages: ['unplugin-wasm-precompile', 'vite'],
-    forms: { 'sql.js': 'init', tiktoken: 'exports' },
-    build: (job) => buildWithVite(job, [wasmPrecompile({ targets: [job.target], cache: false })]),
-  },
-  {
-    id: 'vite-plugin-wasm',
-    packages: ['vite-plugin-wasm', 'vite'],
-    forms: { 'sql.js': 'exports', tiktoken: 'exports' },
-    build: (job) => buildWithVite(job, [createVitePluginWasm()]),
-  },
-  {
-    id: 'unwasm-vite',
-    packages: ['unwasm', 'vite'],
-    forms: { 'sql.js': 'module', tiktoken: 'exports' },
-    build: (job) => buildWithVite(job, [unwasm({})]),
-  },
-  {
-    id: 'unwasm-rollup',
-    packages: ['unwasm', 'rollup'],
-    forms: { 'sql.js': 'module', tiktoken: 'exports' },
-    build: (job) => buildWithRollup(job, unwasm({}) as RollupPlugin),
-  },
-  {
-    id: 'rollup-wasm',
-    packages: ['@rollup/plugin-wasm', 'rollup'],
-    forms: { 'sql.js': 'function', tiktoken: 'exports' },
-    // Its `node` uses `require`, which ES modules do not have.
-    build: (job) => buildWithRollup(job, rollupWasm({ targetEnv: 'auto-inline' })),
-  },
-  {
-    id: 'webpack',
-    packages: ['webpack'],
-    forms: { 'sql.js': 'exports', tiktoken: 'exports' },
-    build: buildWithWebpack,
-  },
-];
+export const BUILDERS: Readonly<Record<PeerId, (job: PeerJob) => Promise<void>>> = {
+  vite: (job) => buildWithVite(job, []),
+  precompile: (job) => buildWithVite(job, [wasmPrecompile({ targets: [job.target], cache: false })]),
+  'vite-plugin-wasm': (job) => buildWithVite(job, [createVitePluginWasm()]),
+  'unwasm-vite': (job) => buildWithVite(job, [unwasm({})]),
+  'unwasm-rollup': (job) => buildWithRollup(job, unwasm({}) as RollupPlugin),
+  // Its `node` uses `require`, which ES modules do not have.
+  'rollup-wasm': (job) => buildWithRollup(job, rollupWasm({ targetEnv: 'auto-inline' })),
+  webpack: buildWithWebpack,
+};
 
 async function buildWithVite({ folder, outDir }: PeerJob, plugins: PluginOption[]): Promise<void> {
   await viteBuild({

@@ -10,7 +10,7 @@ import { runProgram } from '../../support/program.ts';
 import { measureInTurn } from '../../support/rounds.ts';
 import { runTypeScript } from '../../support/typescript.ts';
 import type { BenchContext } from '../context.ts';
-import { type Peer, PEERS } from './bundlers.ts';
+import { type Peer, PEERS } from './peers.ts';
 import { type Task, TASKS } from './tasks.ts';
 
 const PACKAGES = fileURLToPath(new URL('../../../node_modules/', import.meta.url));
