@@ -19,7 +19,6 @@ const END = '<!-- bench:end -->';
 const ROWS: readonly [label: string, value: (sample: BenchSample) => number][] = [
   ['first result', ({ total }) => total],
   ['first call alone', ({ call }) => call],
-  ['main thread blocked', ({ blocked }) => blocked],
   ['peak memory', ({ peakMemory }) => peakMemory],
 ];
 

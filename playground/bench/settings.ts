@@ -44,7 +44,12 @@ export function readSettings(args: readonly string[]): Settings {
       `${ROUNDS.quick} rounds, fewer modules, Node versions and sizes: less than five minutes`,
     )
     .addOption(list('--module <names>', 'modules, separated by commas; default: all'))
-    .option('--modules <folder>', 'where the modules are, a folder for each', MODULES_FOLDER)
+    .addOption(
+      new Option('--modules <folder>', 'where the modules are, a folder for each').default(
+        MODULES_FOLDER,
+        'playground/bench/modules',
+      ),
+    )
     .addOption(
       list('--node <versions>', `host, 20, 22, 24 …; default: ${DEFAULT_NODES}, quick: ${QUICK_NODES}`),
     )
