@@ -61,6 +61,6 @@ export function generateModule(size: number, stride: number): Uint8Array {
     section(3, Uint8Array.from(leb(functions)), new Uint8Array(functions)),
     section(5, Uint8Array.from([1, 0, 1])),
     section(7, Uint8Array.from([1, 3, ...Buffer.from('run'), 0, 0])),
-    section(10, Uint8Array.from(leb(functions)), functionBody(heads.flatMap(callOf)), ...bodies),
+    section(10, Uint8Array.from(leb(functions)), functionBody(heads.flatMap(callOf)), Buffer.concat(bodies)),
   ]);
 }

@@ -65,6 +65,12 @@ describe('generated modules', () => {
   });
 });
 
+describe('a very large generated module', () => {
+  it('can be made', () => {
+    expect(generateModule(40_000_000, 3).length).toBeGreaterThan(39_000_000);
+  });
+});
+
 describe('the line of an output that tells most', () => {
   it.each([
     ['file.js:3\n  throw x;\n\nTypeError: x is y\n    at file.js:3\n\nNode.js v20', 'TypeError: x is y'],
