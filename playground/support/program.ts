@@ -40,8 +40,9 @@ export async function runProgram<Schema extends v.GenericSchema>(
   });
   const { stdout, stderr, exitCode, signal, timedOut } = ended;
   if (timedOut) throw new Error(`did not end within ${timeLimit} s`);
-  if (exitCode === undefined && signal === undefined)
-    throw new Error(ended.shortMessage ?? `cannot run ${file}`);
+  if (exitCode === undefined && signal === undefined) {
+    throw new Error(summarize(`cannot be started: ${file}, ${ended.code ?? ended.shortMessage}`));
+  }
   if (exitCode !== 0) {
     // Of a crash, the native stack says nothing.
     const why = signal === undefined ? summarize(stderr) : clean(stderr).find((line) => TELLING.test(line));

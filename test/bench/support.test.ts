@@ -1,7 +1,8 @@
+import * as v from 'valibot';
 import { describe, expect, it } from 'vitest';
 import { generateModule } from '../../playground/bench/generate.ts';
 import { measureCases } from '../../playground/support/cases.ts';
-import { summarize } from '../../playground/support/program.ts';
+import { runProgram, summarize } from '../../playground/support/program.ts';
 import { measureInTurn } from '../../playground/support/rounds.ts';
 
 const PROGRESS = { update() {}, end() {} };
@@ -49,6 +50,14 @@ describe('a Node that is not there', () => {
         modes: { plain: missing, precompiled: missing, profile: missing, warm: missing },
       },
     ]);
+  });
+});
+
+describe('a program that is not there', () => {
+  it('is named', async () => {
+    await expect(runProgram(['/nowhere/node'], v.string())).rejects.toThrow(
+      'cannot be started: /nowhere/node, ENOENT',
+    );
   });
 });
 
