@@ -1,15 +1,15 @@
 /** Builds the application in each of its modes. */
-import { readdir, stat } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
+import { folderSize } from './support/folder-size.ts';
 
 /**
  * - `plain`: without the plugin
  * - `precompiled`: with native code for all functions
- * - `trained`: with native code for the functions that a first run of the output executed
+ * - `profile`: with native code for the functions that a training run of the output executed
  */
-export const MODES = ['plain', 'precompiled', 'trained'] as const;
+export const MODES = ['plain', 'precompiled', 'profile'] as const;
 
 export type Mode = (typeof MODES)[number];
 
@@ -43,13 +43,4 @@ export async function buildAll(targets: readonly string[]): Promise<BuildFacts[]
     });
   }
   return facts;
-}
-
-async function folderSize(folder: string): Promise<number> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  const sizes = await Promise.all(
-    files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size),
-  );
-  return sizes.reduce((sum, size) => sum + size, 0);
 }

@@ -1,29 +1,21 @@
 /**
- * `npm run playground`: builds the application plain, precompiled and trained, starts each module of each build in
+ * `npm run playground`: builds the application plain, precompiled and trimmed to a startup profile, starts each module of each build in
  * fresh processes, prints a table of the times to the first result, and serves the pages.
  */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { Command, CommanderError, Option } from 'commander';
-import type { ModuleName } from './app/src/modules/index.ts';
-import { parseList, parseCount } from './arguments.ts';
+import { Command, Option } from 'commander';
+import { MODULES } from './app/src/modules/index.ts';
 import { type BuildFacts, buildAll } from './build.ts';
-import { measure, type Case } from './measure.ts';
-import { chooseNodes, DEFAULT_NODES } from './nodes.ts';
+import { measureApp } from './measure.ts';
 import { checkPages, startServers, type Servers } from './serve.ts';
-import { describeMachine, formatBuilds, formatLegend, formatTable } from './table.ts';
-
-const MODULES: readonly ModuleName[] = ['sql.js', '@resvg/resvg-wasm', '@swc/wasm-web'];
-
-/** What `--json` writes. */
-export interface PlaygroundResult {
-  machine: string;
-  rounds: number;
-  builds: BuildFacts[];
-  cases: Case[];
-}
+import { fail, parseCount, parseList } from './support/arguments.ts';
+import { formatMebibytes } from './support/figures.ts';
+import { describeMachine, today } from '../src/report/machine.ts';
+import { chooseNodes, DEFAULT_NODES } from './support/nodes.ts';
+import { formatCases } from './support/table.ts';
 
 interface Settings {
   node: string[];
@@ -34,7 +26,9 @@ interface Settings {
 }
 
 const command = new Command('npm run playground --')
-  .description('Build the playground plain, precompiled and trained, measure and serve each.')
+  .description(
+    'Build the playground plain, precompiled and trimmed to a startup profile, measure and serve each.',
+  )
   .addOption(
     new Option('--node <versions>', 'Node versions, separated by commas: host, 20, 22, 24 …')
       .argParser(parseList)
@@ -50,9 +44,7 @@ const command = new Command('npm run playground --')
 try {
   await run(command.parse().opts<Settings>());
 } catch (error) {
-  // Commander has printed what is wrong with the arguments, or the help.
-  if (!(error instanceof CommanderError)) console.error(`playground: ${explain(error)}`);
-  process.exitCode = error instanceof CommanderError ? error.exitCode : 1;
+  fail('playground', error);
 }
 
 async function run({ node, rounds: wanted, quick, serve, json }: Settings): Promise<void> {
@@ -64,32 +56,34 @@ async function run({ node, rounds: wanted, quick, serve, json }: Settings): Prom
   const builds = await buildAll(
     nodes.filter(({ path }) => path !== process.execPath).map(({ path }) => path),
   );
-  const cases = await measure(MODULES, nodes, rounds);
+  const cases = await measureApp(nodes, rounds);
   const machine = describeMachine();
 
   console.log(
-    `${formatTable(cases)}\n\n${formatLegend(cases)}\n\n${formatBuilds(builds)}\nRounds: ${rounds}. ${machine}`,
+    `${formatCases(cases)}\n\n${builds.map(formatBuild).join('\n')}\nRounds: ${rounds}. ${machine}, ${today()}.`,
   );
-  if (json !== undefined) await writeJson(json, { machine, rounds, builds, cases });
-  await serveAll(cases, serve && process.stdout.isTTY);
+  if (json !== undefined) {
+    await writeFile(json, `${JSON.stringify({ machine, date: today(), rounds, builds, cases }, null, 2)}\n`);
+    console.log(`Every sample is in ${json}`);
+  }
+  await serveAll(serve && process.stdout.isTTY);
 }
 
-async function writeJson(file: string, result: PlaygroundResult): Promise<void> {
-  await writeFile(file, `${JSON.stringify(result, null, 2)}\n`);
-  console.log(`Every sample is in ${file}`);
+function formatBuild({ mode, seconds, bytes }: BuildFacts): string {
+  return `Build, ${mode}: ${formatMebibytes(bytes)} MiB in ${seconds.toFixed(1)} s.`;
 }
 
-async function serveAll(cases: readonly Case[], stay: boolean): Promise<void> {
+async function serveAll(stay: boolean): Promise<void> {
   const servers = await startServers();
   try {
     console.log(
-      `\nPlain:       ${servers.plain.url}\nPrecompiled: ${servers.precompiled.url}\nTrained:     ${servers.trained.url}`,
+      `\nPlain:       ${servers.plain.url}\nPrecompiled: ${servers.precompiled.url}\nProfile:     ${servers.profile.url}`,
     );
     if (stay) {
       console.log('Ctrl-C ends them.');
       await untilInterrupted(servers);
     } else {
-      await checkPages(servers, new Map(cases.map(({ module, digest }) => [module, digest])));
+      await checkPages(servers, Object.keys(MODULES));
       console.log('All pages answered with the three results.');
     }
   } finally {
@@ -99,8 +93,4 @@ async function serveAll(cases: readonly Case[], stay: boolean): Promise<void> {
 
 async function untilInterrupted({ ended }: Servers): Promise<void> {
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM'), ended]);
-}
-
-function explain(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

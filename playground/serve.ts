@@ -40,9 +40,9 @@ export async function startServers(): Promise<Servers> {
   // Not everybody waits for it.
   ended.catch(() => {});
   try {
-    const [plain, precompiled, trained] = await Promise.all(started.map(({ ready }) => ready));
-    if (!plain || !precompiled || !trained) throw new Error('a server did not start');
-    return { plain, precompiled, trained, ended, stop };
+    const [plain, precompiled, profile] = await Promise.all(started.map(({ ready }) => ready));
+    if (!plain || !precompiled || !profile) throw new Error('a server did not start');
+    return { plain, precompiled, profile, ended, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -52,19 +52,22 @@ export async function startServers(): Promise<Servers> {
 /**
  * Requests each page once.
  *
- * @param digests SHA-256 of the result that each module is to show
- * @throws Error for a page that does not show them
+ * @param modules whose results a page is to show
+ * @throws Error for a page that does not show them, or others than the page before
  */
-export async function checkPages(servers: Servers, digests: ReadonlyMap<string, string>): Promise<void> {
+export async function checkPages(servers: Servers, modules: readonly string[]): Promise<void> {
+  let expected: string | undefined;
   for (const mode of MODES) {
     const { url } = servers[mode];
     const response = await fetch(url);
     const html = await response.text();
     if (!response.ok) throw new Error(`${url} (${mode}) answered with status ${response.status}: ${html}`);
-    for (const [module, digest] of digests) {
-      if (!html.includes(`data-module="${module}" data-result="${digest}"`)) {
-        throw new Error(`${url} (${mode}): the page does not show the result of ${module}`);
-      }
-    }
+    const results = modules.map((module) => {
+      const [, digest] = html.split(`data-module="${module}" data-result="`);
+      if (digest === undefined) throw new Error(`${url} (${mode}): the page shows no result of ${module}`);
+      return digest.split('"', 1)[0];
+    });
+    expected ??= results.join();
+    if (results.join() !== expected) throw new Error(`${url} (${mode}): the page shows other results`);
   }
 }

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const server = spawn(process.execPath, [fileURLToPath(new URL('dist/trained/server.js', import.meta.url))], {
+const server = spawn(process.execPath, [fileURLToPath(new URL('dist/profile/server.js', import.meta.url))], {
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 const exit = once(server, 'exit');

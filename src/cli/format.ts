@@ -1,4 +1,7 @@
-/** Lines of columns: the first ones left-aligned, numbers right-aligned. */
+/** A number as text, perhaps a factor. */
+const NUMBER = /^\d+(\.\d+)?×?$/;
+
+/** Lines of columns: numbers right-aligned, text left-aligned. */
 export function formatTable(rows: readonly (readonly (string | number)[])[]): string {
   const widths: number[] = [];
   for (const row of rows) {
@@ -11,7 +14,8 @@ export function formatTable(rows: readonly (readonly (string | number)[])[]): st
       row
         .map((cell, column) => {
           const width = widths[column] ?? 0;
-          return typeof cell === 'number' ? String(cell).padStart(width) : cell.padEnd(width);
+          const text = String(cell);
+          return NUMBER.test(text) ? text.padStart(width) : text.padEnd(width);
         })
         .join('  ')
         .trimEnd(),

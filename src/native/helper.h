@@ -10,7 +10,7 @@
 // without an answer, the caller does the work itself. Not in workers: they are there to be busy.
 //
 // 32 MiB: with less native code, a worker takes longer to start than the thread pool to read ahead, and the load would
-// take longer as a whole (playground/blocked.ts). For the same reason not before V8 14, where the thread pool has less to
+// take longer as a whole (`npm run bench:blocked`). For the same reason not before V8 14, where the thread pool has less to
 // do: there a load of 43 MB took a quarter longer.
 inline constexpr char kStartHelper[] = R"js(
 (function startHelper({ Worker, isMainThread }, size) {

@@ -6,13 +6,14 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MODULES } from './modules/index.ts';
 import { renderPage } from './page.ts';
+import { timeStart } from './start.ts';
 
 let page: Promise<string> | undefined;
 
 async function createPage(): Promise<string> {
-  const sql = await (await MODULES['sql.js']()).start();
-  const resvg = await (await MODULES['@resvg/resvg-wasm']()).start();
-  const swc = await (await MODULES['@swc/wasm-web']()).start();
+  const sql = await timeStart((await MODULES['sql.js']()).start);
+  const resvg = await timeStart((await MODULES['@resvg/resvg-wasm']()).start);
+  const swc = await timeStart((await MODULES['@swc/wasm-web']()).start);
   return renderPage({ mode: import.meta.env.MODE, sql, resvg, swc });
 }
 

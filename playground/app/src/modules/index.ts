@@ -1,11 +1,11 @@
 /** The modules, each behind an import of its own, so that measuring one loads nothing of the others. */
-import type { Start } from '../start.ts';
+import type { StartModule } from '../start.ts';
 
 export const MODULES = {
   'sql.js': () => import('./sql.ts'),
   '@resvg/resvg-wasm': () => import('./resvg.ts'),
   '@swc/wasm-web': () => import('./swc.ts'),
-} satisfies Record<string, () => Promise<{ start: () => Promise<Start<unknown>> }>>;
+} satisfies Record<string, () => Promise<{ start: StartModule }>>;
 
 export type ModuleName = keyof typeof MODULES;
 

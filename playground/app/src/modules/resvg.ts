@@ -1,16 +1,15 @@
 /** @resvg/resvg-wasm (Rust, wasm-bindgen): its glue code takes a module. */
 import { initWasm, Resvg } from '@resvg/resvg-wasm';
 import svg from '../picture.svg?raw';
-import { type Start, startStopwatch } from '../start.ts';
+import type { Stopwatch } from '../start.ts';
 
 /** Starts resvg and renders the picture; gives a PNG file. */
-export async function start(): Promise<Start<Uint8Array>> {
-  const stopwatch = startStopwatch();
+export async function start(stopwatch: Stopwatch): Promise<Uint8Array> {
   const { default: module } = await import('@resvg/resvg-wasm/index_bg.wasm?module');
   stopwatch.lap('load');
   await initWasm(module);
   stopwatch.lap('instantiate');
   const result = new Resvg(svg).render().asPng();
   stopwatch.lap('call');
-  return { result, times: stopwatch.times() };
+  return result;
 }

@@ -1,7 +1,7 @@
 /** sql.js (SQLite, Emscripten): its glue code lets us instantiate, which is what `?init` is for. */
 import initSqlJs, { type SqlJs } from 'sql.js';
 import instantiate from 'sql.js/dist/sql-wasm.wasm?init';
-import { type Start, startStopwatch } from '../start.ts';
+import type { Stopwatch } from '../start.ts';
 
 export const SCHEMA = `
   CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price INTEGER NOT NULL);
@@ -31,8 +31,7 @@ export interface QueryResult {
 }
 
 /** Starts SQLite, fills a database and asks it for its totals. */
-export async function start(): Promise<Start<QueryResult>> {
-  const stopwatch = startStopwatch();
+export async function start(stopwatch: Stopwatch): Promise<QueryResult> {
   const handOver = async (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
     const instance = await instantiate(imports);
     stopwatch.lap('load');
@@ -55,5 +54,5 @@ export async function start(): Promise<Start<QueryResult>> {
   stopwatch.lap('call');
   if (!result) throw new Error('sql.js: the query gave no result');
   database.close();
-  return { result, times: stopwatch.times() };
+  return result;
 }

@@ -1,41 +1,10 @@
 /** @swc/wasm-web (Rust, wasm-bindgen): its glue code takes a module. */
 import initSwc, { transformSync } from '@swc/wasm-web';
-import { type Start, startStopwatch } from '../start.ts';
-
-export const SAMPLE = `import { useState } from 'react';
-
-enum Unit { Celsius, Fahrenheit }
-
-interface Props<Value extends number = number> {
-  readings: readonly Value[];
-  unit?: Unit;
-}
-
-export class Mean {
-  #sum = 0;
-  static from = (values: readonly number[]) => Object.assign(new Mean(), { values });
-  constructor(private readonly values: readonly number[] = []) {}
-  get value(): number | undefined {
-    for (const value of this.values) this.#sum += value;
-    return this.values.at(-1) && this.#sum / this.values.length;
-  }
-}
-
-export async function* Thermometer({ readings, unit = Unit.Celsius, ...rest }: Props) {
-  const [open, setOpen] = useState<boolean>(false);
-  const mean = Mean.from(readings)?.value ?? Number.NaN;
-  yield (
-    <section {...rest} onClick={() => setOpen(!open)}>
-      <h2>{\`\${mean.toFixed(1)} °\${unit === Unit.Celsius ? 'C' : 'F'}\`}</h2>
-      {open && readings.map((value, day) => <meter key={day} value={value ** 2} />)}
-    </section>
-  );
-}
-`;
+import { SAMPLE } from '../sample-source.ts';
+import type { Stopwatch } from '../start.ts';
 
 /** Starts swc and transforms the sample; gives JavaScript. */
-export async function start(): Promise<Start<string>> {
-  const stopwatch = startStopwatch();
+export async function start(stopwatch: Stopwatch): Promise<string> {
   const { default: module } = await import('@swc/wasm-web/wasm_bg.wasm?module');
   stopwatch.lap('load');
   await initSwc({ module_or_path: module });
@@ -49,5 +18,5 @@ export async function start(): Promise<Start<string>> {
     },
   });
   stopwatch.lap('call');
-  return { result: code, times: stopwatch.times() };
+  return code;
 }

@@ -8,41 +8,46 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
-import { Command, CommanderError, Option } from 'commander';
-import { execa } from 'execa';
-import { packArtifact } from '../src/artifact/pack.ts';
-import { resolveOptions } from '../src/core/options.ts';
-import { createPipeline } from '../src/core/pipeline.ts';
-import { median } from '../src/report/statistics.ts';
-import { parseList, parseCount } from './arguments.ts';
-import { chooseNodes, DEFAULT_NODES, type NodeChoice } from './nodes.ts';
-import { createProgressLine, type ProgressLine } from './progress.ts';
-import { describeMachine } from './table.ts';
+import { Command, Option } from 'commander';
+import * as v from 'valibot';
+import { packArtifact } from '../../src/artifact/pack.ts';
+import { formatTable } from '../../src/cli/format.ts';
+import { resolveOptions } from '../../src/core/options.ts';
+import { createPipeline } from '../../src/core/pipeline.ts';
+import { median, pairRatios } from '../../src/report/statistics.ts';
+import { fail, parseCount, parseList } from '../support/arguments.ts';
+import { describeMachine, today } from '../../src/report/machine.ts';
+import { chooseNodes, DEFAULT_NODES, type InstalledNode } from '../support/nodes.ts';
+import { runProgram } from '../support/program.ts';
+import { createProgressLine, type ProgressLine } from '../support/progress.ts';
+import { measureInTurn } from '../support/rounds.ts';
 
-const RUNTIME = fileURLToPath(new URL('../dist/runtime/', import.meta.url));
+const RUNTIME = fileURLToPath(new URL('../../dist/runtime/', import.meta.url));
 
 /** What a variant of a case gives in one process: milliseconds, by name. */
-export type Sample = Record<string, number>;
+const sampleSchema = v.record(v.string(), v.number());
 
-export interface BenchCase {
+type Sample = v.InferOutput<typeof sampleSchema>;
+
+export interface PairCase {
   /** For the table. */
   label: string;
-  node: NodeChoice;
+  node: InstalledNode;
   /** The script that runs, and what it is told for each variant. */
   script: string;
 }
 
-export interface BenchResult extends BenchCase {
-  /** The first variant's sample and the second's. */
-  pairs: [Sample, Sample][];
+interface PairResult extends PairCase {
+  /** Of the first variant and of the second; samples with the same index were taken in the same round. */
+  samples: [first: Sample[], second: Sample[]];
 }
 
-export interface Bench {
+export interface PairBench {
   name: string;
   description: string;
   /** The one argument that a script gets. */
   variants: readonly [string, string];
-  cases(folder: string, nodes: readonly NodeChoice[], progress: ProgressLine): Promise<BenchCase[]>;
+  cases(folder: string, nodes: readonly InstalledNode[], progress: ProgressLine): Promise<PairCase[]>;
   legend: string;
 }
 
@@ -53,7 +58,7 @@ interface Settings {
 }
 
 /** Runs a benchmark as a program. */
-export async function runBench(bench: Bench): Promise<void> {
+export async function runPairs(bench: PairBench): Promise<void> {
   const command = new Command(`npm run ${bench.name} --`)
     .description(bench.description)
     .addOption(
@@ -72,72 +77,64 @@ export async function runBench(bench: Bench): Promise<void> {
     const progress = createProgressLine();
     const nodes = await chooseNodes(node);
     const results = await measure(bench, await bench.cases(folder, nodes, progress), pairs, progress);
-    const machine = describeMachine();
-    console.log(`${formatResults(bench, results)}\n\n${bench.legend}\nPairs: ${pairs}. ${machine}`);
+    const [machine, date] = [describeMachine(), today()];
+    console.log(`${formatResults(bench, results)}\n\n${bench.legend}\nPairs: ${pairs}. ${machine}, ${date}.`);
     if (json !== undefined) {
-      await writeFile(json, `${JSON.stringify({ machine, pairs, results }, null, 2)}\n`);
+      await writeFile(json, `${JSON.stringify({ machine, date, pairs, results }, null, 2)}\n`);
     }
   } catch (error) {
-    // Commander has printed what is wrong with the arguments, or the help.
-    if (!(error instanceof CommanderError)) {
-      console.error(`${bench.name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
-    process.exitCode = error instanceof CommanderError ? error.exitCode : 1;
+    fail(bench.name, error);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-/** All cases in turn, so that a drift of the machine's speed meets each of them alike; one pair to warm up. */
+/** @throws Error where a process fails */
 async function measure(
-  { variants: [first, second] }: Bench,
-  cases: readonly BenchCase[],
+  { variants }: PairBench,
+  cases: readonly PairCase[],
   pairs: number,
   progress: ProgressLine,
-): Promise<BenchResult[]> {
-  const results = cases.map((one): BenchResult => ({ ...one, pairs: [] }));
-  for (let round = 0; round <= pairs; round += 1) {
-    progress.update(round === 0 ? 'Warming up …' : `Measuring: ${round - 1} of ${pairs} pairs …`);
-    for (const result of results) {
-      const pair: [Sample, Sample] = [await start(result, first), await start(result, second)];
-      if (round > 0) result.pairs.push(pair);
-    }
-  }
-  progress.end();
-  return results;
+): Promise<PairResult[]> {
+  const candidates = cases.flatMap(({ node, script }) =>
+    variants.map((variant) => () => start(node, script, variant)),
+  );
+  const outcomes = await measureInTurn(candidates, pairs, progress, 'Measuring');
+  return cases.map((one, index) => {
+    const samples = [0, 1].map((variant) => {
+      const outcome = outcomes[index * variants.length + variant];
+      if (outcome?.missing === undefined) return outcome?.samples ?? [];
+      throw new Error(`${one.label} on Node ${one.node.version}, ${variants[variant]}: ${outcome.missing}`);
+    });
+    return { ...one, samples: [samples[0] ?? [], samples[1] ?? []] };
+  });
 }
 
-async function start({ label, node, script }: BenchCase, variant: string): Promise<Sample> {
-  const { stdout, stderr } = await execa(node.path, [script, variant], { env: { NODE_OPTIONS: '' } });
-  if (stderr !== '') throw new Error(`${label} on Node ${node.version}, ${variant}: ${stderr}`);
-  return JSON.parse(stdout) as Sample;
+async function start({ path }: InstalledNode, script: string, variant: string): Promise<Sample> {
+  const { output, stderr } = await runProgram([path, script, variant], sampleSchema);
+  if (stderr !== '') throw new Error(stderr);
+  return output;
 }
 
-function formatResults({ variants }: Bench, results: readonly BenchResult[]): string {
-  const names = Object.keys(results[0]?.pairs[0]?.[0] ?? {});
-  const head = ['', 'Node', ...names.flatMap((name) => variants.map((variant) => `${variant}: ${name}`))];
-  const lines = results.map(({ label, node, pairs }) => {
-    const times = names.flatMap((name) =>
-      [0, 1].map((index) => median(pairs.map((pair) => pair[index]?.[name] ?? Number.NaN)).toFixed(1)),
-    );
+function formatResults({ variants }: PairBench, results: readonly PairResult[]): string {
+  const names = Object.keys(results[0]?.samples[0][0] ?? {});
+  const head = [
+    '',
+    'Node',
+    ...names.flatMap((name) => variants.map((variant) => `${variant}: ${name}`)),
+    ...names.map((name) => `${name}: ${variants[1]}/${variants[0]}`),
+  ];
+  const lines = results.map(({ label, node, samples }) => {
+    const values = (name: string) => samples.map((own) => own.map((sample) => sample[name] ?? Number.NaN));
+    const times = names.flatMap((name) => values(name).map((own) => median(own).toFixed(1)));
     const ratios = names.map((name) => {
-      const values = pairs.map(([first, second]) => (second[name] ?? 0) / (first[name] ?? 0));
-      return `${percent(median(values))} (${percent(Math.min(...values))}–${percent(Math.max(...values))})`;
+      const [first = [], second = []] = values(name);
+      const ratio = pairRatios(second, first);
+      return `${percent(ratio.median)} (${percent(ratio.min)}–${percent(ratio.max)})`;
     });
     return [label, node.version, ...times, ...ratios];
   });
-  const table = [[...head, ...names.map((name) => `${name}: ${variants[1]}/${variants[0]}`)], ...lines];
-  const widths = (table[0] ?? []).map((_, column) =>
-    Math.max(...table.map((line) => (line[column] ?? '').length)),
-  );
-  return table
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return formatTable([head, ...lines]);
 }
 
 function percent(ratio: number): string {
@@ -153,7 +150,7 @@ function percent(ratio: number): string {
 export async function createScript(
   folder: string,
   wasm: string,
-  nodes: readonly NodeChoice[],
+  nodes: readonly InstalledNode[],
   body: string,
 ): Promise<string> {
   const options = resolveOptions({ targets: nodes.map(({ path }) => path) });

@@ -4,9 +4,9 @@
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { createScript, runBench } from './bench.ts';
+import { createScript, runPairs } from './pairs.ts';
 
-const SWC = fileURLToPath(new URL('../node_modules/@swc/wasm-web/wasm_bg.wasm', import.meta.url));
+const SWC = fileURLToPath(new URL('../../node_modules/@swc/wasm-web/wasm_bg.wasm', import.meta.url));
 
 /** What Node's event loop does not spend waiting is what it is blocked. It knows that only once it turns. */
 const MEASURE = `
@@ -23,7 +23,7 @@ if (WebAssembly.Module.exports(module).length === 0) throw new Error('this is an
 console.log(JSON.stringify({ blocked: active, total }));
 `;
 
-await runBench({
+await runPairs({
   name: 'bench:blocked',
   description: 'How long a load blocks the main thread, synchronous and asynchronous.',
   variants: ['sync', 'async'],

@@ -8,19 +8,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { type ExecutedFunction, findExecuted } from '../src/engines/v8/executed.ts';
-import type { FunctionCounts } from '../src/engines/v8/layout.ts';
-import { createPipeline } from '../src/core/pipeline.ts';
-import { resolveOptions } from '../src/core/options.ts';
-import { mixNativeCode, trimNativeCode } from '../src/engines/v8/trim.ts';
-import { readModule } from '../src/wasm/module.ts';
-import { type Job, type Outcome, runNative } from '../test/support/native-run.ts';
-import { wat } from '../test/support/wat.ts';
-import { GENERATED, WORKLOADS } from '../test/support/workloads.js';
-import { chooseNodes } from './nodes.ts';
-import { describeMachine } from './table.ts';
+import { type ExecutedFunction, findExecuted } from '../../src/engines/v8/executed.ts';
+import type { FunctionCounts } from '../../src/engines/v8/layout.ts';
+import { createPipeline } from '../../src/core/pipeline.ts';
+import { resolveOptions } from '../../src/core/options.ts';
+import { mixNativeCode, trimNativeCode } from '../../src/engines/v8/trim.ts';
+import { readModule } from '../../src/wasm/module.ts';
+import { type Job, type Outcome, runNative } from '../../test/support/native-run.ts';
+import { wat } from '../../test/support/wat.ts';
+import { GENERATED, WORKLOADS } from '../../test/support/workloads.js';
+import { describeMachine, today } from '../../src/report/machine.ts';
+import { chooseNodes } from '../support/nodes.ts';
 
-const CACHE = fileURLToPath(new URL('../node_modules/.cache/wasm-precompile', import.meta.url));
+const CACHE = fileURLToPath(new URL('../../node_modules/.cache/wasm-precompile', import.meta.url));
 
 /** Calls of a training run that is to find everything hot. */
 const LONG_TRAINING = 300;
@@ -107,7 +107,7 @@ for (const node of await chooseNodes(settings.node)) {
     console.log(format(`Node ${node.version}, ${module}`, measured));
   }
 }
-console.log(describeMachine());
+console.log(`${describeMachine()}, ${today()}.`);
 if (settings.json !== undefined) await writeFile(settings.json, JSON.stringify(all, null, 2));
 
 interface Measured {

@@ -1,0 +1,1 @@
+export { start } from '../../../app/src/modules/resvg.ts';

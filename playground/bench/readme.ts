@@ -1,0 +1,113 @@
+/**
+ * `npm run bench:readme -- <file>`: writes the README's figures from the samples that `npm run bench -- --json <file>` has
+ * kept, so that nobody types one.
+ */
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { execa } from 'execa';
+import { formatBytes } from '../../src/format-bytes.ts';
+import type { BenchCase, BenchMode, BenchResult, BenchSample } from '../../src/report/data.ts';
+import { median, pairRatios } from '../../src/report/statistics.ts';
+import { writeAtomic } from '../../src/write-atomic.ts';
+import { fail, UsageError } from '../support/arguments.ts';
+import { formatTimes } from '../support/figures.ts';
+
+const README = fileURLToPath(new URL('../../README.md', import.meta.url));
+const START = '<!-- bench:start -->';
+const END = '<!-- bench:end -->';
+
+const ROWS: readonly [label: string, value: (sample: BenchSample) => number][] = [
+  ['first result', ({ total }) => total],
+  ['first call alone', ({ call }) => call],
+  ['peak memory', ({ peakMemory }) => peakMemory],
+];
+
+try {
+  const [file, readme = README] = process.argv.slice(2);
+  if (file === undefined) {
+    throw new UsageError('expected the path of a file that `npm run bench -- --json` has written');
+  }
+  await rewrite(readme, describe(JSON.parse(await readFile(file, 'utf8')) as BenchResult));
+} catch (error) {
+  fail('bench:readme', error);
+}
+
+async function rewrite(file: string, figures: string): Promise<void> {
+  const [before, rest, ...more] = (await readFile(file, 'utf8')).split(START);
+  const after = rest?.split(END)[1];
+  if (before === undefined || after === undefined || more.length > 0) {
+    throw new Error(`${file}: expected ${START} and ${END}, once each`);
+  }
+  await writeAtomic(file, Buffer.from(`${before}${START}\n\n${figures}\n\n${END}${after}`));
+  await execa('oxfmt', [file], { preferLocal: true });
+}
+
+function describe(result: BenchResult): string {
+  const { machine, date, command, rounds, peers } = result;
+  const foot =
+    `Medians of the ratios of ${rounds} rounds of fresh processes. Bold: with a startup profile; in brackets: native code for ` +
+    `all functions. \`${command}\`; ${machine}, ${date}.`;
+  return [describeCases(result), foot, ...(peers.length > 0 ? [describePeers(result)] : [])].join('\n\n');
+}
+
+function describeCases({ modules, cases }: BenchResult): string {
+  const nodes = [...new Set(cases.map(({ node }) => node))];
+  const head = ['times better than plain', ...nodes.map((node) => `Node ${node.split('.', 1)[0]}`)];
+  const lines = ROWS.flatMap(([label, value]) =>
+    modules.map(({ name, wasmSize }) => [
+      `${name} (${formatBytes(wasmSize)}), ${label}`,
+      ...nodes.map((node) => {
+        const found = cases.find((each) => each.module === name && each.node === node);
+        return found ? describeCase(found, value) : '';
+      }),
+    ]),
+  );
+  return formatMarkdown([head, ...lines]);
+}
+
+function describeCase(one: BenchCase, value: (sample: BenchSample) => number): string {
+  const [profile, precompiled] = [ratio(one, 'profile', value), ratio(one, 'precompiled', value)];
+  return `**${profile}** (${precompiled})`;
+}
+
+function ratio(
+  { modes: { plain, ...modes } }: BenchCase,
+  mode: Exclude<BenchMode, 'plain'>,
+  value: (sample: BenchSample) => number,
+) {
+  const other = modes[mode];
+  if (plain.missing !== undefined || other.missing !== undefined) return '–';
+  return formatTimes(pairRatios(plain.samples.map(value), other.samples.map(value)).median);
+}
+
+/** Milliseconds to the first result; a reason where there is none. */
+function describePeers({ peers }: BenchResult): string {
+  const tasks = [...new Set(peers.map(({ module, node }) => `${module}, Node ${node.split('.', 1)[0]}`))];
+  const names = [...new Set(peers.map(({ peer }) => peer))];
+  const reasons: string[] = [];
+  const lines = names.map((name) => [
+    name,
+    ...tasks.map((task) => {
+      const found = peers.find(
+        ({ peer, module, node }) => peer === name && `${module}, Node ${node.split('.', 1)[0]}` === task,
+      );
+      if (!found) return '';
+      const { outcome } = found;
+      if (outcome.missing === undefined) {
+        return `${median(outcome.totals).toFixed(0)} ms, ${formatBytes(outcome.outputSize)}`;
+      }
+      reasons.push(`${name}, ${found.module}: ${outcome.missing}`);
+      return `– (${reasons.length})`;
+    }),
+  ]);
+  const notes = reasons.map((reason, index) => `(${index + 1}) ${reason}`);
+  return [
+    'The same task with other bundler plugins: time to the first result, and size of the output.',
+    formatMarkdown([['', ...tasks], ...lines]),
+    ...notes,
+  ].join('\n\n');
+}
+
+function formatMarkdown([head = [], ...lines]: readonly (readonly string[])[]): string {
+  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}

@@ -1,0 +1,134 @@
+/**
+ * `npm run bench`: builds real modules with and without the plugin, starts them in fresh processes, and prints how long that
+ * takes, how it grows with a module's size, and how other plugins do. Exit codes: 0 done, 1 failed, 2 wrong usage.
+ */
+import { existsSync, rmSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findArtifacts } from '../../src/report/artifacts.ts';
+import type { BenchResult, ReportData } from '../../src/report/data.ts';
+import { fail } from '../support/arguments.ts';
+import { measureCases } from '../support/cases.ts';
+import { describeMachine, today } from '../../src/report/machine.ts';
+import { measureStarts } from '../../src/report/starts.ts';
+import { writeReport } from '../../src/report/write.ts';
+import { findNodes, isInstalled } from '../support/nodes.ts';
+import { createProgressLine } from '../support/progress.ts';
+import { buildModules, type BuiltModule } from './builds.ts';
+import type { BenchContext } from './context.ts';
+import { measureGrowth } from './growth.ts';
+import { chooseModules, describeModule, findModules, type ModuleFolder } from './modules.ts';
+import { measurePeers } from './peers/measure.ts';
+import { describeCommand, type Part, readSettings, type Settings } from './settings.ts';
+import { formatResult } from './table.ts';
+
+/** Inside the project, so that what is built finds the project's packages. */
+const OUTPUT = fileURLToPath(new URL('dist/', import.meta.url));
+
+const args = process.argv.slice(2);
+try {
+  const settings = readSettings(args);
+  const modules = await findWanted(settings);
+  const nodes = await findNodes(settings.node);
+  if (!existsSync(fileURLToPath(new URL('../../dist/vite.js', import.meta.url)))) {
+    throw new Error('the plugin is not built: run `npm run build` first');
+  }
+  const { json, report, parts, rounds, timeLimit, quick } = settings;
+  // Not to be noticed when everything is measured.
+  if (json !== undefined) await mkdir(dirname(resolve(json)), { recursive: true });
+  const folder = await createFolder();
+  const context = { folder, nodes, rounds, timeLimit, quick, progress: createProgressLine() };
+  const { result, ...seen } = await run(context, modules, parts, report !== undefined).finally(() =>
+    rm(folder, { recursive: true, force: true }),
+  );
+  console.log(formatResult(result));
+  if (json !== undefined) await writeFile(json, `${JSON.stringify(result, null, 2)}\n`);
+  if (report !== undefined) {
+    const { machine, date, command } = result;
+    await writeReport(resolve(report), {
+      title: 'WebAssembly benchmark',
+      machine,
+      date,
+      command,
+      ...seen,
+      bench: result,
+    });
+    console.log(`The page is ${report}`);
+  }
+  if (isEmpty(result)) throw new Error('nothing could be measured');
+} catch (error) {
+  fail('bench', error);
+}
+
+async function findWanted({ modules: folder, module: names, quick }: Settings): Promise<ModuleFolder[]> {
+  const modules = await findModules(resolve(folder));
+  if (names !== undefined) return chooseModules(modules, names);
+  return quick ? modules.filter((each) => each.quick) : modules;
+}
+
+/** It goes, too, when the bench is interrupted. */
+async function createFolder(): Promise<string> {
+  await mkdir(OUTPUT, { recursive: true });
+  const folder = await mkdtemp(join(OUTPUT, 'run-'));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => {
+      rmSync(folder, { recursive: true, force: true });
+      process.kill(process.pid, signal);
+    });
+  }
+  return folder;
+}
+
+async function run(
+  context: BenchContext,
+  modules: readonly ModuleFolder[],
+  parts: readonly Part[],
+  look: boolean,
+): Promise<{ result: BenchResult } & Seen> {
+  const built = parts.includes('modules') ? await buildModules(modules, context) : [];
+  const setups = built.flatMap(({ module, programs }) =>
+    context.nodes.map((node) => ({ module: module.name, node, programs, args: [] })),
+  );
+  const cases = await measureCases(setups, { ...context, what: 'Modules' });
+  const growth = parts.includes('growth') ? await measureGrowth(context) : { points: [], missing: [] };
+  const peers = parts.includes('peers') ? await measurePeers(context) : [];
+  const result = {
+    machine: describeMachine(),
+    date: today(),
+    command: describeCommand(args),
+    rounds: context.rounds,
+    modules: built.map(({ module }) => describeModule(module)),
+    cases,
+    builds: built.flatMap(({ builds }) => builds),
+    growth: growth.points,
+    peers,
+    missing: growth.missing,
+  };
+  return { result, ...(look ? await lookAt(built, context) : { artifacts: [], starts: [] }) };
+}
+
+/** What a page shows besides figures. */
+type Seen = Pick<ReportData, 'artifacts' | 'starts'>;
+
+/** What the trained artifacts hold, and one start of each, on the last of the nodes. */
+async function lookAt(built: readonly BuiltModule[], { nodes }: BenchContext): Promise<Seen> {
+  const seen: Seen = { artifacts: [], starts: [] };
+  const node = nodes.filter(isInstalled).at(-1);
+  for (const { programs } of built) {
+    if (node === undefined || programs.profile.missing !== undefined) continue;
+    const { file } = programs.profile;
+    const { starts } = await measureStarts([node.path, file], { output: () => {} });
+    seen.starts.push(...starts);
+    seen.artifacts.push(...(await findArtifacts(dirname(file))).artifacts);
+  }
+  return seen;
+}
+
+function isEmpty({ cases, growth, peers }: BenchResult): boolean {
+  const measured = [
+    ...cases.flatMap(({ modes }) => Object.values(modes)),
+    ...peers.map(({ outcome }) => outcome),
+  ].filter(({ missing }) => missing === undefined);
+  return measured.length === 0 && growth.length === 0;
+}

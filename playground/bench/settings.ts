@@ -1,0 +1,97 @@
+/** What `npm run bench` is asked for. */
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { parseCount, parseList } from '../support/arguments.ts';
+import { DEFAULT_NODES } from '../support/nodes.ts';
+import { MODULES_FOLDER } from './modules.ts';
+
+export const PARTS = ['modules', 'growth', 'peers'] as const;
+
+export type Part = (typeof PARTS)[number];
+
+export interface Settings {
+  quick: boolean;
+  /** Names; undefined: all, or those that `quick` has. */
+  module?: string[];
+  modules: string;
+  node: string[];
+  rounds: number;
+  parts: Part[];
+  /** Seconds. */
+  timeLimit: number;
+  json?: string;
+  report?: string;
+}
+
+const ROUNDS = { full: 11, quick: 3 };
+
+/** The least and the greatest that native code is made for: the host may be any. */
+const QUICK_NODES = ['20', '26'];
+
+interface Given extends Omit<Settings, 'node' | 'rounds' | 'parts' | 'quick'> {
+  quick?: true;
+  node?: string[];
+  rounds?: number;
+  parts?: Part[];
+}
+
+/** @throws CommanderError for the help and for wrong arguments */
+export function readSettings(args: readonly string[]): Settings {
+  const command = new Command('npm run bench --')
+    .description(
+      'Measure real modules with and without the plugin, how cost grows with size, and other plugins.',
+    )
+    .option(
+      '--quick',
+      `${ROUNDS.quick} rounds, fewer modules, Node versions and sizes: less than five minutes`,
+    )
+    .addOption(list('--module <names>', 'modules, separated by commas; default: all'))
+    .addOption(
+      new Option('--modules <folder>', 'where the modules are, a folder for each').default(
+        MODULES_FOLDER,
+        'playground/bench/modules',
+      ),
+    )
+    .addOption(
+      list('--node <versions>', `host, 20, 22, 24 …; default: ${DEFAULT_NODES}, quick: ${QUICK_NODES}`),
+    )
+    .option(
+      '--rounds <n>',
+      `rounds of processes; default: ${ROUNDS.full}, quick: ${ROUNDS.quick}`,
+      parseCount,
+    )
+    .addOption(new Option('--parts <parts>', `what to measure; default: ${PARTS}`).argParser(parseParts))
+    .option('--time-limit <seconds>', 'for each process; one that takes longer is missing', parseCount, 60)
+    .option('--json <file>', 'write every sample to a file')
+    .option('--report <file>', 'write a page with drawings of it all')
+    .allowExcessArguments(false)
+    .exitOverride();
+  const { quick = false, ...given } = command.parse(args, { from: 'user' }).opts<Given>();
+  return {
+    quick,
+    node: quick ? QUICK_NODES : DEFAULT_NODES,
+    rounds: quick ? ROUNDS.quick : ROUNDS.full,
+    parts: [...PARTS],
+    ...given,
+  };
+}
+
+function list(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(parseList);
+}
+
+function parseParts(value: string): Part[] {
+  return parseList(value).map((name) => {
+    const part = PARTS.find((known) => known === name);
+    if (!part) throw new InvalidArgumentError(`Expected some of ${PARTS.join(', ')}.`);
+    return part;
+  });
+}
+
+/** The command that gives the same again; where its figures went does not matter. */
+export function describeCommand(args: readonly string[]): string {
+  const written = /^--(json|report)(=|$)/;
+  const kept = args.filter(
+    (arg, index) => !written.test(arg) && !/^--(json|report)$/.test(args[index - 1] ?? ''),
+  );
+  return ['npm run bench', ...(kept.length === 0 ? [] : ['--', ...kept])].join(' ');
+}
