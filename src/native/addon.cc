@@ -27,6 +27,7 @@
 #include <utility>
 
 #include "file_view.h"
+#include "heap.h"
 #include "helper.h"
 
 #ifndef _WIN32
@@ -297,7 +298,9 @@ void ReadAhead(Mapping& mapping, size_t wire) {
 #endif
     mapping.crcs[i] = Checksum(segments[i]);
   }
-  if (started) uv_thread_join(&thread);
+  if (!started) return;
+  PrepareHeap(segments[wire].size);
+  uv_thread_join(&thread);
 }
 
 napi_value Map(napi_env env, napi_callback_info info) {
