@@ -3,7 +3,8 @@
 // thread still works for them.
 //
 // Exports, as src/runtime/addon.ts declares them:
-//   map(path, ranges) -> Contents                  at once
+//   map(path, ranges, feed) -> Contents            at once; a large file with V8's first copy (V8 < 14: the CRC-32 of the
+//                                                  wire bytes) on another thread meanwhile
 //   mapAsync(path, ranges, feed) -> Promise<Contents>   with page-in, CRC-32 and (V8 >= 14) V8's first copy on another
 //                                                       thread
 //   open(id) -> Contents | undefined               the same mapping in another thread
@@ -16,6 +17,7 @@
 //   worker                                         its source   V8 >= 14
 
 #include <node_api.h>
+#include <uv.h>
 #include <v8.h>
 #include <zlib.h>
 
@@ -25,6 +27,7 @@
 #include <utility>
 
 #include "file_view.h"
+#include "heap.h"
 #include "helper.h"
 
 #ifndef _WIN32
@@ -50,7 +53,7 @@ namespace {
 struct Mapping {
   explicit Mapping(std::vector<Segment> segments) : view(std::move(segments)) {}
   FileView view;
-  // CRC-32 of each segment; only where another thread computed them.
+  // CRC-32 of each segment; empty where that is left to JavaScript.
   std::vector<uint32_t> crcs;
 #ifdef HAS_EMBEDDER_API
   // Has received the wire bytes already.
@@ -248,15 +251,73 @@ bool GetArguments(napi_env env, napi_callback_info info, napi_value (&arguments)
   return napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) == napi_ok && count >= least;
 }
 
+// With fewer wire bytes, starting a thread takes as long as what it would save.
+constexpr uint64_t kParallelSize = 4 << 20;
+
+// Reads every page.
+uint32_t Checksum(const Segment& segment) {
+  return segment.data ? static_cast<uint32_t>(crc32_z(0, segment.data, segment.size)) : 0;
+}
+
+#ifdef HAS_EMBEDDER_API
+
+// V8's first copy of the wire bytes, on any thread.
+void Feed(Mapping& mapping, const Segment& wire) {
+  mapping.compilation = std::make_unique<v8::WasmModuleCompilation>();
+  mapping.compilation->SetHasCompiledModuleBytes();
+  mapping.compilation->OnBytesReceived(wire.data, wire.size);
+}
+
+#endif
+
+// What can be done before V8 deserializes, on this thread and a second one, which has ended when this returns. The second
+// one feeds V8; V8 < 14 cannot be fed, so there it computes the CRC-32 of the wire bytes. Where no thread can be started,
+// this one does it all.
+void ReadAhead(Mapping& mapping, size_t wire) {
+  struct Share {
+    Mapping& mapping;
+    size_t wire;
+  } share = {mapping, wire};
+  const auto& segments = mapping.view.segments();
+  mapping.crcs.resize(segments.size());
+  auto second = [](void* data) {
+    auto& [mapping, wire] = *static_cast<Share*>(data);
+#ifdef HAS_EMBEDDER_API
+    Feed(mapping, mapping.view.segments()[wire]);
+#else
+    mapping.crcs[wire] = Checksum(mapping.view.segments()[wire]);
+#endif
+  };
+  // Not std::thread, whose failure is an exception.
+  uv_thread_t thread;
+  bool started = uv_thread_create(&thread, second, &share) == 0;
+  if (!started) second(&share);
+  for (size_t i = 0; i < segments.size(); i++) {
+#ifndef HAS_EMBEDDER_API
+    if (i == wire) continue;
+#endif
+    mapping.crcs[i] = Checksum(segments[i]);
+  }
+  if (!started) return;
+  PrepareHeap(segments[wire].size);
+  uv_thread_join(&thread);
+}
+
 napi_value Map(napi_env env, napi_callback_info info) {
-  napi_value arguments[2];
-  if (!GetArguments(env, info, arguments)) return nullptr;
+  napi_value arguments[3];
+  if (!GetArguments(env, info, arguments, 2)) return nullptr;
   std::string path = GetString(env, arguments[0]);
   Reference mapping = Reference::Create(GetSegments(env, arguments[1]));
   int error = mapping->view.Open(path);
   if (error != 0) {
     napi_throw(env, OpenError(env, path, error));
     return nullptr;
+  }
+  const auto& segments = mapping->view.segments();
+  uint32_t feed = 0;
+  if (napi_get_value_uint32(env, arguments[2], &feed) == napi_ok && feed < segments.size() && segments[feed].data &&
+      segments[feed].size >= kParallelSize) {
+    ReadAhead(*mapping.get(), feed);
   }
   return MakeMapping(env, std::move(mapping));
 }
@@ -277,17 +338,12 @@ void ExecuteMap(napi_env, void* data) {
   Mapping& mapping = *work->mapping.get();
   work->error = mapping.view.Open(work->path);
   if (work->error != 0) return;
-  for (const Segment& segment : mapping.view.segments()) {
-    // Reads every page, so that the main thread finds them in memory.
-    uint32_t crc = segment.data ? static_cast<uint32_t>(crc32_z(0, segment.data, segment.size)) : 0;
-    mapping.crcs.push_back(crc);
-  }
-#ifdef HAS_EMBEDDER_API
   const auto& segments = mapping.view.segments();
+  // The main thread then finds every page in memory.
+  for (const Segment& segment : segments) mapping.crcs.push_back(Checksum(segment));
+#ifdef HAS_EMBEDDER_API
   if (work->feed >= 0 && static_cast<size_t>(work->feed) < segments.size() && segments[work->feed].data) {
-    mapping.compilation = std::make_unique<v8::WasmModuleCompilation>();
-    mapping.compilation->SetHasCompiledModuleBytes();
-    mapping.compilation->OnBytesReceived(segments[work->feed].data, segments[work->feed].size);
+    Feed(mapping, segments[work->feed]);
   }
 #endif
 }

@@ -13,7 +13,7 @@ export interface Contents {
   size: number;
   /** In the order asked for; undefined where the file is too short. */
   segments: (ArrayBuffer | undefined)[];
-  /** CRC-32 of each segment, where another thread has computed them. */
+  /** CRC-32 of each segment, where the native loader has computed them. */
   crcs?: number[];
   /** Whether the segments are mapped, not read. */
   mapped?: boolean;
@@ -26,7 +26,8 @@ export type Range = Pick<SegmentMap, 'offset' | 'size'>;
 
 /** The exports of src/native/addon.cc. */
 export interface Addon {
-  map(file: string, ranges: readonly Range[]): Contents;
+  /** `feed`: the segment with the wire bytes. Where they are many, a second thread takes its share, and there are CRC-32. */
+  map(file: string, ranges: readonly Range[], feed?: number): Contents;
   /** With page-in and CRC-32 on another thread; `feed`: the segment that V8 (14 and later) receives as wire bytes there. */
   mapAsync(file: string, ranges: readonly Range[], feed: number): Promise<Contents>;
   /** Detaches the segments; unmaps at once where no other thread has them. */

@@ -141,7 +141,7 @@ function* bringIn(
     return yield* addon
       ? either(
           asynchronous,
-          () => addon.map(file, parts),
+          () => addon.map(file, parts, WIRE),
           () => addon.mapAsync(file, parts, WIRE),
         )
       : readParts(file, parts, asynchronous);

@@ -16,6 +16,11 @@ export function bulkySample(): Uint8Array {
   return assemble(SAMPLE_WAT.replace(/\)$/, `${data}${functions.join('')})`));
 }
 
+/** `SAMPLE_WAT` with so many wire bytes (6 MB of data) that synchronous loads leave some of the work to a second thread. */
+export function largeSample(): Uint8Array {
+  return assemble(SAMPLE_WAT.replace(/\)$/, `(data "${'0123456789abcdef'.repeat(375_000)}"))`));
+}
+
 /** `SAMPLE_WAT` with so much native code (37 MB) that asynchronous loads leave it to a thread of its own. */
 export function hugeSample(): Uint8Array {
   const calls = 'local.get 0 local.get 0 i32.const 1 i32.and call_indirect (type $unary) local.set 0 '.repeat(

@@ -101,6 +101,7 @@ describe('the tarball', () => {
         'dist/engines/v8/compile-host.js',
         'src/native/addon.cc',
         'src/native/file_view.h',
+        'src/native/heap.h',
         'src/native/binding.gyp',
       ]),
     );

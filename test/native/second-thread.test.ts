@@ -1,0 +1,226 @@
+/** Synchronous loads of many wire bytes: a second thread has its share, of which nobody notices anything. */
+import { chmodSync, chownSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { SAMPLE_RESULT } from '../engines/modules.ts';
+import { temporaryFolder } from '../engines/support.ts';
+import { bulkySample, largeSample } from './modules.ts';
+import {
+  createProgram,
+  inWorker,
+  NODES,
+  outcomes,
+  type Program,
+  type Run,
+  run,
+  shareNode,
+  writeCopy,
+} from './support.ts';
+
+const folder = temporaryFolder();
+const SAMPLE = path.join(folder, 'large.wasm');
+const SMALL = path.join(folder, 'small.wasm');
+writeFileSync(SAMPLE, largeSample());
+writeFileSync(SMALL, bulkySample());
+
+/** A user whose threads nobody else starts any of. */
+const LONELY = 64_321;
+
+let program: Program;
+let small: Program;
+beforeAll(async () => {
+  program = await createProgram(path.join(folder, 'program'), SAMPLE);
+  small = await createProgram(path.join(folder, 'small'), SMALL);
+});
+
+const USE = 'print(use(create().loadSync()));';
+
+/** What is left of loads: mappings of the artifact, descriptors of it, threads. */
+const LEFT = `
+const left = () => [
+  fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').filter((line) => line.includes(file)).length,
+  fs.readdirSync('/proc/self/fd').filter((fd) => {
+    try { return fs.readlinkSync('/proc/self/fd/' + fd) === file; } catch { return false; }
+  }).length,
+  fs.readdirSync('/proc/self/task').length,
+];
+`;
+
+/** Path of the artifact with a flipped bit. */
+function flip(at: number): string {
+  const bytes = Buffer.from(program.bytes);
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 0x10, at);
+  return writeCopy(program, bytes);
+}
+
+describe.each(NODES)('in Node $version', ({ node }) => {
+  const start = (script: string, options: Partial<Run> = {}) => run(program, script, { node, ...options });
+
+  const ownCode = async () => {
+    const { printed } = await start('print([native.offset, native.size]);');
+    const [[offset, size]] = printed as [[number, number]];
+    return { offset, size };
+  };
+
+  it('loads, and leaves nothing behind', async () => {
+    const result = await start(`${LEFT}
+print(use(create().loadSync()));
+const before = left();
+for (let times = 0; times < 20; times++) create().loadSync();
+print([before, left()]);`);
+    expect(result, result.stderr).toMatchObject({ end: 0, warnings: [] });
+    const [used, [before, after]] = result.printed as [unknown, [number[], number[]]];
+    expect(used).toEqual(SAMPLE_RESULT);
+    expect(before.slice(0, 2)).toEqual([0, 0]);
+    expect(after).toEqual(before);
+    expect(outcomes(result)).toEqual(Array(21).fill('precompiled mapped'));
+  });
+
+  it("the checksums are zlib's; of a few wire bytes there are none, and without a feed", async () => {
+    const script = `
+import { crc32 } from 'node:zlib';
+for (const feed of [[1], [], [7], [-1], [0]]) {
+  const contents = addon.map(file, parts, ...feed);
+  print(contents.crcs.length);
+  print(contents.crcs.every((crc, index) => crc === crc32(new Uint8Array(contents.segments[index]))));
+  addon.release(contents);
+}`;
+    const none = [0, true, 0, true, 0, true, 0, true];
+    expect(await start(script)).toMatchObject({ end: 0, printed: [3, true, ...none], stderr: '' });
+    expect(await run(small, script, { node })).toMatchObject({ end: 0, printed: [0, true, ...none] });
+  });
+
+  it('a flipped byte in the wire bytes is an error', async () => {
+    const { offset, size } = program.map.wire;
+    for (const at of [0, 1, size >> 1, size - 1]) {
+      const result = await start(`try { ${USE} } catch ({ message }) { print(message); }`, {
+        artifact: flip(offset + at),
+      });
+      expect(result, result.stderr).toMatchObject({ end: 0, loads: [] });
+      expect(result.printed).toEqual([expect.stringContaining('its checksum is wrong')]);
+    }
+  });
+
+  it('with a flipped byte in the native code, the module is compiled', async () => {
+    const { offset, size } = await ownCode();
+    for (const at of [0, 16, size >> 1, size - 1]) {
+      const result = await start(USE, { artifact: flip(offset + at) });
+      expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT] });
+      expect(outcomes(result)).toEqual(['compiled mapped']);
+      expect(result.warnings).toEqual([expect.stringContaining('its checksum is wrong')]);
+    }
+  });
+
+  it('a truncated file is an error, or the module is compiled', async () => {
+    const { wire } = program.map;
+    for (const size of [0, 100, wire.offset, wire.offset + (wire.size >> 1), wire.offset + wire.size - 1]) {
+      const artifact = writeCopy(program, program.bytes.subarray(0, size));
+      const result = await start(`try { ${USE} } catch ({ message }) { print(message); }`, { artifact });
+      expect(result, result.stderr).toMatchObject({ end: 0, loads: [] });
+      expect(result.printed).toEqual([expect.stringMatching(/damaged or missing|cannot read/)]);
+    }
+    const artifact = writeCopy(program, program.bytes.subarray(0, wire.offset + wire.size));
+    const result = await start(USE, { artifact });
+    expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT] });
+    expect(outcomes(result)).toEqual(['compiled mapped']);
+  });
+
+  it('V8 refuses the native code: the module is compiled', async () => {
+    const result = await start(USE, { args: ['--expose-gc'] });
+    expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT] });
+    expect(outcomes(result)).toEqual(['compiled mapped']);
+  });
+
+  it('what is mapped need not be deserialized, nor released', async () => {
+    const result = await start(`${LEFT}
+create().loadSync();
+const before = left();
+for (let times = 0; times < 20; times++) addon.release(addon.map(file, parts, 1));
+print([before, left()]);
+addon.map(file, parts, 1);
+addon.map(file, parts, 1);
+${USE}`);
+    expect(result, result.stderr).toMatchObject({ end: 0, warnings: [] });
+    const [[before, after], used] = result.printed as [[number[], number[]], unknown];
+    expect(after).toEqual(before);
+    expect(used).toEqual(SAMPLE_RESULT);
+    const worker = await start(
+      inWorker(`addon.map(file, parts, 1); addon.release(addon.map(file, parts, 1)); ${USE}`),
+    );
+    expect(worker, worker.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT], warnings: [] });
+  });
+
+  it('fifty workers load at once', async () => {
+    const result = await start(`
+import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
+if (isMainThread) {
+  const gate = new Int32Array(new SharedArrayBuffer(4));
+  const next = (worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+  const workers = Array.from({ length: 50 }, () => new Worker(new URL(import.meta.url), { workerData: gate }));
+  await Promise.all(workers.map(next));
+  const answers = Promise.all(workers.map(next));
+  Atomics.store(gate, 0, 1);
+  Atomics.notify(gate, 0);
+  print(new Set((await answers).map((answer) => JSON.stringify(answer))).size);
+  ${USE}
+} else {
+  parentPort.postMessage('ready');
+  Atomics.wait(workerData, 0, 0);
+  parentPort.postMessage(use(create().loadSync()));
+}`);
+    expect(result, result.stderr).toMatchObject({ end: 0, printed: [1, SAMPLE_RESULT], warnings: [] });
+    expect(outcomes(result)).toEqual(Array(51).fill('precompiled mapped'));
+  });
+
+  it('a worker that is terminated in the middle of a load harms nobody', async () => {
+    const result = await start(`${LEFT}
+import { Worker, isMainThread, parentPort } from 'node:worker_threads';
+if (isMainThread) {
+  for (let index = 0; index < 30; index++) {
+    const worker = new Worker(new URL(import.meta.url));
+    await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    if (index % 3 > 0) await new Promise((resolve) => setTimeout(resolve, index % 7));
+    await worker.terminate();
+  }
+  print(left().slice(0, 2));
+  ${USE}
+} else {
+  parentPort.postMessage('loading');
+  for (;;) create().loadSync();
+}`);
+    expect(result, result.stderr).toMatchObject({ end: 0, printed: [[0, 0], SAMPLE_RESULT] });
+    expect(result.loads.at(-1)).toMatchObject({ how: 'precompiled', access: 'mapped' });
+  });
+
+  it('process.exit while workers load is only that', async () => {
+    for (const wait of [0, 2, 5, 10]) {
+      const { end, stderr } = await start(`
+import { Worker, isMainThread } from 'node:worker_threads';
+if (isMainThread) {
+  const workers = Array.from({ length: 3 }, () => new Worker(new URL(import.meta.url)));
+  await Promise.all(workers.map((worker) => new Promise((resolve) => worker.once('online', resolve))));
+  setTimeout(() => process.exit(3), ${wait});
+} else {
+  for (;;) create().loadSync();
+}`);
+      expect(end, stderr).toBe(3);
+    }
+  });
+
+  it.runIf(process.getuid?.() === 0)('where no thread can be started, the main thread does it', async () => {
+    const shared = shareNode(folder, node);
+    chmodSync(program.folder, 0o755);
+    const artifact = writeCopy(program, program.bytes);
+    chownSync(artifact, LONELY, LONELY);
+    const options = { node: shared, uid: LONELY, artifact };
+    const { printed, stderr } = await start(`${LEFT} print(left()[2]);`, options);
+    expect(printed, stderr).toEqual([expect.any(Number)]);
+    const count = printed[0] as number;
+    // As dash calls it, and others.
+    const limit = `ulimit -p ${count} 2> /dev/null || ulimit -u ${count}`;
+    const allowed = `Number(/Max processes +(\\d+)/.exec(fs.readFileSync('/proc/self/limits', 'utf8'))[1])`;
+    const result = await start(`${LEFT} print(left()[2] >= ${allowed}); ${USE}`, { ...options, limit });
+    expect(result, result.stderr).toMatchObject({ end: 0, printed: [true, SAMPLE_RESULT], warnings: [] });
+    expect(outcomes(result)).toEqual(['precompiled mapped']);
+  });
+});
