@@ -252,16 +252,25 @@ function chooseFunctions(
   const found = findProfile(profiles, name, bytes);
   if (!found) return undefined;
   const { match } = found;
-  const again = 'Record it again with `wasm-precompile train`.';
-  const of = `${match.matched} of its ${match.total} functions`;
-  if (isForeign(match)) {
-    warn(`${file}: its startup profile is of another module (${of} were found): it is not used. ${again}`);
-    return undefined;
+  const foreign = isForeign(match);
+  if (!match.exact)
+    warn(`${file}${describeMismatch(match, foreign)} Record it again with \`wasm-precompile train\`.`);
+  return foreign ? undefined : match.functions;
+}
+
+/** What is wrong with a profile that is not exactly that of a module, and what becomes of it. */
+function describeMismatch({ matched, total, wrong }: ProfileMatch, foreign: boolean): string {
+  const found = `${matched} of its ${total} functions were found`;
+  if (wrong > 0) {
+    const use = foreign ? 'it is not used, native code holds all functions' : 'native code holds these';
+    return (
+      `: its startup profile is damaged: expected functions that this module has, with their bodies; ${wrong} of ` +
+      `${total} are not in it, or are others. Looked for by name and body, ${found}: ${use}.`
+    );
   }
-  if (!match.exact) {
-    warn(`${file} has changed since its startup profile was recorded: ${of} were found. ${again}`);
-  }
-  return match.functions;
+  return foreign
+    ? `: its startup profile is of another module (${found}): it is not used, native code holds all functions.`
+    : ` has changed since its startup profile was recorded: ${found}.`;
 }
 
 /** @throws WasmPrecompileError `UNREADABLE_FILE` */

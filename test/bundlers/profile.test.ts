@@ -89,13 +89,43 @@ describe('a module that has changed since', () => {
     expect(await compiledFunctions(built)).toEqual([0, 1]);
   });
 
-  test('of another name has native code for all functions, without a warning', async () => {
+  test('of another name has native code for all functions', async () => {
     const project = await createProfiledProject();
     await project.write({ 'two.wasm': watOf('(func $new (result i32) i32.const 1)') });
     await project.write({ 'main.js': FILES['main.js'].replace('one.wasm', 'two.wasm') });
     const built = await buildWith(project, { profile: project.path('profiles') });
     expect(built.warnings).toEqual([]);
     expect(await compiledFunctions(built)).toEqual([1, 2, 3, 4]);
+  });
+});
+
+describe('a profile that contradicts the module that it names', () => {
+  const START_LINE = /^3 [0-9a-f]{16} run "start"$/m;
+
+  test('is not used where no function is found', async () => {
+    const project = await createProfiledProject();
+    await damage(project, (text) =>
+      text.replace(/^1 .*$/m, '100 0123456789abcdef run').replace(START_LINE, '101 0123456789abcdef run'),
+    );
+    const built = await buildWith(project, { profile: project.path('profiles') });
+    expect(built.warnings).toEqual([
+      expect.stringMatching(
+        /one\.wasm: its startup profile is damaged: .* 2 of 2 are not in it.* not used, native code holds all functions\. Record/,
+      ),
+    ]);
+    expect(await compiledFunctions(built)).toEqual([1, 2, 3]);
+  });
+
+  test('gives functions by name where their bodies are others', async () => {
+    const project = await createProfiledProject();
+    await damage(project, (text) => text.replace(START_LINE, '3 0123456789abcdef run "unused"'));
+    const built = await buildWith(project, { profile: project.path('profiles') });
+    expect(built.warnings).toEqual([
+      expect.stringMatching(
+        /one\.wasm: its startup profile is damaged: .* 1 of 2 are .*2 of its 2 functions were/,
+      ),
+    ]);
+    expect(await compiledFunctions(built)).toEqual([1, 2]);
   });
 });
 
