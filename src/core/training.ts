@@ -7,6 +7,7 @@ import type { ArtifactMap } from '../runtime/map.ts';
 import { describeFailure, makeProfiles } from '../train/outcome.ts';
 import type { RunCode } from '../train/collect.ts';
 import { train } from '../train/train.ts';
+import { hashModule } from '../wasm/hash.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import { formatMap } from './map-text.ts';
 import type { Pipeline, SourceModule } from './pipeline.ts';
@@ -128,13 +129,18 @@ export class Training {
     const { profiles, runs } = training;
     for (const { source, contents: untrained, map } of artifacts) {
       if (this.#trained.has(map.buildId)) continue;
+      if (untrained.native.length === 0) continue;
+      // What ran is what was built: a profile of anything else, of another module with the same name, says nothing.
+      const own = profiles.filter(({ sha256 }) => sha256 === hashModule(source.bytes, source.module));
+      if (own.length === 0) {
+        warn(`${source.file}: the training did not load it. Its native code holds all functions.`);
+        continue;
+      }
       // One after another: each holds native code for all functions.
       // oxlint-disable-next-line no-await-in-loop
-      const contents = await pipeline.trim(source, untrained, profiles, runs);
+      const contents = await pipeline.trim(source, untrained, own, runs);
       if (contents.profile !== undefined) {
         this.#trained.set(map.buildId, { source, contents, ...packArtifact(contents) });
-      } else if (untrained.native.length > 0) {
-        warn(`${source.file}: the training did not load it. Its native code holds all functions.`);
       }
     }
   }

@@ -360,6 +360,30 @@ describe('a training that cannot be used is told about, and the output stays as 
     await expectWorking(built);
   });
 
+  test('it loads only one of two modules with one name', async () => {
+    // As wasm-bindgen names them, with functions of the same names.
+    const project = await createProject({
+      'one/index_bg.wasm': watOf(),
+      'two/index_bg.wasm': watOf('(func $more (export "more") (result i32) i32.const 1)'),
+      'main.js': `
+        import one from './one/index_bg.wasm?init';
+        import two from './two/index_bg.wasm?init';
+        const init = process.env.TWO ? two : one;
+        console.log((await init({ './host.js': { seven: () => 7 } })).exports.start());
+      `,
+    });
+    const train = [process.execPath, project.path('out/main.js')];
+    const built = await build('rollup', project, { plugin: { profile: { train } } });
+    expect(built.warnings).toEqual([
+      expect.stringMatching(/two\/index_bg\.wasm: the training did not load it/),
+    ]);
+    const byCount = (await unpackAll(built)).toSorted((a, b) => a.wire.length - b.wire.length);
+    expect(compiledOf(byCount)).toEqual([EXECUTED[0], ALL[1]]);
+    expect(byCount[1]?.profile).toBeUndefined();
+    const { result } = await runWell(join(built.dir, 'main.js'), { env: { TWO: '1' } });
+    expect(result).toBe(42);
+  });
+
   test('another plugin has rewritten the glue code', async () => {
     const { project, plugin } = await createTrainedProject(TRAIN);
     const rewrite = {
