@@ -53,7 +53,7 @@ function misuse(message: string): WasmPrecompileError {
 }
 
 async function readAll(paths: string[]): Promise<Profile[]> {
-  const profiles = await Promise.all(paths.map(readProfiles));
+  const profiles = await Promise.all(paths.map((path) => readProfiles(path)));
   return mergeProfiles(profiles.flat());
 }
 

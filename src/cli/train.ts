@@ -6,6 +6,7 @@ import type { Profile } from '../profile/profile.ts';
 import { describeFailure, makeProfiles } from '../train/outcome.ts';
 import { train, type TrainResult } from '../train/train.ts';
 import { formatTable } from './format.ts';
+import { warn } from './warn.ts';
 
 interface TrainFlags {
   output: string;
@@ -56,7 +57,7 @@ async function trainModules(command: string[], flags: TrainFlags): Promise<void>
   const recorded = await write(flags.output, profiles, flags.merge === true);
   if (flags.json) console.log(JSON.stringify({ modules: recorded, exit: result.exit, problems }, null, 2));
   else if (recorded.length > 0) console.log(describe(recorded));
-  for (const problem of problems) console.error(`wasm-precompile: warning: ${problem}`);
+  for (const problem of problems) warn(problem);
 
   const failure = describeFailure(command, result, recorded.length);
   if (failure === undefined) return;

@@ -256,8 +256,10 @@ export class Bundle {
     }
   }
 
-  /** Tells in one line what became of the modules, in watch mode of those that are new. */
+  /** Tells in one line what became of the modules, in watch mode of those that are new; also what was of no use. */
   summarize(context: BundlerContext): void {
+    const unused = this.#pipeline.describeUnusedProfiles();
+    if (unused !== undefined) context.warn(unused);
     const line = this.#outputOf(context).summarize();
     if (line !== undefined) context.info(line);
   }

@@ -16,16 +16,15 @@ import {
 } from '../engines/v8/target.ts';
 import { messageOf, WasmPrecompileError } from '../error.ts';
 import { createProfile } from '../profile/create.ts';
-import { readProfiles } from '../profile/files.ts';
 import { formatProfiles } from '../profile/format.ts';
-import { findProfile, isForeign, type ProfileMatch } from '../profile/match.ts';
-import type { Profile } from '../profile/profile.ts';
+import type { ProfileMatch } from '../profile/match.ts';
 import type { RunCode } from '../train/collect.ts';
 import { PRODUCER } from '../version.ts';
 import { interfaceOf, readModule, type WasmModule } from '../wasm/module.ts';
 import { stripCustomSections } from '../wasm/strip.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import { cacheKey, createCache } from './cache.ts';
+import { GivenProfiles } from './given-profiles.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Progress } from './progress.ts';
 
@@ -57,16 +56,19 @@ export interface Pipeline {
    */
   compile(source: SourceModule): Promise<Contents>;
   /**
-   * The same contents with native code only for the functions that these profiles say were executed.
+   * The same contents with native code only for functions that were executed.
    *
+   * @param keep as a profile was matched with this module
    * @param runs what training runs of this module left, for code that was optimised by what they saw
    */
   trim(
     source: SourceModule,
     contents: Contents,
-    profiles: readonly Profile[],
+    keep: ProfileMatch['functions'],
     runs?: readonly RunCode[],
   ): Promise<Contents>;
+  /** After all modules: a sentence where no module has one of the profiles that the option names. Told once. */
+  describeUnusedProfiles(): string | undefined;
   /** Names of the targets that give native code, by engine key: `node 22.23.3`. */
   releases(): Promise<Map<string, string>>;
   /** The native loader's binaries for the targets, by the key that the runtime looks for: paths. */
@@ -88,20 +90,13 @@ export function createPipeline(
   const cache = createCache(options.cache, warn);
   const warnOnce = once(warn);
   const compiling = new Map<string, Promise<Contents>>();
+  const path = options.profile?.path;
+  const given = path === undefined ? undefined : new GivenProfiles(path, warnOnce);
 
   async function compile(source: SourceModule): Promise<Contents> {
     const contents = await compileAll(source);
-    const path = options.profile?.path;
-    if (path === undefined) return contents;
-    let profiles;
-    try {
-      profiles = await readProfiles(path);
-    } catch (error) {
-      if (!(error instanceof WasmPrecompileError)) throw error;
-      warnOnce(`${error.message} Until then native code holds all functions.`);
-      return contents;
-    }
-    return trim(source, contents, profiles);
+    const keep = contents.native.length > 0 ? await given?.choose(source) : undefined;
+    return keep ? trim(source, contents, keep) : contents;
   }
 
   async function compileAll(source: SourceModule): Promise<Contents> {
@@ -131,11 +126,9 @@ export function createPipeline(
   async function trim(
     source: SourceModule,
     contents: Contents,
-    profiles: readonly Profile[],
+    keep: ProfileMatch['functions'],
     runs: readonly RunCode[] = [],
   ): Promise<Contents> {
-    const keep = chooseFunctions(source, profiles, warn);
-    if (!keep || contents.native.length === 0) return contents;
     const targets = uniqueEngines(await Promise.all(options.targets.map(probeTarget)), warnOnce);
     const native = await Promise.all(
       contents.native.map(async (code) => {
@@ -225,6 +218,7 @@ export function createPipeline(
       );
     },
     read: (file) => readSource(file, options.strip),
+    describeUnusedProfiles: () => given?.describeUnused(),
     trim,
     compile(source) {
       const id = `${source.file}\0${source.sha256}`;
@@ -241,36 +235,6 @@ export function createPipeline(
 /** Hexadecimal. */
 export function sha256(contents: Uint8Array | string): string {
   return createHash('sha256').update(contents).digest('hex');
-}
-
-/** The functions of a module that its startup profile names; undefined where it has none that fits. */
-function chooseFunctions(
-  { file, name, bytes }: SourceModule,
-  profiles: readonly Profile[],
-  warn: (message: string) => void,
-): ProfileMatch['functions'] | undefined {
-  const found = findProfile(profiles, name, bytes);
-  if (!found) return undefined;
-  const { match } = found;
-  const foreign = isForeign(match);
-  if (!match.exact)
-    warn(`${file}${describeMismatch(match, foreign)} Record it again with \`wasm-precompile train\`.`);
-  return foreign ? undefined : match.functions;
-}
-
-/** What is wrong with a profile that is not exactly that of a module, and what becomes of it. */
-function describeMismatch({ matched, total, wrong }: ProfileMatch, foreign: boolean): string {
-  const found = `${matched} of its ${total} functions were found`;
-  if (wrong > 0) {
-    const use = foreign ? 'it is not used, native code holds all functions' : 'native code holds these';
-    return (
-      `: its startup profile is damaged: expected functions that this module has, with their bodies; ${wrong} of ` +
-      `${total} are not in it, or are others. Looked for by name and body, ${found}: ${use}.`
-    );
-  }
-  return foreign
-    ? `: its startup profile is of another module (${found}): it is not used, native code holds all functions.`
-    : ` has changed since its startup profile was recorded: ${found}.`;
 }
 
 /** @throws WasmPrecompileError `UNREADABLE_FILE` */

@@ -2,6 +2,7 @@
 import type { ArtifactContents } from '../artifact/contents.ts';
 import { packArtifact } from '../artifact/pack.ts';
 import { messageOf, WasmPrecompileError } from '../error.ts';
+import { matchProfile } from '../profile/match.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { ArtifactMap } from '../runtime/map.ts';
 import { describeFailure, makeProfiles } from '../train/outcome.ts';
@@ -131,17 +132,21 @@ export class Training {
       if (this.#trained.has(map.buildId)) continue;
       if (untrained.native.length === 0) continue;
       // What ran is what was built: a profile of anything else, of another module with the same name, says nothing.
-      const own = profiles.filter(({ sha256 }) => sha256 === hashModule(source.bytes, source.module));
-      if (own.length === 0) {
+      const sha256 = hashModule(source.bytes, source.module);
+      const own = profiles.find((profile) => profile.sha256 === sha256);
+      if (!own) {
         warn(`${source.file}: the training did not load it. Its native code holds all functions.`);
         continue;
       }
       // One after another: each holds native code for all functions.
       // oxlint-disable-next-line no-await-in-loop
-      const contents = await pipeline.trim(source, untrained, own, runs);
-      if (contents.profile !== undefined) {
-        this.#trained.set(map.buildId, { source, contents, ...packArtifact(contents) });
-      }
+      const contents = await pipeline.trim(
+        source,
+        untrained,
+        matchProfile(own, source.bytes).functions,
+        runs,
+      );
+      this.#trained.set(map.buildId, { source, contents, ...packArtifact(contents) });
     }
   }
 }
