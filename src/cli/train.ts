@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { WasmPrecompileError } from '../error.ts';
 import { readProfiles, writeProfiles } from '../profile/files.ts';
 import type { Profile } from '../profile/profile.ts';
+import { isTimeLimit, TIME_LIMIT } from '../time-limit.ts';
 import { describeFailure, makeProfiles } from '../train/outcome.ts';
 import { train, type TrainResult } from '../train/train.ts';
 import { formatTable } from './format.ts';
@@ -70,11 +71,10 @@ async function trainModules(command: string[], flags: TrainFlags): Promise<void>
 function parseTimeLimit(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const seconds = Number(text);
-  // Timers take 31 bits of milliseconds.
-  if (!(seconds > 0 && seconds * 1000 < 2 ** 31)) {
+  if (!isTimeLimit(seconds)) {
     throw new WasmPrecompileError(
       'INVALID_OPTIONS',
-      `--time-limit: expected a number of seconds above 0, found ${JSON.stringify(text)}.`,
+      `--time-limit: expected ${TIME_LIMIT}, found ${JSON.stringify(text)}.`,
     );
   }
   return seconds * 1000;

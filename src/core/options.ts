@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { createFilter, type FilterPattern } from 'unplugin-utils';
 import type { CacheStore } from './cache.ts';
 import { WasmPrecompileError } from '../error.ts';
+import { isTimeLimit, TIME_LIMIT } from '../time-limit.ts';
 import type { StripMode } from '../wasm/strip.ts';
 
 export interface Options {
@@ -107,7 +108,7 @@ const cacheStore = v.custom<CacheStore>(
   (value) => typeof value === 'object' && value !== null && 'getItemRaw' in value && 'setItemRaw' in value,
 );
 
-const TIME_LIMIT = v.optional(v.pipe(v.number(), v.gtValue(0, 'Expected a number of seconds above 0')), 300);
+const seconds = v.optional(v.pipe(v.number(), v.check(isTimeLimit, `Expected ${TIME_LIMIT}`)), 300);
 
 const optionsSchema = v.strictObject({
   include: filterPattern,
@@ -124,8 +125,8 @@ const optionsSchema = v.strictObject({
       [
         v.pipe(v.string(), v.nonEmpty()),
         v.strictObject({
-          train: v.pipe(v.array(v.string()), v.minLength(1)),
-          timeLimit: TIME_LIMIT,
+          train: v.pipe(v.array(v.string()), v.minLength(1, 'Expected an executable and its arguments')),
+          timeLimit: seconds,
         }),
       ],
       "Expected the path of a startup profile or of a folder of them, or { train: ['node', 'script.mjs'] }",
@@ -150,7 +151,7 @@ const optionsSchema = v.strictObject({
     DEFAULT_CACHE,
   ),
   platform: v.optional(v.picklist(['node', 'browser'])),
-  timeLimit: TIME_LIMIT,
+  timeLimit: seconds,
 });
 
 /**

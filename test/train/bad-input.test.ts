@@ -102,7 +102,12 @@ describe('the command', () => {
     [
       'a time limit of 0',
       ['--time-limit', '0', '--', node, 'a.cjs'],
-      /--time-limit: expected a number of seconds above 0, found "0"/,
+      /--time-limit: expected a number of seconds above 0, .* found "0"/,
+    ],
+    [
+      'a time limit that no timer holds',
+      ['--time-limit', '2147484', '--', node, 'a.cjs'],
+      /--time-limit: expected a number of seconds above 0, at most 2147483 .* found "2147484"/,
     ],
     [
       'a time limit in words',
