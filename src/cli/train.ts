@@ -5,6 +5,7 @@ import { readProfiles, writeProfiles } from '../profile/files.ts';
 import type { Profile } from '../profile/profile.ts';
 import { isTimeLimit, TIME_LIMIT } from '../time-limit.ts';
 import { describeFailure, makeProfiles } from '../train/outcome.ts';
+import { listenForInterruption } from '../train/interruption.ts';
 import { train, type TrainResult } from '../train/train.ts';
 import { formatTable } from './format.ts';
 import { warn } from './warn.ts';
@@ -49,7 +50,7 @@ async function trainModules(command: string[], flags: TrainFlags): Promise<void>
     result = await train(command, {
       timeLimit,
       output: flags.json ? 'stderr' : 'inherit',
-      interrupt: interruption.signal,
+      ...interruption.options,
     });
   } finally {
     interruption.stop();
@@ -78,30 +79,6 @@ function parseTimeLimit(text: string | undefined): number | undefined {
     );
   }
   return seconds * 1000;
-}
-
-/**
- * Ctrl-C and the like end the command, and not this process before it has written the profiles. The second time it is
- * this process that ends: the command may not want to.
- */
-function listenForInterruption(): { signal: AbortSignal; stop(): void } {
-  const controller = new AbortController();
-  const handlers = (['SIGINT', 'SIGTERM', 'SIGHUP'] as const).map((signal) => {
-    // The terminal sends SIGINT to all that run in it.
-    const listener = () => {
-      controller.abort(signal === 'SIGINT' && process.stdin.isTTY ? 'received' : signal);
-      // Not `once`: execa (signal-exit) ends this process if it is the only one that still listens when its turn comes.
-      setImmediate(() => process.removeListener(signal, listener));
-    };
-    process.on(signal, listener);
-    return [signal, listener] as const;
-  });
-  return {
-    signal: controller.signal,
-    stop: () => {
-      for (const [signal, listener] of handlers) process.removeListener(signal, listener);
-    },
-  };
 }
 
 async function write(folder: string, profiles: Profile[], merge: boolean): Promise<RecordedModule[]> {

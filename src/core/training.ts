@@ -7,6 +7,7 @@ import type { Profile } from '../profile/profile.ts';
 import type { ArtifactMap } from '../runtime/map.ts';
 import { describeFailure, makeProfiles } from '../train/outcome.ts';
 import type { RunCode } from '../train/collect.ts';
+import { listenForInterruption } from '../train/interruption.ts';
 import { train } from '../train/train.ts';
 import { hashModule } from '../wasm/hash.ts';
 import type { WasmInterface } from '../wasm/types.ts';
@@ -162,14 +163,22 @@ async function runTraining({
     warn(
       `Training failed: ${sentence} Native code holds all functions.${printed && ` The command printed:\n${printed}`}`,
     );
+  const interruption = listenForInterruption();
   let printed = '';
   const output = (text: string) => {
     printed = `${printed}${text}`.slice(-OUTPUT_LIMIT);
   };
   try {
     const result = await progress.track(`training: ${command.join(' ')}`, () =>
-      train(command, { timeLimit, output }),
+      train(command, { timeLimit, output, ...interruption.options }),
     );
+    interruption.stop();
+    // It was meant for the build, too.
+    interruption.raise();
+    if (result.exit.interrupted) {
+      failed(`${command.join(' ')} was interrupted.`, printed);
+      return undefined;
+    }
     const { profiles, problems } = makeProfiles(result);
     for (const problem of problems) warn(`Training: ${problem}`);
     const failure = describeFailure(command, result, profiles.length);
@@ -178,6 +187,8 @@ async function runTraining({
   } catch (error) {
     if (!(error instanceof WasmPrecompileError)) throw error;
     failed(error.message, printed);
+  } finally {
+    interruption.stop();
   }
   return undefined;
 }

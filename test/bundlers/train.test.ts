@@ -1,7 +1,9 @@
 /** `profile: { train: … }`: one build, from sources to an output that is trimmed to what a run of it executed. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { SourceMap } from 'node:module';
 import { basename, join } from 'node:path';
+import { execa } from 'execa';
 import { rollup } from 'rollup';
 import type { Options } from 'unplugin-wasm-precompile';
 import rollupPlugin from 'unplugin-wasm-precompile/rollup';
@@ -9,7 +11,16 @@ import { describe, expect, test } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { build, BUNDLERS, type BuildResult, type PluginOptions } from '../support/bundlers.ts';
 import { ensureNode } from '../support/nodes.ts';
-import { createProject, type Project, readPackage, run, runWell, SHARED_CACHE } from '../support/project.ts';
+import {
+  CHECKOUT,
+  createProject,
+  type Project,
+  readPackage,
+  run,
+  runWell,
+  SHARED_CACHE,
+} from '../support/project.ts';
+import { isRunning } from '../train/support.ts';
 import { watOf } from '../support/profiled-module.ts';
 import { wat } from '../support/wat.ts';
 
@@ -324,6 +335,48 @@ test('a function that names assets is asked about our own only', async () => {
   expect(built.warnings).toEqual([]);
   expect(compiledOf(await unpackAll(built))).toEqual(EXECUTED);
   await expectWorking(built);
+});
+
+/** @param listens whether the program that builds listens to the signal itself */
+async function interruptBuild(signal: 'SIGINT' | 'SIGTERM', listens: boolean) {
+  // A shell does not pass signals on, and the program below it ignores them at first.
+  const { project } = await createTrainedProject(`
+    ${TRAIN}
+    process.on('${signal}', () => setTimeout(() => process.exit(), 500));
+    setInterval(() => {}, 1000);
+      (await import('node:fs')).writeFileSync('started', String(process.pid));
+  `);
+  await project.write({
+    'build.mjs': `
+      import { rollup } from 'rollup';
+      import plugin from ${JSON.stringify(join(CHECKOUT, 'dist/rollup.js'))};
+      ${listens ? `process.on('${signal}', () => console.log('heard'));` : ''}
+      const train = ['sh', '-c', '"$0" train.mjs; true', process.execPath];
+      const options = { cache: ${JSON.stringify(SHARED_CACHE)}, threshold: 0, profile: { train } };
+      const onLog = (level, { message }) => level === 'warn' && console.log(message);
+      const bundle = await rollup({ input: 'main.js', onLog, plugins: [plugin(options)] });
+      await bundle.write({ dir: 'out' });
+      console.log('written');
+    `,
+  });
+  const building = execa(process.execPath, ['build.mjs'], { cwd: project.folder, reject: false });
+  await expect.poll(() => existsSync(project.path('started')), { timeout: 60_000 }).toBe(true);
+  building.kill(signal);
+  const { signal: endedBy, stdout } = await building;
+  expect(isRunning(Number(await project.read('started')))).toBe(false);
+  return { endedBy, stdout };
+}
+
+describe('a build that is interrupted while it trains', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('ends by %s, after its training', async (signal) => {
+    expect(await interruptBuild(signal, false)).toEqual({ endedBy: signal, stdout: '' });
+  });
+
+  test('goes on untrained where somebody else takes care of the signal', async () => {
+    const { endedBy, stdout } = await interruptBuild('SIGINT', true);
+    expect(endedBy).toBeUndefined();
+    expect(stdout).toMatch(/^heard\n.*Training failed: .* was interrupted\..*\nwritten$/s);
+  });
 });
 
 describe('a training that cannot be used is told about, and the output stays as it was built:', () => {
