@@ -13,8 +13,9 @@ import { isCoreModule } from '../wasm/identify.ts';
 import { interfaceOf } from '../wasm/module.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import type { BundlerContext, OutputSettings } from './bundler-context.ts';
+import { updateBundle } from './bundle-entries.ts';
 import { EnvironmentOutput } from './environment-output.ts';
-import { findChunkHash, type WrittenFile } from './file-names.ts';
+import { findOutputFiles, type WrittenFile } from './file-names.ts';
 import { generateFacade, generateGlue, type ModuleSource, type Platform } from './glue.ts';
 import type { ResolvedOptions } from './options.ts';
 import {
@@ -234,21 +235,19 @@ export class Bundle {
   async train(
     context: BundlerContext,
     settings: OutputSettings,
-    output: Readonly<Record<string, WrittenFile>>,
+    output: Record<string, WrittenFile>,
   ): Promise<void> {
     const folder = folderOf(settings);
     const artifacts = this.#outputOf(context).untrained(context, settings.assetFileNames);
     if (!this.#training || artifacts.length === 0 || folder === undefined) return;
-    const others = Object.values(output).map((written) => ({
-      name: written.fileName,
-      hash: written.type === 'chunk' ? findChunkHash(written) : undefined,
-    }));
+    const others = findOutputFiles(Object.values(output), settings.sourcemapFileNames);
     const own = new Set(artifacts.map(({ name }) => name));
     const trimmed = await this.#training.apply({
       folder,
       shared: (this.#folders.get(folder) ?? 0) > 1,
       files: [...others.filter(({ name }) => !own.has(name)), ...artifacts],
       artifacts,
+      update: (rewritten) => updateBundle(output, rewritten, context.meta.rolldownVersion !== undefined),
     });
     const releases = await this.#pipeline.releases();
     for (const { source, contents } of trimmed) {

@@ -14,7 +14,7 @@ import type { WasmInterface } from '../wasm/types.ts';
 import { formatMap } from './map-text.ts';
 import type { Pipeline, SourceModule } from './pipeline.ts';
 import type { Progress } from './progress.ts';
-import { type OutputFile, type Replacement, rewriteOutput } from './rewrite-output.ts';
+import { type OutputFile, type Replacement, type Rewritten, rewriteOutput } from './rewrite-output.ts';
 
 /** An artifact of the output, with native code for all functions. */
 export interface UntrainedArtifact extends OutputFile {
@@ -30,6 +30,8 @@ export interface Output {
   /** Every file that the bundler wrote. */
   files: readonly OutputFile[];
   artifacts: readonly UntrainedArtifact[];
+  /** Told what has become of the files, so that the bundler's own description of them can be changed. */
+  update: (rewritten: Rewritten) => void;
 }
 
 export interface TrainingSetup {
@@ -48,6 +50,9 @@ export interface TrainedArtifact {
   bytes: Uint8Array;
   map: ArtifactMap;
 }
+
+/** Names of files that a message shows. */
+const NAMES_SHOWN = 5;
 
 /** Characters of the training command's output that a message shows: the last ones. */
 const OUTPUT_LIMIT = 4000;
@@ -97,7 +102,7 @@ export class Training {
 
   /** With what was trained by now. */
   async #rewrite(output: Output): Promise<TrainedArtifact[]> {
-    const { folder, shared, files, artifacts } = output;
+    const { folder, shared, files, artifacts, update } = output;
     const { warn } = this.#setup;
     const left = artifacts.filter(({ map }) => !this.#trained.has(map.buildId));
     if (left.length > 0) this.#left.push({ ...output, artifacts: left });
@@ -113,8 +118,10 @@ export class Training {
         text: { before: formatMap(map), after: formatMap(trained.map) },
       });
     }
-    const { skipped } = await rewriteOutput(folder, files, replacements, !shared);
-    for (const name of skipped) {
+    const rewritten = await rewriteOutput(folder, files, replacements, !shared);
+    update(rewritten);
+    if (rewritten.kept.length > 0) warn(describeKept(rewritten.kept, shared));
+    for (const name of rewritten.skipped) {
       byName.delete(name);
       warn(
         `${name} keeps native code for all functions: no glue code with its map was found, so nobody uses it, or another plugin ` +
@@ -150,6 +157,18 @@ export class Training {
       this.#trained.set(map.buildId, { source, contents, ...packArtifact(contents) });
     }
   }
+}
+
+function describeKept(names: readonly string[], shared: boolean): string {
+  const more = names.length - NAMES_SHOWN;
+  const why = shared
+    ? 'other outputs are written to the same folder'
+    : 'it is not certain that all mentions of them are found';
+  return (
+    `Training has changed files whose names keep the hash of what they held before, since ${why}: ` +
+    `${names.slice(0, NAMES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}. The output is consistent; ` +
+    'do not deploy it over an older one by new names alone, or leave the hash out of these names.'
+  );
 }
 
 /** What the training executed; undefined, with a warning, where it failed. */

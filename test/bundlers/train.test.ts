@@ -1,5 +1,5 @@
 /** `profile: { train: … }`: one build, from sources to an output that is trimmed to what a run of it executed. */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { SourceMap } from 'node:module';
 import { basename, join } from 'node:path';
@@ -9,7 +9,13 @@ import type { Options } from 'unplugin-wasm-precompile';
 import rollupPlugin from 'unplugin-wasm-precompile/rollup';
 import { describe, expect, test } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
-import { build, BUNDLERS, type BuildResult, type PluginOptions } from '../support/bundlers.ts';
+import {
+  build,
+  BUNDLERS,
+  type BuildResult,
+  type CommonPlugin,
+  type PluginOptions,
+} from '../support/bundlers.ts';
 import { ensureNode } from '../support/nodes.ts';
 import {
   CHECKOUT,
@@ -52,7 +58,7 @@ async function createTrainedProject(train: string): Promise<{ project: Project; 
 
 const TRAIN = `await import('./out/main.js');`;
 
-async function unpackAll({ dir, artifacts }: BuildResult) {
+async function unpackAll({ dir, artifacts }: Pick<BuildResult, 'dir' | 'artifacts'>) {
   const all = await Promise.all(
     artifacts.map(async (file) => unpackArtifact(await readFile(join(dir, file)), file)),
   );
@@ -97,6 +103,8 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     await expectWorking(built);
     await expectWorking(untrained);
 
+    await expectDescribed(built);
+
     // Nothing old is left, and each file with other contents has another name, where names have hashes.
     expect(built.files).toHaveLength(untrained.files.length);
     const same = built.files.filter((file) => untrained.files.includes(file));
@@ -107,6 +115,117 @@ describe.each(BUNDLERS)('%s', (bundler) => {
       expect(contents[0]?.equals(contents[1] ?? Buffer.alloc(0)), file).toBe(true);
     }
   });
+
+  test.each([true, 'inline', 'hidden'] as const)('keeps source maps consistent: %j', async (sourcemap) => {
+    const { project, plugin } = await createTrainedProject(TRAIN);
+    const seen: BuildResult['bundled'] = [];
+    const later: CommonPlugin = {
+      name: 'later',
+      writeBundle: {
+        order: 'post',
+        sequential: true,
+        handler(_, bundle) {
+          for (const [key, file] of Object.entries(bundle)) {
+            expect(key).toBe(file.fileName);
+            const { fileName, code, source, map, imports, dynamicImports } = file;
+            seen.push({
+              fileName,
+              ...(code !== undefined && { code, imports, dynamicImports, map }),
+              ...(source !== undefined && { source }),
+            } as BuildResult['bundled'][number]);
+          }
+        },
+      },
+    };
+    const built = await build(bundler, project, {
+      plugin,
+      pluginsAfter: [later],
+      ...(bundler === 'vite' ? { vite: { build: { sourcemap } } } : { output: { sourcemap } }),
+    });
+    expect(built.warnings).toEqual([]);
+    await expectDescribed(built);
+    await expectDescribed({ ...built, bundled: seen });
+    let found = 0;
+    for (const { fileName, code, map } of built.bundled) {
+      if (code === undefined) continue;
+      const json = await readMap(built.dir, fileName, code);
+      expect(json.file).toBe(basename(fileName));
+      expect(map).toMatchObject({ file: json.file, sourcesContent: json.sourcesContent });
+      const ids = buildIds(json.sourcesContent?.join('\n') ?? '');
+      expect(ids).toEqual(buildIds(code));
+      found += ids.length;
+    }
+    expect(found).toBe(2);
+  });
+});
+
+/** Of the artifacts that a text has maps of, as they are or in a string with double quotes. */
+const buildIds = (text: string) => [...text.matchAll(/\bbuildId\\?":\\?"(\w+)/g)].map(([, id]) => id);
+
+/** What the bundler says of an output is what is on the disk. */
+async function expectDescribed({ dir, files, bundled }: BuildResult): Promise<void> {
+  for (const { fileName, code, source, imports = [], dynamicImports = [] } of bundled) {
+    const onDisk = await readFile(join(dir, fileName));
+    expect(onDisk.equals(Buffer.from(code ?? source ?? '')), fileName).toBe(true);
+    for (const imported of [...imports, ...dynamicImports]) {
+      if (!imported.startsWith('node:')) expect(files).toContain(imported);
+    }
+  }
+  expect(bundled.map(({ fileName }) => fileName).toSorted()).toEqual(files);
+}
+
+async function readMap(
+  dir: string,
+  fileName: string,
+  code: string,
+): Promise<NonNullable<BuildResult['bundled'][number]['map']>> {
+  const [, base64] = /sourceMappingURL=data:.*?;base64,(.*)$/m.exec(code) ?? [];
+  const json =
+    base64 === undefined ? await readFile(join(dir, `${fileName}.map`)) : Buffer.from(base64, 'base64');
+  return JSON.parse(json.toString());
+}
+
+test('source maps that have hashes of their own get new ones', async () => {
+  const { project, plugin } = await createTrainedProject(TRAIN);
+  const output = { sourcemap: true, sourcemapFileNames: 'maps/[name]-[hash].js.map' };
+  const untrained = await build('rollup', project, { output: { ...output, dir: 'untrained' } });
+  const built = await build('rollup', project, { plugin, output });
+  expect(built.warnings).toEqual([]);
+  await expectDescribed(built);
+  const maps = built.files.filter((file) => file.endsWith('.map'));
+  const changed = maps.filter((file) => !untrained.files.includes(file));
+  expect(changed).toEqual([
+    expect.stringMatching(/^maps\/lazy-[0-9a-f]{8}\.js\.map$/),
+    expect.stringMatching(/^maps\/main-[0-9a-f]{8}\.js\.map$/),
+  ]);
+  // Rollup leaves the folder out.
+  const mentioned = built.bundled.flatMap(
+    ({ code }) => /sourceMappingURL=(.*)$/m.exec(code ?? '')?.[1] ?? [],
+  );
+  expect(mentioned.toSorted()).toEqual(maps.map((file) => basename(file)));
+});
+
+test('names that keep their hashes are told about', async () => {
+  const { project, plugin } = await createTrainedProject(TRAIN);
+  const escape: CommonPlugin = {
+    name: 'escape',
+    writeBundle: {
+      order: 'post',
+      sequential: true,
+      handler() {
+        const main = project.path('out/main.js');
+        writeFileSync(main, readFileSync(main, 'utf8').replace('./lazy-', String.raw`./l\u0061zy-`));
+      },
+    },
+  };
+  const built = await build('rollup', project, { plugin, plugins: [escape] });
+  expect(built.warnings).toEqual([
+    expect.stringMatching(
+      /names keep the hash .* not certain .*: assets\/one-[\w-]+\.elf, assets\/two-[\w-]+\.elf, lazy-[\w-]+\.js\./,
+    ),
+  ]);
+  expect(compiledOf(await unpackAll(built))).toEqual(EXECUTED);
+  await expectWorking(built);
 });
 
 test('two builds that execute the same are equal, one that executes more has other names', async () => {
@@ -304,9 +423,7 @@ describe('several outputs of one build', () => {
       await bundle.close();
       await expectPrecompiled();
       const artifacts = (await project.list('out')).filter((file) => file.endsWith('.elf'));
-      expect(
-        compiledOf(await unpackAll({ dir: project.path('out'), files: [], artifacts, warnings })),
-      ).toEqual([EXECUTED[1]]);
+      expect(compiledOf(await unpackAll({ dir: project.path('out'), artifacts }))).toEqual([EXECUTED[1]]);
     },
   );
 
@@ -317,7 +434,11 @@ describe('several outputs of one build', () => {
     await write(0);
     await write(1);
     await bundle.close();
-    expect(warnings).toEqual([]);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /names keep the hash .*, since other outputs are written to the same folder: assets/,
+      ),
+    ]);
     await expectPrecompiled();
   });
 });

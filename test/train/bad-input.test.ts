@@ -297,7 +297,8 @@ describe('train', () => {
       { cwd: project.folder, reject: false },
     );
     expect({ exitCode }).toEqual(outcome);
-    expect(stillRunning({ output: stdout })).toEqual([]);
+    // Nobody is there to wait for it.
+    await expect.poll(() => stillRunning({ output: stdout }), { timeout: 10_000 }).toEqual([]);
   });
 
   test('ends a program when it is told to', async () => {
