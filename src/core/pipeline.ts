@@ -11,6 +11,7 @@ import {
   describeNativeCode,
   probeTarget,
   type Selection,
+  takesRun,
   type Target,
   trimFor,
 } from '../engines/v8/target.ts';
@@ -162,7 +163,7 @@ export function createPipeline(
       functions: sha256([...executed].toSorted((a, b) => a - b).join(',')),
     });
     // What a run left differs from one to the next.
-    const mixed = run !== undefined && run.optimised.size > 0;
+    const mixed = takesRun(target.engine.key, run);
     const cached = mixed ? undefined : await cache.get(entry);
     if (cached) return cached;
     const result = await limit(() =>

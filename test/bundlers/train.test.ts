@@ -16,7 +16,7 @@ import {
   type CommonPlugin,
   type PluginOptions,
 } from '../support/bundlers.ts';
-import { ensureNode } from '../support/nodes.ts';
+import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 import {
   CHECKOUT,
   createProject,
@@ -315,6 +315,8 @@ test('a real module: sql.js is trimmed to what a query executes', async () => {
 });
 
 describe('code that the training has optimised', () => {
+  type Version = (typeof NODE_VERSIONS)[number];
+
   const LOOP = wat(`(module
     (func $tiny (param i32) (result i32) local.get 0 i32.const 1 i32.add)
     (func $loop (export "loop") (param $n i32) (result i32) (local $value i32)
@@ -326,7 +328,7 @@ describe('code that the training has optimised', () => {
       local.get $value))`);
 
   /** The instructions of `loop`, after a build whose output calls it this many times in the training. */
-  async function instructionsOfLoop(calls: number, targetVersion: '24' | '26', trainVersion: '24' | '26') {
+  async function instructionsOfLoop(calls: number, targetVersion: Version, trainVersion: Version) {
     const [target, trainer] = await Promise.all([ensureNode(targetVersion), ensureNode(trainVersion)]);
     const project = await createProject({
       'loop.wasm': LOOP,
@@ -360,6 +362,15 @@ describe('code that the training has optimised', () => {
     expect([cold.hot, hot.hot]).toEqual([false, true]);
     expect(hot.instructions).not.toBe(cold.instructions);
   });
+
+  test.each(['20.19', '22'] as const)(
+    'is made ahead of time where V8 inlines nothing, in Node %s',
+    async (version) => {
+      const cold = await instructionsOfLoop(0, version, version);
+      const hot = await instructionsOfLoop(300, version, version);
+      expect(hot).toEqual({ instructions: cold.instructions, hot: true });
+    },
+  );
 
   test('is made ahead of time for another V8', async () => {
     const cold = await instructionsOfLoop(0, '24', '24');
