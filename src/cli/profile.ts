@@ -144,7 +144,7 @@ function kindOf({ exact, wrong, foreign, byName, byBody }: Coverage): string {
   if (exact) return 'the module that was recorded';
   const how = `${byName} by name, ${byBody} by body`;
   if (wrong > 0)
-    return `the module that was recorded, but a damaged profile (${wrong} functions are wrong; ${how})`;
+    return `the module that was recorded, but a damaged profile (wrong functions: ${wrong}; of these found: ${how})`;
   return foreign ? 'a different module' : `another build (${how})`;
 }
 
