@@ -47,7 +47,7 @@ const factory: UnpluginFactory<Options | undefined, true> = (options) => {
         await bundle.train(
           this as BundlerContext,
           settings as OutputSettings,
-          output as Readonly<Record<string, WrittenFile>>,
+          output as Record<string, WrittenFile>,
         );
         await bundle.summarize(this as BundlerContext, settings as OutputSettings);
       },

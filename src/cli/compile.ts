@@ -12,6 +12,7 @@ import { writeAtomic } from '../write-atomic.ts';
 import { messageOf, WasmPrecompileError } from '../error.ts';
 import { formatBytes } from '../format-bytes.ts';
 import type { ArtifactMap } from '../runtime/map.ts';
+import { warn } from './warn.ts';
 
 interface CompileFlags {
   output: string;
@@ -73,10 +74,7 @@ async function compileFiles(patterns: string[], flags: CompileFlags): Promise<vo
   });
   const files = await findFiles(patterns);
   const outputs = planOutputs(files, flags);
-  const pipeline = createPipeline(options, {
-    warn: (message) => console.error(`wasm-precompile: warning: ${message}`),
-    progress: createProgress(),
-  });
+  const pipeline = createPipeline(options, { warn, progress: createProgress() });
 
   const results = await Promise.allSettled(
     outputs.map(([file, output]) => compileFile(pipeline, file, output, flags.emit)),
@@ -90,6 +88,8 @@ async function compileFiles(patterns: string[], flags: CompileFlags): Promise<vo
   );
   if (misuse) throw misuse;
   const compiled = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  const unused = pipeline.describeUnusedProfiles();
+  if (unused !== undefined) warn(unused);
   if (flags.json) console.log(JSON.stringify(compiled, null, 2));
   else for (const result of compiled) printResult(result);
   if (reasons.length > 0) throw new Error(reasons.map(messageOf).join('\nwasm-precompile: '));

@@ -54,7 +54,7 @@ function misuse(message: string): WasmPrecompileError {
 }
 
 async function readAll(paths: string[]): Promise<Profile[]> {
-  const profiles = await Promise.all(paths.map(readProfiles));
+  const profiles = await Promise.all(paths.map((path) => readProfiles(path)));
   return mergeProfiles(profiles.flat());
 }
 
@@ -136,11 +136,17 @@ function describe({ name, sha256, functions, executed, optimised }: ReturnType<t
 }
 
 function describeCoverage(coverage: Coverage): string {
-  const { file, exact, foreign, matched, total, byName, byBody, bodySize, codeSize } = coverage;
+  const { file, matched, total, bodySize, codeSize } = coverage;
   const found = `${matched} of ${total} functions found`;
-  const kind = foreign ? 'a different module' : `another build (${byName} by name, ${byBody} by body)`;
-  const what = exact ? `the module that was recorded, ${found}` : `${kind}, ${found}`;
-  return `  ${file}: ${what}, ${formatBytes(bodySize)} of ${formatBytes(codeSize)} of function bodies`;
+  return `  ${file}: ${kindOf(coverage)}, ${found}, ${formatBytes(bodySize)} of ${formatBytes(codeSize)} of function bodies`;
+}
+
+function kindOf({ exact, wrong, foreign, byName, byBody }: Coverage): string {
+  if (exact) return 'the module that was recorded';
+  const how = `${byName} by name, ${byBody} by body`;
+  if (wrong > 0)
+    return `the module that was recorded, but a damaged profile (wrong functions: ${wrong}; of these found: ${how})`;
+  return foreign ? 'a different module' : `another build (${how})`;
 }
 
 function label({ index, name }: ProfiledFunction): string {

@@ -9,7 +9,8 @@ import type { ReportData } from '../report/data.ts';
 import { describeMachine, today } from '../report/machine.ts';
 import { measureStarts, type MeasuredStarts } from '../report/starts.ts';
 import { REPORT_NAME, writeReport } from '../report/write.ts';
-import { listenForInterruption, parseTimeLimit } from './run.ts';
+import { listenForInterruption } from '../train/interruption.ts';
+import { parseTimeLimit } from './run.ts';
 
 interface ReportFlags {
   output?: string;
@@ -124,7 +125,7 @@ async function runCommand(
     return await measureStarts(command, {
       timeLimit,
       output: json ? 'stderr' : 'inherit',
-      interrupt: interruption.signal,
+      ...interruption.options,
     });
   } finally {
     interruption.stop();

@@ -4,9 +4,11 @@ import { WasmPrecompileError } from '../error.ts';
 import { readProfiles, writeProfiles } from '../profile/files.ts';
 import type { Profile } from '../profile/profile.ts';
 import { describeFailure, makeProfiles } from '../train/outcome.ts';
+import { listenForInterruption } from '../train/interruption.ts';
 import { train, type TrainResult } from '../train/train.ts';
 import { formatTable } from './format.ts';
-import { listenForInterruption, parseTimeLimit } from './run.ts';
+import { parseTimeLimit } from './run.ts';
+import { warn } from './warn.ts';
 
 interface TrainFlags {
   output: string;
@@ -48,7 +50,7 @@ async function trainModules(command: string[], flags: TrainFlags): Promise<void>
     result = await train(command, {
       timeLimit,
       output: flags.json ? 'stderr' : 'inherit',
-      interrupt: interruption.signal,
+      ...interruption.options,
     });
   } finally {
     interruption.stop();
@@ -57,7 +59,7 @@ async function trainModules(command: string[], flags: TrainFlags): Promise<void>
   const recorded = await write(flags.output, profiles, flags.merge === true);
   if (flags.json) console.log(JSON.stringify({ modules: recorded, exit: result.exit, problems }, null, 2));
   else if (recorded.length > 0) console.log(describe(recorded));
-  for (const problem of problems) console.error(`wasm-precompile: warning: ${problem}`);
+  for (const problem of problems) warn(problem);
 
   const failure = describeFailure(command, result, recorded.length);
   if (failure === undefined) return;

@@ -14,8 +14,9 @@ import { interfaceOf } from '../wasm/module.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import { BuildReport } from './build-report.ts';
 import type { BundlerContext, OutputSettings } from './bundler-context.ts';
+import { updateBundle } from './bundle-entries.ts';
 import { EnvironmentOutput } from './environment-output.ts';
-import { findChunkHash, type WrittenFile } from './file-names.ts';
+import { findOutputFiles, type WrittenFile } from './file-names.ts';
 import { generateFacade, generateGlue, type ModuleSource, type Platform } from './glue.ts';
 import type { ResolvedOptions } from './options.ts';
 import {
@@ -237,21 +238,19 @@ export class Bundle {
   async train(
     context: BundlerContext,
     settings: OutputSettings,
-    output: Readonly<Record<string, WrittenFile>>,
+    output: Record<string, WrittenFile>,
   ): Promise<void> {
     const folder = folderOf(settings);
     const artifacts = this.#outputOf(context).untrained(context, settings.assetFileNames);
     if (!this.#training || artifacts.length === 0 || folder === undefined) return;
-    const others = Object.values(output).map((written) => ({
-      name: written.fileName,
-      hash: written.type === 'chunk' ? findChunkHash(written) : undefined,
-    }));
+    const others = findOutputFiles(Object.values(output), settings.sourcemapFileNames);
     const own = new Set(artifacts.map(({ name }) => name));
     const trimmed = await this.#training.apply({
       folder,
       shared: (this.#folders.get(folder) ?? 0) > 1,
       files: [...others.filter(({ name }) => !own.has(name)), ...artifacts],
       artifacts,
+      update: (rewritten) => updateBundle(output, rewritten, context.meta.rolldownVersion !== undefined),
     });
     for (const { source, contents, map } of trimmed) {
       this.#report?.add(map);
@@ -259,8 +258,10 @@ export class Bundle {
     }
   }
 
-  /** Tells in one line what became of the modules, in watch mode of those that are new, and where the report is. */
+  /** Tells in one line what became of the modules, in watch mode of those that are new, and where the report is; warns of what was of no use. */
   async summarize(context: BundlerContext, settings: OutputSettings): Promise<void> {
+    const unused = this.#pipeline.describeUnusedProfiles();
+    if (unused !== undefined) context.warn(unused);
     const parts = [this.#outputOf(context).summarize(), await this.#writeReport(context, settings)];
     const line = parts.filter((part) => part !== undefined).join('; ');
     if (line !== '') context.info(line);

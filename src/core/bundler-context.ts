@@ -1,6 +1,6 @@
 /** The bundlers' side of the hooks. */
 import type { UnpluginBuildContext, UnpluginContext } from 'unplugin';
-import type { AssetFileNames } from './file-names.ts';
+import type { AssetFileNames, SourceMapFileNames } from './file-names.ts';
 
 /** What the hooks of Vite, Rollup and Rolldown have beyond unplugin's common part. */
 export interface BundlerContext
@@ -13,7 +13,7 @@ export interface BundlerContext
   emitFile(file: { type: 'asset'; name?: string; fileName?: string; source: Uint8Array }): string;
   getFileName(referenceId: string): string;
   info(message: string): void;
-  meta: { watchMode: boolean };
+  meta: { watchMode: boolean; rolldownVersion?: string | undefined };
   /** Vite's environment. */
   environment?: { name: string; config: { consumer: 'client' | 'server' } };
 }
@@ -24,4 +24,5 @@ export interface OutputSettings {
   file?: string | undefined;
   format?: string | undefined;
   assetFileNames: AssetFileNames;
+  sourcemapFileNames?: SourceMapFileNames;
 }

@@ -1,5 +1,5 @@
 /** Where the hash is in the name of an output file. */
-import type { HashPlace } from './rewrite-output.ts';
+import type { HashPlace, OutputFile } from './rewrite-output.ts';
 
 /** What an asset is named by, as Rollup and Rolldown ask for it. */
 export interface NamedAsset {
@@ -17,7 +17,22 @@ export type AssetFileNames = string | ((asset: NamedAsset) => string);
 /** A file of the output, as Rollup and Rolldown describe it. */
 export type WrittenFile =
   | { type: 'asset'; fileName: string }
-  | { type: 'chunk'; fileName: string; preliminaryFileName: string };
+  | { type: 'chunk'; fileName: string; preliminaryFileName: string; sourcemapFileName?: string | null };
+
+/** Every file of an output, with the hash in its name. That of an asset is not known: others have emitted it. */
+export function findOutputFiles(
+  written: readonly WrittenFile[],
+  sourceMapFileNames: SourceMapFileNames,
+): OutputFile[] {
+  const chunks = written.filter((file) => file.type === 'chunk');
+  const byMap = new Map(chunks.map((chunk) => [chunk.sourcemapFileName, chunk]));
+  return written.map((file) => {
+    const name = file.fileName;
+    if (file.type === 'chunk') return { name, hash: findChunkHash(file) };
+    const chunk = byMap.get(name);
+    return { name, hash: chunk && findMapHash(name, chunk, sourceMapFileNames) };
+  });
+}
 
 /** Stands for a hash of the same length until all hashes are known. */
 const PLACEHOLDER_OF_CHUNK = /!~\{\w+\}~/g;
@@ -61,6 +76,26 @@ export function findAssetHash(
     return findHash(fileName, typeof pattern === 'string' ? pattern : pattern(asset));
   } catch {
     // The user's function: it has named this asset before, and does not want to again.
+    return undefined;
+  }
+}
+
+/** `output.sourcemapFileNames`. */
+export type SourceMapFileNames = string | ((chunk: WrittenFile) => string) | undefined;
+
+/** In the name of a source map that is not named after its chunk. */
+function findMapHash(
+  fileName: string,
+  chunk: WrittenFile,
+  pattern: SourceMapFileNames,
+): HashPlace | undefined {
+  if (pattern === undefined || pattern === '') return undefined;
+  try {
+    const names = typeof pattern === 'string' ? pattern : pattern(chunk);
+    // It is the only hash then, and no longer the chunk's.
+    return findHash(fileName, names) ?? findHash(fileName, names.replace('[chunkhash', '[hash'));
+  } catch {
+    // The user's function.
     return undefined;
   }
 }

@@ -4,6 +4,7 @@ import { createFilter, type FilterPattern } from 'unplugin-utils';
 import type { CacheStore } from './cache.ts';
 import { WasmPrecompileError } from '../error.ts';
 import { CPU_LEVELS, type CpuLevel } from '../engines/v8/cpu.ts';
+import { isTimeLimit, TIME_LIMIT } from '../time-limit.ts';
 import type { StripMode } from '../wasm/strip.ts';
 
 export interface Options {
@@ -122,7 +123,7 @@ const cacheStore = v.custom<CacheStore>(
   (value) => typeof value === 'object' && value !== null && 'getItemRaw' in value && 'setItemRaw' in value,
 );
 
-const TIME_LIMIT = v.optional(v.pipe(v.number(), v.gtValue(0, 'Expected a number of seconds above 0')), 300);
+const seconds = v.optional(v.pipe(v.number(), v.check(isTimeLimit, `Expected ${TIME_LIMIT}`)), 300);
 
 const optionsSchema = v.strictObject({
   include: filterPattern,
@@ -142,8 +143,8 @@ const optionsSchema = v.strictObject({
       [
         v.pipe(v.string(), v.nonEmpty()),
         v.strictObject({
-          train: v.pipe(v.array(v.string()), v.minLength(1)),
-          timeLimit: TIME_LIMIT,
+          train: v.pipe(v.array(v.string()), v.minLength(1, 'Expected an executable and its arguments')),
+          timeLimit: seconds,
         }),
       ],
       "Expected the path of a startup profile or of a folder of them, or { train: ['node', 'script.mjs'] }",
@@ -175,7 +176,7 @@ const optionsSchema = v.strictObject({
     DEFAULT_CACHE,
   ),
   platform: v.optional(v.picklist(['node', 'browser'])),
-  timeLimit: TIME_LIMIT,
+  timeLimit: seconds,
 });
 
 /**

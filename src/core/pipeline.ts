@@ -12,21 +12,21 @@ import {
   type KnownTarget,
   probeTarget,
   type Selection,
+  takesRun,
   type Target,
   trimFor,
 } from '../engines/v8/target.ts';
 import { messageOf, WasmPrecompileError } from '../error.ts';
 import { createProfile } from '../profile/create.ts';
-import { readProfiles } from '../profile/files.ts';
 import { formatProfiles } from '../profile/format.ts';
-import { findProfile, isForeign, type ProfileMatch } from '../profile/match.ts';
-import type { Profile } from '../profile/profile.ts';
+import type { ProfileMatch } from '../profile/match.ts';
 import type { RunCode } from '../train/collect.ts';
 import { PRODUCER } from '../version.ts';
 import { interfaceOf, readModule, type WasmModule } from '../wasm/module.ts';
 import { stripCustomSections } from '../wasm/strip.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import { cacheKey, createCache } from './cache.ts';
+import { GivenProfiles } from './given-profiles.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Progress } from './progress.ts';
 
@@ -58,16 +58,19 @@ export interface Pipeline {
    */
   compile(source: SourceModule): Promise<Contents>;
   /**
-   * The same contents with native code only for the functions that these profiles say were executed.
+   * The same contents with native code only for functions that were executed.
    *
+   * @param keep as a profile was matched with this module
    * @param runs what training runs of this module left, for code that was optimised by what they saw
    */
   trim(
     source: SourceModule,
     contents: Contents,
-    profiles: readonly Profile[],
+    keep: ProfileMatch['functions'],
     runs?: readonly RunCode[],
   ): Promise<Contents>;
+  /** After all modules: a sentence where no module has one of the profiles that the option names. Told once. */
+  describeUnusedProfiles(): string | undefined;
   /** The native loader's binaries for the targets, by the key that the runtime looks for: paths. */
   addons(): Promise<Map<string, string>>;
 }
@@ -87,23 +90,16 @@ export function createPipeline(
   const cache = createCache(options.cache, warn);
   const warnOnce = once(warn);
   const compiling = new Map<string, Promise<Contents>>();
+  const path = options.profile?.path;
+  const given = path === undefined ? undefined : new GivenProfiles(path, warnOnce);
 
   const probeTargets = () =>
     Promise.all(options.targets.map((target) => limit(() => probeTarget(target, options.cpu))));
 
   async function compile(source: SourceModule): Promise<Contents> {
     const contents = await compileAll(source);
-    const path = options.profile?.path;
-    if (path === undefined) return contents;
-    let profiles;
-    try {
-      profiles = await readProfiles(path);
-    } catch (error) {
-      if (!(error instanceof WasmPrecompileError)) throw error;
-      warnOnce(`${error.message} Until then native code holds all functions.`);
-      return contents;
-    }
-    return trim(source, contents, profiles);
+    const keep = contents.native.length > 0 ? await given?.choose(source) : undefined;
+    return keep ? trim(source, contents, keep) : contents;
   }
 
   async function compileAll(source: SourceModule): Promise<Contents> {
@@ -133,11 +129,9 @@ export function createPipeline(
   async function trim(
     source: SourceModule,
     contents: Contents,
-    profiles: readonly Profile[],
+    keep: ProfileMatch['functions'],
     runs: readonly RunCode[] = [],
   ): Promise<Contents> {
-    const keep = chooseFunctions(source, profiles, warn);
-    if (!keep || contents.native.length === 0) return contents;
     const targets = uniqueEngines(await probeTargets(), warnOnce);
     const native = await Promise.all(
       contents.native.map(async (code) => {
@@ -171,7 +165,7 @@ export function createPipeline(
       functions: sha256([...executed].toSorted((a, b) => a - b).join(',')),
     });
     // What a run left differs from one to the next.
-    const mixed = run !== undefined && run.optimised.size > 0;
+    const mixed = takesRun(target.engine.key, run);
     const cached = mixed ? undefined : await cache.get(entry);
     if (cached) return cached;
     const result = await limit(() =>
@@ -221,6 +215,7 @@ export function createPipeline(
       );
     },
     read: (file) => readSource(file, options.strip),
+    describeUnusedProfiles: () => given?.describeUnused(),
     trim,
     compile(source) {
       const id = `${source.file}\0${source.sha256}`;
@@ -237,27 +232,6 @@ export function createPipeline(
 /** Hexadecimal. */
 export function sha256(contents: Uint8Array | string): string {
   return createHash('sha256').update(contents).digest('hex');
-}
-
-/** The functions of a module that its startup profile names; undefined where it has none that fits. */
-function chooseFunctions(
-  { file, name, bytes }: SourceModule,
-  profiles: readonly Profile[],
-  warn: (message: string) => void,
-): ProfileMatch['functions'] | undefined {
-  const found = findProfile(profiles, name, bytes);
-  if (!found) return undefined;
-  const { match } = found;
-  const again = 'Record it again with `wasm-precompile train`.';
-  const of = `${match.matched} of its ${match.total} functions`;
-  if (isForeign(match)) {
-    warn(`${file}: its startup profile is of another module (${of} were found): it is not used. ${again}`);
-    return undefined;
-  }
-  if (!match.exact) {
-    warn(`${file} has changed since its startup profile was recorded: ${of} were found. ${again}`);
-  }
-  return match.functions;
 }
 
 /** @throws WasmPrecompileError `UNREADABLE_FILE` */

@@ -3,12 +3,13 @@
  * glue code, the hashes in the names of all files that changed by it, and every mention of those names.
  *
  * Names change only where it is certain that all mentions are found. Else the files keep them: a hash is then that of what
- * the bundler wrote, which disturbs nobody.
+ * the bundler wrote. That disturbs only who takes files with equal names for equal, so users are told.
  */
 import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomic } from '../write-atomic.ts';
+import { closeInlineMaps, openInlineMaps } from './inline-maps.ts';
 
 /** A file of the output. */
 export interface OutputFile {
@@ -35,11 +36,23 @@ export interface Replacement {
   };
 }
 
+/** What has become of an output. */
+export interface Rewritten {
+  /** New names of files, by those that they had. */
+  names: ReadonlyMap<string, string>;
+  /** New contents of files, by the names that they had. */
+  contents: ReadonlyMap<string, Uint8Array>;
+  /** Names of replacements that were not made: their text is in no file. */
+  skipped: string[];
+  /** Names with a hash that is no longer that of the contents, sorted. */
+  kept: string[];
+}
+
 /** What may mention other files. Everything else is left alone. */
 const TEXT = /\.(?:[cm]?js|map|json|html?|css|txt|xml|webmanifest)$/;
 
 interface TextFile extends OutputFile {
-  /** Each character is a byte, so that files in any encoding survive. */
+  /** Each character is a byte, so that files in any encoding survive; source maps in it are decoded. */
   before: string;
   after: string;
 }
@@ -50,15 +63,13 @@ interface TextFile extends OutputFile {
  *
  * @param files every file of the output that may mention another
  * @param mayRename false where files of the folder are not only this output's
- * @returns the new names of files whose names changed, and the names of replacements that were not made: their text is
- *   in no file
  */
 export async function rewriteOutput(
   folder: string,
   files: readonly OutputFile[],
   replacements: readonly Replacement[],
   mayRename: boolean,
-): Promise<{ names: ReadonlyMap<string, string>; skipped: string[] }> {
+): Promise<Rewritten> {
   const texts = await readTexts(folder, files);
   const made: Replacement[] = [];
   const skipped: string[] = [];
@@ -68,19 +79,19 @@ export async function rewriteOutput(
   }
   const names = (mayRename && planNames(files, texts, made)) || new Map<string, string>();
   const renamed = mentionsOf(files, names);
-  const writes = [
-    ...made.map(({ name, contents }) => ({ name, contents })),
-    ...texts.flatMap(({ name, before, after }) => {
-      const text = replaceAll(after, renamed);
-      return text === before && !names.has(name) ? [] : [{ name, contents: Buffer.from(text, 'latin1') }];
-    }),
-  ];
-  const write = async ({ name, contents }: { name: string; contents: Uint8Array }) =>
-    writeAtomic(join(folder, names.get(name) ?? name), contents);
-  await Promise.all(writes.filter(({ name }) => names.has(name)).map(write));
-  await Promise.all(writes.filter(({ name }) => !names.has(name)).map(write));
+  const contents = new Map(made.map((replacement) => [replacement.name, replacement.contents]));
+  for (const { name, before, after } of texts) {
+    const text = replaceAll(after, renamed);
+    if (text !== before || names.has(name)) contents.set(name, Buffer.from(closeInlineMaps(text), 'latin1'));
+  }
+  const writes = [...contents];
+  const write = async ([name, bytes]: [string, Uint8Array]) =>
+    writeAtomic(join(folder, names.get(name) ?? name), bytes);
+  await Promise.all(writes.filter(([name]) => names.has(name)).map(write));
+  await Promise.all(writes.filter(([name]) => !names.has(name)).map(write));
   await Promise.all([...names.keys()].map((name) => rm(join(folder, name), { force: true })));
-  return { names, skipped };
+  const kept = files.filter(({ name, hash }) => hash && contents.has(name) && !names.has(name));
+  return { names, contents, skipped, kept: kept.map(({ name }) => name).toSorted() };
 }
 
 async function readTexts(folder: string, files: readonly OutputFile[]): Promise<TextFile[]> {
@@ -90,7 +101,7 @@ async function readTexts(folder: string, files: readonly OutputFile[]): Promise<
     try {
       // One after another: an output may have thousands of files.
       // oxlint-disable-next-line no-await-in-loop
-      const text = await readFile(join(folder, file.name), 'latin1');
+      const text = openInlineMaps(await readFile(join(folder, file.name), 'latin1'));
       texts.push({ ...file, before: text, after: text });
     } catch (error) {
       // Another plugin has taken it away.
@@ -143,8 +154,9 @@ function planNames(
     const parts = reach(file, mentioned).map((each) => digests.get(each) ?? '');
     const fresh = digest(name, parts.toSorted().join(' ')).slice(0, hash.length);
     names.set(name, `${name.slice(0, hash.start)}${fresh}${name.slice(hash.start + hash.length)}`);
-    // A source map is named after its chunk.
-    if (textOf.has(`${name}.map`)) names.set(`${name}.map`, `${names.get(name)}.map`);
+    // A source map is named after its chunk, unless it has a hash of its own.
+    const map = textOf.get(`${name}.map`);
+    if (map && !map.hash) names.set(`${name}.map`, `${names.get(name)}.map`);
   }
   const known = new Set(files.map(({ name }) => name));
   if ([...names.values()].some((fresh) => known.has(fresh)) || new Set(names.values()).size < names.size) {

@@ -60,9 +60,9 @@ function describe(outcome: Outcome): string {
 function describeNative(native: readonly NativeCode[]): string {
   const byFunctions = new Map<string, string[]>();
   for (const { release, statistics } of native) {
-    const { compiled, functions } = statistics;
-    // Where the layout of native code is unknown, nothing was counted.
-    const text = compiled > 0 ? `, ${compiled} of ${functions} functions` : '';
+    const { compiled, executed, functions } = statistics;
+    // Where the layout of native code is unknown, nothing was counted. It is known of what was trimmed, also to nothing.
+    const text = compiled > 0 || executed !== undefined ? `, ${compiled} of ${functions} functions` : '';
     byFunctions.set(text, [...(byFunctions.get(text) ?? []), release]);
   }
   return [...byFunctions].map(([text, names]) => `${names.join(' and ')}${text}`).join('; ');

@@ -2,16 +2,19 @@
 import type { ArtifactContents } from '../artifact/contents.ts';
 import { packArtifact } from '../artifact/pack.ts';
 import { messageOf, WasmPrecompileError } from '../error.ts';
+import { matchProfile } from '../profile/match.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { ArtifactMap } from '../runtime/map.ts';
 import { describeFailure, makeProfiles } from '../train/outcome.ts';
 import type { RunCode } from '../train/collect.ts';
+import { listenForInterruption } from '../train/interruption.ts';
 import { train } from '../train/train.ts';
+import { hashModule } from '../wasm/hash.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import { formatMap } from './map-text.ts';
 import type { Pipeline, SourceModule } from './pipeline.ts';
 import type { Progress } from './progress.ts';
-import { type OutputFile, type Replacement, rewriteOutput } from './rewrite-output.ts';
+import { type OutputFile, type Replacement, type Rewritten, rewriteOutput } from './rewrite-output.ts';
 
 /** An artifact of the output, with native code for all functions. */
 export interface UntrainedArtifact extends OutputFile {
@@ -27,6 +30,8 @@ export interface Output {
   /** Every file that the bundler wrote. */
   files: readonly OutputFile[];
   artifacts: readonly UntrainedArtifact[];
+  /** Told what has become of the files, so that the bundler's own description of them can be changed. */
+  update: (rewritten: Rewritten) => void;
 }
 
 export interface TrainingSetup {
@@ -45,6 +50,9 @@ export interface TrainedArtifact {
   bytes: Uint8Array;
   map: ArtifactMap;
 }
+
+/** Names of files that a message shows. */
+const NAMES_SHOWN = 5;
 
 /** Characters of the training command's output that a message shows: the last ones. */
 const OUTPUT_LIMIT = 4000;
@@ -94,7 +102,7 @@ export class Training {
 
   /** With what was trained by now. */
   async #rewrite(output: Output): Promise<TrainedArtifact[]> {
-    const { folder, shared, files, artifacts } = output;
+    const { folder, shared, files, artifacts, update } = output;
     const { warn } = this.#setup;
     const left = artifacts.filter(({ map }) => !this.#trained.has(map.buildId));
     if (left.length > 0) this.#left.push({ ...output, artifacts: left });
@@ -110,8 +118,10 @@ export class Training {
         text: { before: formatMap(map), after: formatMap(trained.map) },
       });
     }
-    const { skipped } = await rewriteOutput(folder, files, replacements, !shared);
-    for (const name of skipped) {
+    const rewritten = await rewriteOutput(folder, files, replacements, !shared);
+    update(rewritten);
+    if (rewritten.kept.length > 0) warn(describeKept(rewritten.kept, shared));
+    for (const name of rewritten.skipped) {
       byName.delete(name);
       warn(
         `${name} keeps native code for all functions: no glue code with its map was found, so nobody uses it, or another plugin ` +
@@ -128,16 +138,37 @@ export class Training {
     const { profiles, runs } = training;
     for (const { source, contents: untrained, map } of artifacts) {
       if (this.#trained.has(map.buildId)) continue;
+      if (untrained.native.length === 0) continue;
+      // What ran is what was built: a profile of anything else, of another module with the same name, says nothing.
+      const sha256 = hashModule(source.bytes, source.module);
+      const own = profiles.find((profile) => profile.sha256 === sha256);
+      if (!own) {
+        warn(`${source.file}: the training did not load it. Its native code holds all functions.`);
+        continue;
+      }
       // One after another: each holds native code for all functions.
       // oxlint-disable-next-line no-await-in-loop
-      const contents = await pipeline.trim(source, untrained, profiles, runs);
-      if (contents.profile !== undefined) {
-        this.#trained.set(map.buildId, { source, contents, ...packArtifact(contents) });
-      } else if (untrained.native.length > 0) {
-        warn(`${source.file}: the training did not load it. Its native code holds all functions.`);
-      }
+      const contents = await pipeline.trim(
+        source,
+        untrained,
+        matchProfile(own, source.bytes).functions,
+        runs,
+      );
+      this.#trained.set(map.buildId, { source, contents, ...packArtifact(contents) });
     }
   }
+}
+
+function describeKept(names: readonly string[], shared: boolean): string {
+  const more = names.length - NAMES_SHOWN;
+  const why = shared
+    ? 'other outputs are written to the same folder'
+    : 'it is not certain that all mentions of them are found';
+  return (
+    `Training has changed files whose names keep the hash of what they held before, since ${why}: ` +
+    `${names.slice(0, NAMES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}. The output is consistent; ` +
+    'do not deploy it over an older one by new names alone, or leave the hash out of these names.'
+  );
 }
 
 /** What the training executed; undefined, with a warning, where it failed. */
@@ -151,14 +182,22 @@ async function runTraining({
     warn(
       `Training failed: ${sentence} Native code holds all functions.${printed && ` The command printed:\n${printed}`}`,
     );
+  const interruption = listenForInterruption();
   let printed = '';
   const output = (text: string) => {
     printed = `${printed}${text}`.slice(-OUTPUT_LIMIT);
   };
   try {
     const result = await progress.track(`training: ${command.join(' ')}`, () =>
-      train(command, { timeLimit, output }),
+      train(command, { timeLimit, output, ...interruption.options }),
     );
+    interruption.stop();
+    // It was meant for the build, too.
+    interruption.raise();
+    if (result.exit.interrupted) {
+      failed(`${command.join(' ')} was interrupted.`, printed);
+      return undefined;
+    }
     const { profiles, problems } = makeProfiles(result);
     for (const problem of problems) warn(`Training: ${problem}`);
     const failure = describeFailure(command, result, profiles.length);
@@ -167,6 +206,8 @@ async function runTraining({
   } catch (error) {
     if (!(error instanceof WasmPrecompileError)) throw error;
     failed(error.message, printed);
+  } finally {
+    interruption.stop();
   }
   return undefined;
 }

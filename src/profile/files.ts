@@ -12,11 +12,16 @@ const RECORD = 'Record one with `wasm-precompile train`.';
 /**
  * Reads the profiles of a file, or of all `*.wasm-profile` files that are directly in a folder.
  *
+ * @param skip told of each file of a folder that cannot be read or is damaged, as long as others are not. Without it,
+ *   one such file fails the folder
  * @returns at least one; one for each module, merged where several files have the same
  * @throws WasmPrecompileError `UNREADABLE_FILE` where there is no such file or folder, or it cannot be read;
  *   `INVALID_PROFILE` where a file is damaged, or no profile is there
  */
-export async function readProfiles(path: string): Promise<Profile[]> {
+export async function readProfiles(
+  path: string,
+  skip?: (error: WasmPrecompileError) => void,
+): Promise<Profile[]> {
   const files = (await isFolder(path)) ? await listFiles(path) : [path];
   if (files.length === 0) {
     throw new WasmPrecompileError(
@@ -24,8 +29,7 @@ export async function readProfiles(path: string): Promise<Profile[]> {
       `${path}: expected startup profiles (*${PROFILE_EXTENSION}) in this folder, found none. ${RECORD}`,
     );
   }
-  const profiles = await Promise.all(files.map(readProfileFile));
-  const merged = mergeProfiles(profiles.flat());
+  const merged = mergeProfiles(await readFiles(files, skip));
   if (merged.length === 0) {
     throw new WasmPrecompileError(
       'INVALID_PROFILE',
@@ -33,6 +37,28 @@ export async function readProfiles(path: string): Promise<Profile[]> {
     );
   }
   return merged;
+}
+
+async function readFiles(
+  files: readonly string[],
+  skip: ((error: WasmPrecompileError) => void) | undefined,
+): Promise<Profile[]> {
+  const damaged: WasmPrecompileError[] = [];
+  const profiles = await Promise.all(
+    files.map(async (file) => {
+      try {
+        return await readProfileFile(file);
+      } catch (error) {
+        if (!(error instanceof WasmPrecompileError)) throw error;
+        damaged.push(error);
+        return [];
+      }
+    }),
+  );
+  const [first] = damaged;
+  if (first && (!skip || damaged.length === files.length)) throw first;
+  for (const error of damaged) skip?.(error);
+  return profiles.flat();
 }
 
 async function isFolder(path: string): Promise<boolean> {

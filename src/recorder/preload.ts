@@ -5,6 +5,7 @@
  */
 import { isMainThread, threadId } from 'node:worker_threads';
 import { findAddon } from '../addon/files.ts';
+import { installExitHook } from './exit.ts';
 import { finish } from './finish.ts';
 import { FOLDER_VARIABLE, names, RecordFolder } from './folder.ts';
 import { prepare } from './functions.ts';
@@ -38,7 +39,7 @@ function recordProcess(folder: RecordFolder, folderPath: string): void {
     workers.drain();
     finish(folder, modules, findAddon({ platform, arch, abi: versions.modules }));
   });
-  process.on('exit', end);
+  installExitHook(end);
   installSignalHandlers(end);
   install(folderPath, modules, () => workers.start());
 }

@@ -2,7 +2,7 @@
  * Signals that end a process without its `exit` event, as long as the program does not listen to them itself. While it
  * does there is no listener of ours: some packages (signal-exit) count the listeners.
  */
-const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP'];
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
 
 /** @param finish called before the process ends by the signal */
 export function installSignalHandlers(finish: () => void): void {

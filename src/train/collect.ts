@@ -81,7 +81,7 @@ export async function collect(folder: string): Promise<Collection> {
       failed(
         files.has(`${pid}.end`)
           ? 'nothing was written of it: is there space in the folder for temporary files?'
-          : 'the process ended without a chance to record (by SIGKILL, by process.abort() or by a crash), or still runs',
+          : 'the process ended without a chance to record (by SIGKILL or another signal, by process.abort() or by a crash), or still runs',
       );
       continue;
     }

@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { createProfile } from '../../src/profile/create.ts';
 import { writeProfiles } from '../../src/profile/files.ts';
+import { formatProfiles } from '../../src/profile/format.ts';
 import { build, BUNDLERS, type BuildResult, onlyArtifact, type PluginOptions } from '../support/bundlers.ts';
 import { ensureNode, UNKNOWN_NODE } from '../support/nodes.ts';
 import { watOf } from '../support/profiled-module.ts';
@@ -20,6 +21,9 @@ const FILES = {
   'host.js': 'export const seven = () => 7;',
   'main.js': "import { start, unused } from './one.wasm'; console.log(JSON.stringify([start(), unused()]));",
 };
+
+/** The profile of a module that no build has. */
+const FOREIGN = { name: 'other', sha256: '0'.repeat(64), functions: 3, executed: [] };
 
 async function createProfiledProject(): Promise<Project> {
   const project = await createProject(FILES);
@@ -89,13 +93,90 @@ describe('a module that has changed since', () => {
     expect(await compiledFunctions(built)).toEqual([0, 1]);
   });
 
-  test('of another name has native code for all functions, without a warning', async () => {
+  test('of another name has its own profile where it is the very module', async () => {
     const project = await createProfiledProject();
-    await project.write({ 'two.wasm': watOf('(func $new (result i32) i32.const 1)') });
-    await project.write({ 'main.js': FILES['main.js'].replace('one.wasm', 'two.wasm') });
+    await project.write({
+      'two.wasm': WASM,
+      'main.js': FILES['main.js'].replace('one.wasm', 'two.wasm'),
+      'profiles/two.wasm-profile': formatProfiles([{ ...FOREIGN, name: 'two' }]),
+    });
     const built = await buildWith(project, { profile: project.path('profiles') });
     expect(built.warnings).toEqual([]);
-    expect(await compiledFunctions(built)).toEqual([1, 2, 3, 4]);
+    expect(await compiledFunctions(built)).toEqual([USED, START]);
+  });
+});
+
+describe('profiles of other modules', () => {
+  test.each(['profiles', 'profiles/one.wasm-profile'])(
+    'are told about once, at the end: %s',
+    async (path) => {
+      const project = await createProfiledProject();
+      await project.write({
+        'two.wasm': watOf('(func $new (result i32) i32.const 1)'),
+        'three.wasm': watOf('(func $newer (result i32) i32.const 1)'),
+        'main.js': `
+        import { start } from './two.wasm';
+        import { unused } from './three.wasm';
+        console.log(JSON.stringify([start(), unused()]));
+      `,
+      });
+      const built = await buildWith(project, { profile: project.path(path) });
+      expect(built.warnings).toEqual([
+        expect.stringMatching(/expected the startup profile of .* \("three", "two"\), found "one"\. Native/),
+      ]);
+      expect(built.warnings[0]).toContain(project.path(path));
+    },
+  );
+
+  test('are no matter where one module has its own', async () => {
+    const project = await createProfiledProject();
+    await project.write({
+      'two.wasm': watOf('(func $new (result i32) i32.const 1)'),
+      'main.js': `import './two.wasm'; ${FILES['main.js']}`,
+      'profiles/other.wasm-profile': formatProfiles([FOREIGN]),
+    });
+    const built = await buildWith(project, { profile: project.path('profiles') });
+    expect(built.warnings).toEqual([]);
+  });
+});
+
+test('one damaged profile of a folder does not cost the others', async () => {
+  const project = await createProfiledProject();
+  await project.write({ 'profiles/other.wasm-profile': 'damaged' });
+  const built = await buildWith(project, { profile: project.path('profiles') });
+  expect(built.warnings).toEqual([
+    expect.stringMatching(/other\.wasm-profile:1: expected .*the other profiles of .* are used/),
+  ]);
+  expect(await compiledFunctions(built)).toEqual([USED, START]);
+});
+
+describe('a profile that contradicts the module that it names', () => {
+  const START_LINE = /^3 [0-9a-f]{16} run "start"$/m;
+
+  test('is not used where no function is found', async () => {
+    const project = await createProfiledProject();
+    await damage(project, (text) =>
+      text.replace(/^1 .*$/m, '100 0123456789abcdef run').replace(START_LINE, '101 0123456789abcdef run'),
+    );
+    const built = await buildWith(project, { profile: project.path('profiles') });
+    expect(built.warnings).toEqual([
+      expect.stringMatching(
+        /one\.wasm: its startup profile is damaged: .* 2 of 2 are not in it.* not used, native code holds all functions\. Record/,
+      ),
+    ]);
+    expect(await compiledFunctions(built)).toEqual([1, 2, 3]);
+  });
+
+  test('gives functions by name where their bodies are others', async () => {
+    const project = await createProfiledProject();
+    await damage(project, (text) => text.replace(START_LINE, '3 0123456789abcdef run "unused"'));
+    const built = await buildWith(project, { profile: project.path('profiles') });
+    expect(built.warnings).toEqual([
+      expect.stringMatching(
+        /one\.wasm: its startup profile is damaged: .* 1 of 2 are .*2 of its 2 functions were/,
+      ),
+    ]);
+    expect(await compiledFunctions(built)).toEqual([1, 2]);
   });
 });
 

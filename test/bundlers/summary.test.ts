@@ -1,5 +1,7 @@
 /** The line at the end of a build that says what became of each module. */
 import { describe, expect, test } from 'vitest';
+import { createProfile } from '../../src/profile/create.ts';
+import { formatProfiles } from '../../src/profile/format.ts';
 import { build, buildClient, type BuildOptions, BUNDLERS, type CommonPlugin } from '../support/bundlers.ts';
 import { ensureNode } from '../support/nodes.ts';
 import { createProject, readPackage } from '../support/project.ts';
@@ -106,6 +108,14 @@ test('a build that trains itself tells what is left after the training', async (
   const [, left] = / (\d+) of 1968 functions\)$/.exec(infos[0] ?? '') ?? [];
   expect(Number(left)).toBeGreaterThan(100);
   expect(Number(left)).toBeLessThan(1000);
+});
+
+test('counts the functions of a module of which nothing was executed', async () => {
+  const profile = createProfile('one', FILES['one.wasm'], []);
+  const project = await createProject({ ...FILES, 'one.wasm-profile': formatProfiles([profile]) });
+  const { plugins, infos } = listen();
+  await build('rollup', project, { plugins, plugin: { profile: project.path('one.wasm-profile') } });
+  expect(modulesOf(infos)).toEqual([`one (native code for ${HOST}, 0 of 1 functions)`]);
 });
 
 const FILES = {

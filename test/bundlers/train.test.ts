@@ -1,15 +1,32 @@
 /** `profile: { train: … }`: one build, from sources to an output that is trimmed to what a run of it executed. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { SourceMap } from 'node:module';
 import { basename, join } from 'node:path';
+import { execa } from 'execa';
 import { rollup } from 'rollup';
 import type { Options } from 'unplugin-wasm-precompile';
 import rollupPlugin from 'unplugin-wasm-precompile/rollup';
 import { describe, expect, test } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
-import { build, BUNDLERS, type BuildResult, type PluginOptions } from '../support/bundlers.ts';
-import { ensureNode } from '../support/nodes.ts';
-import { createProject, type Project, readPackage, run, runWell, SHARED_CACHE } from '../support/project.ts';
+import {
+  build,
+  BUNDLERS,
+  type BuildResult,
+  type CommonPlugin,
+  type PluginOptions,
+} from '../support/bundlers.ts';
+import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
+import {
+  CHECKOUT,
+  createProject,
+  type Project,
+  readPackage,
+  run,
+  runWell,
+  SHARED_CACHE,
+} from '../support/project.ts';
+import { isRunning } from '../train/support.ts';
 import { watOf } from '../support/profiled-module.ts';
 import { wat } from '../support/wat.ts';
 
@@ -41,7 +58,7 @@ async function createTrainedProject(train: string): Promise<{ project: Project; 
 
 const TRAIN = `await import('./out/main.js');`;
 
-async function unpackAll({ dir, artifacts }: BuildResult) {
+async function unpackAll({ dir, artifacts }: Pick<BuildResult, 'dir' | 'artifacts'>) {
   const all = await Promise.all(
     artifacts.map(async (file) => unpackArtifact(await readFile(join(dir, file)), file)),
   );
@@ -86,6 +103,8 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     await expectWorking(built);
     await expectWorking(untrained);
 
+    await expectDescribed(built);
+
     // Nothing old is left, and each file with other contents has another name, where names have hashes.
     expect(built.files).toHaveLength(untrained.files.length);
     const same = built.files.filter((file) => untrained.files.includes(file));
@@ -96,6 +115,117 @@ describe.each(BUNDLERS)('%s', (bundler) => {
       expect(contents[0]?.equals(contents[1] ?? Buffer.alloc(0)), file).toBe(true);
     }
   });
+
+  test.each([true, 'inline', 'hidden'] as const)('keeps source maps consistent: %j', async (sourcemap) => {
+    const { project, plugin } = await createTrainedProject(TRAIN);
+    const seen: BuildResult['bundled'] = [];
+    const later: CommonPlugin = {
+      name: 'later',
+      writeBundle: {
+        order: 'post',
+        sequential: true,
+        handler(_, bundle) {
+          for (const [key, file] of Object.entries(bundle)) {
+            expect(key).toBe(file.fileName);
+            const { fileName, code, source, map, imports, dynamicImports } = file;
+            seen.push({
+              fileName,
+              ...(code !== undefined && { code, imports, dynamicImports, map }),
+              ...(source !== undefined && { source }),
+            } as BuildResult['bundled'][number]);
+          }
+        },
+      },
+    };
+    const built = await build(bundler, project, {
+      plugin,
+      pluginsAfter: [later],
+      ...(bundler === 'vite' ? { vite: { build: { sourcemap } } } : { output: { sourcemap } }),
+    });
+    expect(built.warnings).toEqual([]);
+    await expectDescribed(built);
+    await expectDescribed({ ...built, bundled: seen });
+    let found = 0;
+    for (const { fileName, code, map } of built.bundled) {
+      if (code === undefined) continue;
+      const json = await readMap(built.dir, fileName, code);
+      expect(json.file).toBe(basename(fileName));
+      expect(map).toMatchObject({ file: json.file, sourcesContent: json.sourcesContent });
+      const ids = buildIds(json.sourcesContent?.join('\n') ?? '');
+      expect(ids).toEqual(buildIds(code));
+      found += ids.length;
+    }
+    expect(found).toBe(2);
+  });
+});
+
+/** Of the artifacts that a text has maps of, as they are or in a string with double quotes. */
+const buildIds = (text: string) => [...text.matchAll(/\bbuildId\\?":\\?"(\w+)/g)].map(([, id]) => id);
+
+/** What the bundler says of an output is what is on the disk. */
+async function expectDescribed({ dir, files, bundled }: BuildResult): Promise<void> {
+  for (const { fileName, code, source, imports = [], dynamicImports = [] } of bundled) {
+    const onDisk = await readFile(join(dir, fileName));
+    expect(onDisk.equals(Buffer.from(code ?? source ?? '')), fileName).toBe(true);
+    for (const imported of [...imports, ...dynamicImports]) {
+      if (!imported.startsWith('node:')) expect(files).toContain(imported);
+    }
+  }
+  expect(bundled.map(({ fileName }) => fileName).toSorted()).toEqual(files);
+}
+
+async function readMap(
+  dir: string,
+  fileName: string,
+  code: string,
+): Promise<NonNullable<BuildResult['bundled'][number]['map']>> {
+  const [, base64] = /sourceMappingURL=data:.*?;base64,(.*)$/m.exec(code) ?? [];
+  const json =
+    base64 === undefined ? await readFile(join(dir, `${fileName}.map`)) : Buffer.from(base64, 'base64');
+  return JSON.parse(json.toString());
+}
+
+test('source maps that have hashes of their own get new ones', async () => {
+  const { project, plugin } = await createTrainedProject(TRAIN);
+  const output = { sourcemap: true, sourcemapFileNames: 'maps/[name]-[hash].js.map' };
+  const untrained = await build('rollup', project, { output: { ...output, dir: 'untrained' } });
+  const built = await build('rollup', project, { plugin, output });
+  expect(built.warnings).toEqual([]);
+  await expectDescribed(built);
+  const maps = built.files.filter((file) => file.endsWith('.map'));
+  const changed = maps.filter((file) => !untrained.files.includes(file));
+  expect(changed).toEqual([
+    expect.stringMatching(/^maps\/lazy-[0-9a-f]{8}\.js\.map$/),
+    expect.stringMatching(/^maps\/main-[0-9a-f]{8}\.js\.map$/),
+  ]);
+  // Rollup leaves the folder out.
+  const mentioned = built.bundled.flatMap(
+    ({ code }) => /sourceMappingURL=(.*)$/m.exec(code ?? '')?.[1] ?? [],
+  );
+  expect(mentioned.toSorted()).toEqual(maps.map((file) => basename(file)));
+});
+
+test('names that keep their hashes are told about', async () => {
+  const { project, plugin } = await createTrainedProject(TRAIN);
+  const escape: CommonPlugin = {
+    name: 'escape',
+    writeBundle: {
+      order: 'post',
+      sequential: true,
+      handler() {
+        const main = project.path('out/main.js');
+        writeFileSync(main, readFileSync(main, 'utf8').replace('./lazy-', String.raw`./l\u0061zy-`));
+      },
+    },
+  };
+  const built = await build('rollup', project, { plugin, plugins: [escape] });
+  expect(built.warnings).toEqual([
+    expect.stringMatching(
+      /names keep the hash .* not certain .*: assets\/one-[\w-]+\.elf, assets\/two-[\w-]+\.elf, lazy-[\w-]+\.js\./,
+    ),
+  ]);
+  expect(compiledOf(await unpackAll(built))).toEqual(EXECUTED);
+  await expectWorking(built);
 });
 
 test('two builds that execute the same are equal, one that executes more has other names', async () => {
@@ -185,6 +315,8 @@ test('a real module: sql.js is trimmed to what a query executes', async () => {
 });
 
 describe('code that the training has optimised', () => {
+  type Version = (typeof NODE_VERSIONS)[number];
+
   const LOOP = wat(`(module
     (func $tiny (param i32) (result i32) local.get 0 i32.const 1 i32.add)
     (func $loop (export "loop") (param $n i32) (result i32) (local $value i32)
@@ -196,7 +328,7 @@ describe('code that the training has optimised', () => {
       local.get $value))`);
 
   /** The instructions of `loop`, after a build whose output calls it this many times in the training. */
-  async function instructionsOfLoop(calls: number, targetVersion: '24' | '26', trainVersion: '24' | '26') {
+  async function instructionsOfLoop(calls: number, targetVersion: Version, trainVersion: Version) {
     const [target, trainer] = await Promise.all([ensureNode(targetVersion), ensureNode(trainVersion)]);
     const project = await createProject({
       'loop.wasm': LOOP,
@@ -230,6 +362,15 @@ describe('code that the training has optimised', () => {
     expect([cold.hot, hot.hot]).toEqual([false, true]);
     expect(hot.instructions).not.toBe(cold.instructions);
   });
+
+  test.each(['20.19', '22'] as const)(
+    'is made ahead of time where V8 inlines nothing, in Node %s',
+    async (version) => {
+      const cold = await instructionsOfLoop(0, version, version);
+      const hot = await instructionsOfLoop(300, version, version);
+      expect(hot).toEqual({ instructions: cold.instructions, hot: true });
+    },
+  );
 
   test('is made ahead of time for another V8', async () => {
     const cold = await instructionsOfLoop(0, '24', '24');
@@ -293,9 +434,7 @@ describe('several outputs of one build', () => {
       await bundle.close();
       await expectPrecompiled();
       const artifacts = (await project.list('out')).filter((file) => file.endsWith('.elf'));
-      expect(
-        compiledOf(await unpackAll({ dir: project.path('out'), files: [], artifacts, warnings })),
-      ).toEqual([EXECUTED[1]]);
+      expect(compiledOf(await unpackAll({ dir: project.path('out'), artifacts }))).toEqual([EXECUTED[1]]);
     },
   );
 
@@ -306,7 +445,11 @@ describe('several outputs of one build', () => {
     await write(0);
     await write(1);
     await bundle.close();
-    expect(warnings).toEqual([]);
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /names keep the hash .*, since other outputs are written to the same folder: assets/,
+      ),
+    ]);
     await expectPrecompiled();
   });
 });
@@ -324,6 +467,48 @@ test('a function that names assets is asked about our own only', async () => {
   expect(built.warnings).toEqual([]);
   expect(compiledOf(await unpackAll(built))).toEqual(EXECUTED);
   await expectWorking(built);
+});
+
+/** @param listens whether the program that builds listens to the signal itself */
+async function interruptBuild(signal: 'SIGINT' | 'SIGTERM', listens: boolean) {
+  // A shell does not pass signals on, and the program below it ignores them at first.
+  const { project } = await createTrainedProject(`
+    ${TRAIN}
+    process.on('${signal}', () => setTimeout(() => process.exit(), 500));
+    setInterval(() => {}, 1000);
+      (await import('node:fs')).writeFileSync('started', String(process.pid));
+  `);
+  await project.write({
+    'build.mjs': `
+      import { rollup } from 'rollup';
+      import plugin from ${JSON.stringify(join(CHECKOUT, 'dist/rollup.js'))};
+      ${listens ? `process.on('${signal}', () => console.log('heard'));` : ''}
+      const train = ['sh', '-c', '"$0" train.mjs; true', process.execPath];
+      const options = { cache: ${JSON.stringify(SHARED_CACHE)}, threshold: 0, profile: { train } };
+      const onLog = (level, { message }) => level === 'warn' && console.log(message);
+      const bundle = await rollup({ input: 'main.js', onLog, plugins: [plugin(options)] });
+      await bundle.write({ dir: 'out' });
+      console.log('written');
+    `,
+  });
+  const building = execa(process.execPath, ['build.mjs'], { cwd: project.folder, reject: false });
+  await expect.poll(() => existsSync(project.path('started')), { timeout: 60_000 }).toBe(true);
+  building.kill(signal);
+  const { signal: endedBy, stdout } = await building;
+  expect(isRunning(Number(await project.read('started')))).toBe(false);
+  return { endedBy, stdout };
+}
+
+describe('a build that is interrupted while it trains', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('ends by %s, after its training', async (signal) => {
+    expect(await interruptBuild(signal, false)).toEqual({ endedBy: signal, stdout: '' });
+  });
+
+  test('goes on untrained where somebody else takes care of the signal', async () => {
+    const { endedBy, stdout } = await interruptBuild('SIGINT', true);
+    expect(endedBy).toBeUndefined();
+    expect(stdout).toMatch(/^heard\n.*Training failed: .* was interrupted\..*\nwritten$/s);
+  });
 });
 
 describe('a training that cannot be used is told about, and the output stays as it was built:', () => {
@@ -358,6 +543,30 @@ describe('a training that cannot be used is told about, and the output stays as 
     expect(built.warnings).toEqual([expect.stringMatching(/one\.wasm: the training did not load it/)]);
     expect(compiledOf(await unpackAll(built))).toEqual([ALL[0], EXECUTED[1]]);
     await expectWorking(built);
+  });
+
+  test('it loads only one of two modules with one name', async () => {
+    // As wasm-bindgen names them, with functions of the same names.
+    const project = await createProject({
+      'one/index_bg.wasm': watOf(),
+      'two/index_bg.wasm': watOf('(func $more (export "more") (result i32) i32.const 1)'),
+      'main.js': `
+        import one from './one/index_bg.wasm?init';
+        import two from './two/index_bg.wasm?init';
+        const init = process.env.TWO ? two : one;
+        console.log((await init({ './host.js': { seven: () => 7 } })).exports.start());
+      `,
+    });
+    const train = [process.execPath, project.path('out/main.js')];
+    const built = await build('rollup', project, { plugin: { profile: { train } } });
+    expect(built.warnings).toEqual([
+      expect.stringMatching(/two\/index_bg\.wasm: the training did not load it/),
+    ]);
+    const byCount = (await unpackAll(built)).toSorted((a, b) => a.wire.length - b.wire.length);
+    expect(compiledOf(byCount)).toEqual([EXECUTED[0], ALL[1]]);
+    expect(byCount[1]?.profile).toBeUndefined();
+    const { result } = await runWell(join(built.dir, 'main.js'), { env: { TWO: '1' } });
+    expect(result).toBe(42);
   });
 
   test('another plugin has rewritten the glue code', async () => {

@@ -3,11 +3,14 @@ import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { watch as rolldownWatch } from 'rolldown';
 import { watch as rollupWatch } from 'rollup';
+import type { Options } from 'unplugin-wasm-precompile';
 import rolldownPlugin from 'unplugin-wasm-precompile/rolldown';
 import rollupPlugin from 'unplugin-wasm-precompile/rollup';
 import { build as viteBuild } from 'vite';
 import { afterEach, describe, expect, test } from 'vitest';
-import { BUNDLERS, type Bundler, viteConfig } from '../support/bundlers.ts';
+import { createProfile } from '../../src/profile/create.ts';
+import { formatProfiles } from '../../src/profile/format.ts';
+import { BUNDLERS, type Bundler, type PluginOptions, viteConfig } from '../support/bundlers.ts';
 import { createProject, type Files, type Project, runWell, SHARED_CACHE } from '../support/project.ts';
 import { wat, watOfValue } from '../support/wat.ts';
 
@@ -110,7 +113,7 @@ class Watching {
   }
 }
 
-async function watch(bundler: Bundler, project: Project): Promise<Watching> {
+async function watch(bundler: Bundler, project: Project, own: PluginOptions = {}): Promise<Watching> {
   const warnings: string[] = [];
   const onLog = (level: string, { message }: { message: string }) => {
     if (level === 'warn') warnings.push(message);
@@ -124,7 +127,7 @@ async function watch(bundler: Bundler, project: Project): Promise<Watching> {
     },
   };
   const common = { input: project.path('main.js'), onLog, output: { dir: project.path('out') } };
-  const options = { cache: SHARED_CACHE, threshold: 0 };
+  const options = { cache: SHARED_CACHE, threshold: 0, ...own } as Options;
   switch (bundler) {
     case 'rollup':
       return new Watching(
@@ -141,7 +144,7 @@ async function watch(bundler: Bundler, project: Project): Promise<Watching> {
         infos,
       );
     case 'vite': {
-      const config = viteConfig(project, warnings);
+      const config = viteConfig(project, warnings, own);
       config.plugins?.push(listener);
       const watcher = await viteBuild({
         ...config,
@@ -160,6 +163,16 @@ function mainOfTwo(text: string): string {
     const one = await init();
     console.log(JSON.stringify(['${text}', one.exports.value(), value()]));
   `;
+}
+
+/** The text of a profile. */
+function profileOfOne(...indices: number[]): string {
+  const executed = indices.map((index) => ({ index, optimised: false }));
+  return formatProfiles([createProfile('one', watOfValue(1), executed)]);
+}
+
+function mainOfOne(text: string): string {
+  return `import { value } from './one.wasm'; console.log(JSON.stringify(['${text}', value()]));`;
 }
 
 /** Two modules, after a change of the program and then one of the second module. */
@@ -204,6 +217,52 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     const watcher = await watchTwo(bundler);
     const modules = watcher.infos.map((text) => text.match(/\w+(?= \(native code for )/g)?.toSorted());
     expect(modules).toEqual([['one', 'two'], ['two']]);
+  });
+
+  test.each(['profiles', 'profiles/one.wasm-profile'])('follows a startup profile: %s', async (path) => {
+    const project = await createProject({
+      'one.wasm': watOfValue(1),
+      'main.js': mainOfOne('first'),
+      'profiles/one.wasm-profile': profileOfOne(),
+    });
+    const watcher = await watch(bundler, project, { profile: project.path(path) });
+    await watcher.expectAfter({}, watcher.prints(['first', 1]));
+    expect(watcher.infos.at(-1)).toContain('0 of 1 functions');
+    await watcher.expectAfter({ 'profiles/one.wasm-profile': profileOfOne(0) }, () =>
+      Boolean(watcher.infos.at(-1)?.includes('1 of 1 functions')),
+    );
+    expect(watcher.warnings).toEqual([]);
+  });
+
+  test('says once that no module has a profile', async () => {
+    const other = createProfile('other', watOfValue(7), []);
+    const project = await createProject({
+      'one.wasm': watOfValue(1),
+      'main.js': mainOfOne('first'),
+      'profiles/other.wasm-profile': formatProfiles([other]),
+    });
+    const watcher = await watch(bundler, project, { profile: project.path('profiles') });
+    await watcher.expectAfter({}, watcher.prints(['first', 1]));
+    await watcher.expectAfter({ 'main.js': mainOfOne('second') }, watcher.prints(['second', 1]));
+    await watcher.expectAfter({ 'one.wasm': watOfValue(2) }, watcher.prints(['second', 2]));
+    expect(watcher.warnings).toEqual([
+      expect.stringMatching(/profiles: expected the startup profile of .*"one"/),
+    ]);
+  });
+
+  test('trains nothing, and says so', async () => {
+    const project = await createProject({
+      'one.wasm': watOfValue(1),
+      'main.js': mainOfOne('first'),
+      'train.mjs':
+        "import { writeFileSync } from 'node:fs'; writeFileSync(new URL('trained', import.meta.url), ''); await import('./out/main.js');",
+    });
+    const train = [process.execPath, project.path('train.mjs')];
+    const watcher = await watch(bundler, project, { profile: { train } });
+    await watcher.expectAfter({}, watcher.prints(['first', 1]));
+    expect(watcher.warnings).toEqual([expect.stringContaining('Nothing is trained in watch mode')]);
+    expect(watcher.infos.at(-1)).toContain('1 of 1 functions');
+    await expect(project.read('trained')).rejects.toThrow('ENOENT');
   });
 
   test('goes on after a wasm file was broken for a while', async () => {

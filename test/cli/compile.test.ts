@@ -5,6 +5,8 @@ import process from 'node:process';
 import { execa } from 'execa';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
+import { createProfile } from '../../src/profile/create.ts';
+import { formatProfiles } from '../../src/profile/format.ts';
 import type { ArtifactMap } from '../../src/runtime/map.ts';
 import { readelf } from '../artifact/tools.ts';
 import { sample, SAMPLE_RESULT, smallest } from '../engines/modules.ts';
@@ -242,6 +244,40 @@ int main(void) {
     const { exitCode, stdout } = await compile([SQL_JS, '-o', 'out', '--json']);
     expect(exitCode).toBe(0);
     expect(parse(stdout)[0]?.native[0]).toMatchObject({ functions: 1968, compiled: 1968 });
+  });
+});
+
+const compileWithProfile = (profile: string) =>
+  compile(['sample.wasm', '-o', 'out', '--profile', profile, '--json']);
+
+describe('wasm-precompile compile --profile', () => {
+  const executed = [4, 9].map((index) => ({ index, optimised: false }));
+  const profile = formatProfiles([createProfile('sample', sample(), executed)]);
+
+  it.each(['profiles', 'profiles/sample.wasm-profile'])('keeps what %s names', async (given) => {
+    write('profiles/sample.wasm-profile', profile);
+    const { exitCode, stdout, stderr } = await compileWithProfile(given);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(parse(stdout)[0]?.native).toMatchObject([{ functions: 9, compiled: 2, executed: 2 }]);
+    const artifact = unpackArtifact(readFileSync(path.join(project, 'out/sample.elf')));
+    expect(artifact.native[0]?.functions.map(({ index }) => index)).toEqual([4, 9]);
+    expect(artifact.profile).toBe(profile);
+  });
+
+  it.each([
+    [
+      'is of no module',
+      profile.replace(/"sample"/, '"other"').replace(/^sha256 .*/m, `sha256 ${'0'.repeat(64)}`),
+      /warning: .*expected the startup profile of .*"sample".*found "other"/,
+    ],
+    ['is damaged', profile.slice(0, -4), /warning: .*sample\.wasm-profile:\d+: expected .*cut off/],
+  ])('says that a profile %s, and keeps all functions', async (_, text, message) => {
+    write('sample.wasm-profile', text);
+    const { exitCode, stdout, stderr } = await compileWithProfile('sample.wasm-profile');
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(message);
+    expect(stderr.match(/warning/g)).toHaveLength(1);
+    expect(parse(stdout)[0]?.native).toMatchObject([{ functions: 9, compiled: 9 }]);
   });
 });
 

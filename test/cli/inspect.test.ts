@@ -2,6 +2,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
+import { createProfile } from '../../src/profile/create.ts';
+import { formatProfiles } from '../../src/profile/format.ts';
 import { sample, smallest } from '../engines/modules.ts';
 import { SQL_JS, temporaryFolder } from '../engines/support.ts';
 import { ensureNode } from '../support/nodes.ts';
@@ -104,6 +106,36 @@ describe('wasm-precompile inspect', () => {
     expect(stdout).toContain('export function run () → (i32)');
     expect(stdout).not.toContain('native code of');
     expect(JSON.parse((await inspect('plain.elf', '--json')).stdout)).toMatchObject({ native: [] });
+  });
+
+  it('says to how many functions an artifact was trimmed', async () => {
+    const executed = [4, 9].map((index) => ({ index, optimised: false }));
+    const profile = formatProfiles([createProfile('sample', sample(), executed)]);
+    mkdirSync(path.join(folder, 'trimmed'));
+    writeFileSync(path.join(folder, 'trimmed/sample.wasm-profile'), profile);
+    writeFileSync(
+      path.join(folder, 'trimmed/empty.wasm-profile'),
+      formatProfiles([createProfile('plain', smallest(), [])]),
+    );
+    const flags = ['-o', 'trimmed', '--profile', 'trimmed'];
+    const { exitCode } = await compileCommand(['sample.wasm', 'plain.wasm', ...flags], { cwd: folder });
+    expect(exitCode).toBe(0);
+
+    const { stdout } = await inspect('trimmed/sample.elf');
+    expect(stdout).toMatch(/^native code of v8-\S+, trimmed to a startup profile of 2 functions$/m);
+    expect(stdout).toMatch(/^ {2}2 of 9 functions compiled, \d+ B of instructions in /m);
+    const { profile: shown, native } = JSON.parse((await inspect('trimmed/sample.elf', '--json')).stdout) as {
+      profile: string;
+      native: { functions: number; executed: number; compiled: number; largest: { index: number }[] }[];
+    };
+    expect(shown).toBe(profile);
+    expect(native).toMatchObject([{ functions: 9, executed: 2, compiled: 2 }]);
+    expect(native[0]?.largest.map(({ index }) => index).toSorted()).toEqual([4, 9]);
+
+    // The layout is known, though no function is there.
+    expect((await inspect('trimmed/plain.elf')).stdout).toMatch(
+      /trimmed to a startup profile of 0 functions\n {2}0 of 1 functions compiled, 0 B of instructions/,
+    );
   });
 
   it('prints no control characters of names', async () => {

@@ -102,6 +102,16 @@ describe('wasm-precompile profile', () => {
     ]);
   });
 
+  it('tells a profile that contradicts the module', async () => {
+    const wrong = { ...recorded, executed: [entry(2), ...recorded.executed.slice(1)] };
+    writeFileSync(at('wrong.wasm-profile'), formatProfiles([wrong]));
+    const { exitCode, stdout } = await profile('wrong.wasm-profile', '-m', 'module.wasm');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain(
+      '\n  module.wasm: the module that was recorded, but a damaged profile (wrong functions: 1; of these found: 0 by name, 0 by body), 1 of 2 functions found, ',
+    );
+  });
+
   it('tells a different module', async () => {
     const foreign = { ...profileOfAll('wasm_bg', readFileSync(SQL_JS)) };
     writeFileSync(at('foreign.wasm-profile'), formatProfiles([foreign]));

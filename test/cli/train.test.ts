@@ -5,6 +5,7 @@ import process from 'node:process';
 import { execa } from 'execa';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ROOT } from '../engines/support.ts';
+import { isRunning } from '../train/support.ts';
 import { watOfValue } from '../support/wat.ts';
 
 const COMMAND = path.join(ROOT, 'dist/cli/index.js');
@@ -21,19 +22,31 @@ console.log(instance.exports.value());
 setInterval(() => {}, 1000);
 `;
 
+/** What a first signal does not end. */
+const STUBBORN = `${SERVER} for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => console.log('no'));`;
+
+function start(program: string) {
+  const cwd = mkdtempSync(path.join(folder, 'project-'));
+  writeFileSync(path.join(cwd, 'one.wasm'), watOfValue(1));
+  writeFileSync(path.join(cwd, 'server.mjs'), `console.log(process.pid); ${program}`);
+  // A shell does not pass signals on.
+  const command = ['sh', '-c', '"$0" server.mjs; true', process.execPath];
+  const training = execa(process.execPath, [COMMAND, 'train', '--', ...command], {
+    cwd,
+    stdin: 'ignore',
+    reject: false,
+  });
+  return { cwd, training };
+}
+
 describe('wasm-precompile train, of a server', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)(
     'ended by %s: writes what was recorded until then',
     async (signal) => {
-      const cwd = mkdtempSync(path.join(folder, 'project-'));
-      writeFileSync(path.join(cwd, 'one.wasm'), watOfValue(1));
-      writeFileSync(path.join(cwd, 'server.mjs'), SERVER);
-      const training = execa(process.execPath, [COMMAND, 'train', '--', process.execPath, 'server.mjs'], {
-        cwd,
-        stdin: 'ignore',
-        reject: false,
+      const { cwd, training } = start(SERVER);
+      training.stdout.on('data', (text) => {
+        if (/^1$/m.test(String(text))) training.kill(signal);
       });
-      training.stdout.once('data', () => training.kill(signal));
       const { exitCode, stderr } = await training;
       expect(exitCode, stderr).toBe(0);
       expect(readdirSync(path.join(cwd, 'wasm-profiles'))).toEqual([
@@ -41,4 +54,17 @@ describe('wasm-precompile train, of a server', () => {
       ]);
     },
   );
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('that ignores %s: the second one ends it', async (signal) => {
+    const { training } = start(STUBBORN);
+    training.stdout.on('data', (text) => {
+      if (/^(?:1|no)$/m.test(String(text))) training.kill(signal);
+    });
+    const { exitCode, stdout, stderr } = await training;
+    expect(exitCode, stderr).toBe(1);
+    expect(stderr).toMatch(/ended without a chance to record/);
+    const pid = Number(/^\d+/.exec(stdout)?.[0]);
+    expect(pid).toBeGreaterThan(1);
+    expect(isRunning(pid)).toBe(false);
+  });
 });

@@ -1,7 +1,7 @@
 /** Files of an output are changed after it was written: names, mentions and contents stay consistent. */
 import { beforeEach, describe, expect, test } from 'vitest';
 import { findHash } from '../../src/core/file-names.ts';
-import { rewriteOutput } from '../../src/core/rewrite-output.ts';
+import { rewriteOutput, type Rewritten } from '../../src/core/rewrite-output.ts';
 import { createProject, type Files, type Project } from '../support/project.ts';
 
 let project: Project;
@@ -15,7 +15,7 @@ async function rewrite(
   output: Files,
   contents: Files,
   { before = 'map 1', after = 'map 2', mayRename = true } = {},
-): Promise<{ names: ReadonlyMap<string, string>; skipped: string[] }> {
+): Promise<Rewritten> {
   for (const [name, content] of Object.entries(output)) await project.write({ [`out/${name}`]: content });
   return rewriteOutput(
     project.path('out'),
@@ -46,6 +46,10 @@ const OUTPUT = {
   '.vite/manifest.json':
     '{"chunk":{"file":"assets/chunk-AAAAAAAA.js","assets":["assets/artifact-CCCCCCCC.elf"]}}',
 };
+
+/** A program with its source map in it. */
+const withMap = (json: string) =>
+  `"map 1"\n//# sourceMappingURL=data:application/json;charset=utf-8;base64,${Buffer.from(json).toString('base64')}\n`;
 
 describe('a changed file', () => {
   const change = { 'assets/artifact-CCCCCCCC.elf': 'new' };
@@ -104,6 +108,56 @@ describe('a changed file', () => {
     expect(await read(names.get('b-BBBBBBBB.js'))).toContain(`import "./${names.get('a-AAAAAAAA.js')}"`);
   });
 
+  test('tells the new contents of all that changed, by old names', async () => {
+    const { names, contents, kept } = await rewrite(OUTPUT, change);
+    expect(kept).toEqual([]);
+    expect([...contents.keys()].toSorted()).toEqual(
+      Object.keys(OUTPUT)
+        .filter((name) => name !== 'assets/other-BBBBBBBB.js')
+        .toSorted(),
+    );
+    for (const [name, bytes] of contents) {
+      expect(Buffer.from(bytes).equals(await readBytes(names.get(name) ?? name)), name).toBe(true);
+    }
+  });
+
+  test('is found in a source map that is in its file', async () => {
+    const json = '{"file":"chunk-AAAAAAAA.js","sourcesContent":["map 1 ü日"]}';
+    const { names } = await rewrite(
+      {
+        'chunk-AAAAAAAA.js': withMap(json),
+        'x-CCCCCCCC.elf': 'old',
+        'main.js': 'import "./chunk-AAAAAAAA.js"',
+      },
+      { 'x-CCCCCCCC.elf': 'new' },
+    );
+    const chunk = names.get('chunk-AAAAAAAA.js') ?? '';
+    expect(await read(chunk)).toBe(
+      withMap(json.replace('map 1', 'map 2').replace('chunk-AAAAAAAA.js', chunk)).replace(
+        '"map 1"',
+        '"map 2"',
+      ),
+    );
+    expect(await read('main.js')).toBe(`import "./${chunk}"`);
+  });
+
+  test('has a source map with a hash of its own', async () => {
+    const { names } = await rewrite(
+      {
+        'chunk-AAAAAAAA.js': '"x-CCCCCCCC.elf"; "map 1"\n//# sourceMappingURL=chunk-DDDDDDDD.map.json',
+        'chunk-DDDDDDDD.map.json': '{"file":"chunk-AAAAAAAA.js","sourcesContent":["map 1"]}',
+        'x-CCCCCCCC.elf': 'old',
+      },
+      { 'x-CCCCCCCC.elf': 'new' },
+    );
+    expect(names.size).toBe(3);
+    const [chunk = '', map = ''] = ['chunk-AAAAAAAA.js', 'chunk-DDDDDDDD.map.json'].map((name) =>
+      names.get(name),
+    );
+    expect(await read(chunk)).toContain(`sourceMappingURL=${map}`);
+    expect(await read(map)).toBe(`{"file":"${chunk}","sourcesContent":["map 2"]}`);
+  });
+
   test('is found where its name is part of a URL', async () => {
     const { names } = await rewrite(
       {
@@ -120,8 +174,11 @@ describe('a changed file', () => {
 });
 
 async function expectInPlace(output: Files, artifact: string, options?: { mayRename: boolean }) {
-  const { names, skipped } = await rewrite(output, { [artifact]: 'new' }, options);
+  const { names, skipped, kept } = await rewrite(output, { [artifact]: 'new' }, options);
   expect([...names, ...skipped]).toEqual([]);
+  const hashed = Object.keys(output).filter((name) => name.includes('-'));
+  const changed = hashed.filter((name) => name === artifact || String(output[name]).includes('map 1'));
+  expect(kept.toSorted()).toEqual(changed.toSorted());
   expect(await list()).toEqual(Object.keys(output).toSorted());
   expect(await read(artifact)).toBe('new');
   for (const [name, before] of Object.entries(output)) {

@@ -67,6 +67,19 @@ describe('reading', () => {
     expect(await readProfiles(put('a.wasm-profile', text))).toEqual([a]);
   });
 
+  test('leaves out what is damaged in a folder, where it may', async () => {
+    put('a.wasm-profile', formatProfiles([a]).slice(0, -5));
+    put('b.wasm-profile', formatProfiles([b]));
+    const skipped: string[] = [];
+    const skip = ({ message }: Error) => skipped.push(message);
+    expect(await readProfiles(folder, skip)).toEqual([b]);
+    expect(skipped).toEqual([expect.stringMatching(/a\.wasm-profile:\d+: expected .*cut off/)]);
+    await expect(readProfiles(inFolder('a.wasm-profile'), skip)).rejects.toThrow('cut off');
+    put('b.wasm-profile', '');
+    await expect(readProfiles(folder, skip)).rejects.toMatchObject({ code: 'INVALID_PROFILE' });
+    expect(skipped).toHaveLength(1);
+  });
+
   test.each([
     [
       'nothing',

@@ -42,7 +42,7 @@ const changed = (entries: [string, string][]): Uint8Array => build(Object.fromEn
 describe('the module that was recorded', () => {
   test('is matched by index', () => {
     const { functions, ...counts } = matchProfile(profile, base);
-    expect(counts).toEqual({ matched: 3, total: 3, exact: true, byName: 0, byBody: 0 });
+    expect(counts).toEqual({ matched: 3, total: 3, exact: true, wrong: 0, byName: 0, byBody: 0 });
     expect([...functions]).toEqual(profile.executed.map((known) => [known.index, known]));
     expect([...functions.keys()]).toEqual([2, 3, 6]);
   });
@@ -66,10 +66,41 @@ describe('the module that was recorded', () => {
   });
 
   test('does not have imported functions, or some that are not there', () => {
-    const wrong = { ...profile, executed: [0, 1, 2, 6, 7, 4_000_000_000].map((index) => entry(index)) };
+    const wrong = { ...profile, executed: [0, 1, 7, 4_000_000_000].map((index) => entry(index)) };
+    const match = matchProfile(wrong, base);
+    expect(match).toEqual({
+      functions: new Map(),
+      matched: 0,
+      total: 4,
+      exact: false,
+      wrong: 4,
+      byName: 0,
+      byBody: 0,
+    });
+    expect(isForeign(match)).toBe(true);
+  });
+
+  test('does not have a function whose body is another', () => {
+    const [first, ...rest] = profile.executed;
+    const wrong = { ...profile, executed: [entry(first?.index ?? 0), ...rest] };
     const { functions, ...counts } = matchProfile(wrong, base);
-    expect([...functions.keys()]).toEqual([2, 6]);
-    expect(counts).toEqual({ matched: 2, total: 6, exact: true, byName: 0, byBody: 0 });
+    expect([...functions.keys()]).toEqual([3, 6]);
+    expect(counts).toEqual({ matched: 2, total: 3, exact: false, wrong: 1, byName: 0, byBody: 0 });
+  });
+
+  test('has functions under another index, by name and by body, where a profile has the wrong one', () => {
+    const [leafEntry, callerEntry, lastEntry] = profile.executed;
+    const wrong = {
+      ...profile,
+      executed: [
+        { ...entry(4), name: leafEntry?.name },
+        { ...entry(5), name: undefined, body: lastEntry?.body ?? '' },
+        { ...entry(3), ...callerEntry },
+      ],
+    };
+    const { functions, ...counts } = matchProfile(wrong, base);
+    expect([...functions.keys()].toSorted()).toEqual([2, 3, 6]);
+    expect(counts).toEqual({ matched: 3, total: 3, exact: false, wrong: 2, byName: 1, byBody: 1 });
   });
 });
 
@@ -91,6 +122,7 @@ describe('another build', () => {
       matched: 3,
       total: 3,
       exact: false,
+      wrong: 0,
       byName: 3,
       byBody: 0,
     });
@@ -132,7 +164,7 @@ describe('another build', () => {
     ]) {
       const { functions, ...counts } = result;
       expect([...functions.keys()].toSorted()).toEqual([2, 3, 6]);
-      expect(counts).toEqual({ matched: 3, total: 3, exact: false, byName: 0, byBody: 3 });
+      expect(counts).toEqual({ matched: 3, total: 3, exact: false, wrong: 0, byName: 0, byBody: 3 });
     }
   });
 
@@ -299,14 +331,22 @@ describe('bytes that are no module', () => {
     ['text', Buffer.from('hello')],
   ])('match nothing: %s', (_, bytes) => {
     const match = matchProfile(profile, bytes);
-    expect(match).toEqual({ functions: new Map(), matched: 0, total: 3, exact: false, byName: 0, byBody: 0 });
+    expect(match).toEqual({
+      functions: new Map(),
+      matched: 0,
+      total: 3,
+      exact: false,
+      wrong: 0,
+      byName: 0,
+      byBody: 0,
+    });
     expect(isForeign(match)).toBe(true);
     expect(findProfile([profile], 'module', bytes)).toBeUndefined();
   });
 });
 
 describe('a foreign profile', () => {
-  const match = { functions: new Map(), byName: 0, byBody: 0 };
+  const match = { functions: new Map(), wrong: 0, byName: 0, byBody: 0 };
   test.each([
     [{ exact: true, matched: 0, total: 0 }, false],
     [{ exact: true, matched: 0, total: 50 }, false],

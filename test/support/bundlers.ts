@@ -42,7 +42,8 @@ export interface BuildOptions {
     entryFileNames?: string;
     chunkFileNames?: string;
     assetFileNames?: string | ((asset: { names: string[] }) => string);
-    sourcemap?: boolean;
+    sourcemap?: boolean | 'inline' | 'hidden';
+    sourcemapFileNames?: string;
     /** Relative to the project. Default: `out`. */
     dir?: string;
   };
@@ -50,6 +51,8 @@ export interface BuildOptions {
   vite?: InlineConfig;
   /** Plugins that all three take. */
   plugins?: CommonPlugin[];
+  /** The same, but they come after ours. */
+  pluginsAfter?: CommonPlugin[];
 }
 
 /** A plugin in the part of Rollup's interface that all three have. */
@@ -58,7 +61,22 @@ export interface CommonPlugin {
   resolveId?: (id: string, importer: string | undefined) => Promise<string | undefined> | string | undefined;
   load?: (id: string) => string | undefined;
   renderChunk?: (code: string) => string;
+  writeBundle?: {
+    order: 'post';
+    sequential: true;
+    handler: (options: unknown, bundle: Record<string, BundledFile>) => void;
+  };
   onLog?: (level: string, log: { message: string; plugin?: string | undefined }) => undefined;
+}
+
+/** A file of the output, as bundlers describe it. */
+export interface BundledFile {
+  fileName: string;
+  code?: string;
+  source?: string | Uint8Array;
+  map?: { file?: string | undefined; sourcesContent?: (string | null)[] | undefined } | null;
+  imports?: string[];
+  dynamicImports?: string[];
 }
 
 export interface BuildResult {
@@ -69,6 +87,8 @@ export interface BuildResult {
   /** Those of artifacts among them. */
   artifacts: string[];
   warnings: string[];
+  /** What the bundler has returned. */
+  bundled: BundledFile[];
 }
 
 /** On top of those that all tests share; undefined takes one of these away. */
@@ -91,14 +111,15 @@ export async function build(
   project: Project,
   options: BuildOptions = {},
 ): Promise<BuildResult> {
-  const { entry = 'main.js', plugins = [] } = options;
+  const { entry = 'main.js', plugins = [], pluginsAfter = [] } = options;
   const { dir = 'out', ...names } = options.output ?? {};
   const output = { format: 'es' as const, dir: project.path(dir), entryFileNames: '[name].js', ...names };
   const warnings: string[] = [];
   const plugin = options.plugin ?? {};
+  let bundled: BundledFile[];
 
   if (bundler !== 'rollup' && bundler !== 'rolldown') {
-    await buildWithVite(project, { ...options, bundler, warnings, ssr: entry });
+    bundled = await buildWithVite(project, { ...options, bundler, warnings, ssr: entry });
   } else {
     const input = isAbsolute(entry) ? entry : project.path(entry);
     const onLog = (level: LogLevel, { message }: { message: string }) => {
@@ -110,7 +131,7 @@ export async function build(
             input,
             external: EXTERNAL,
             onLog,
-            plugins: [...plugins, plugin && rollupPlugin(pluginOptions(plugin))],
+            plugins: [...plugins, plugin && rollupPlugin(pluginOptions(plugin)), ...pluginsAfter],
           })
         : await rolldown({
             cwd: project.folder,
@@ -118,12 +139,12 @@ export async function build(
             external: EXTERNAL,
             checks: CHECKS,
             onLog,
-            plugins: [...plugins, plugin && rolldownPlugin(pluginOptions(plugin))],
+            plugins: [...plugins, plugin && rolldownPlugin(pluginOptions(plugin)), ...pluginsAfter],
           });
-    await run.write(output satisfies RollupOutput & RolldownOutput);
+    bundled = (await run.write(output satisfies RollupOutput & RolldownOutput)).output as BundledFile[];
     await run.close();
   }
-  return result(project, dir, warnings);
+  return result(project, dir, warnings, bundled);
 }
 
 /** Builds a project for a browser, with Vite; its `index.html` is the entry. */
@@ -132,8 +153,8 @@ export async function buildClient(
   { bundler = 'vite', ...options }: Omit<BuildOptions, 'entry'> & { bundler?: ViteName } = {},
 ): Promise<BuildResult> {
   const warnings: string[] = [];
-  await buildWithVite(project, { ...options, bundler, warnings, ssr: false });
-  return result(project, options.output?.dir ?? 'out', warnings);
+  const bundled = await buildWithVite(project, { ...options, bundler, warnings, ssr: false });
+  return result(project, options.output?.dir ?? 'out', warnings, bundled);
 }
 
 async function buildWithVite(
@@ -144,6 +165,7 @@ async function buildWithVite(
     warnings,
     plugin = {},
     plugins = [],
+    pluginsAfter = [],
     output = {},
     vite = {},
   }: BuildOptions & {
@@ -151,10 +173,10 @@ async function buildWithVite(
     ssr: string | false;
     warnings: string[];
   },
-): Promise<void> {
+): Promise<BundledFile[]> {
   const { dir = 'out', ...names } = output;
   const config = viteConfig(project, warnings, plugin);
-  config.plugins?.push(...plugins);
+  config.plugins?.push(...plugins, ...pluginsAfter);
   config.build = {
     ssr,
     outDir: project.path(dir),
@@ -165,7 +187,9 @@ async function buildWithVite(
     // Vite 6 builds for browsers without top-level await, also where the output is for Node: see README, "Requirements".
     ...(bundler === 'vite6' && { target: ssr ? 'node20' : 'es2022' }),
   };
-  await VITES[bundler].build(mergeConfig(config, vite));
+  const built = await VITES[bundler].build(mergeConfig(config, vite));
+  if (!('output' in built)) throw new Error('Vite gives no single output');
+  return built.output as BundledFile[];
 }
 
 /** A configuration for any of Vite's commands. */
@@ -192,10 +216,15 @@ function collector(warnings: string[]): Logger {
   return { ...logger, warn, warnOnce: warn };
 }
 
-async function result(project: Project, dir: string, warnings: string[]): Promise<BuildResult> {
+async function result(
+  project: Project,
+  dir: string,
+  warnings: string[],
+  bundled: BundledFile[],
+): Promise<BuildResult> {
   const files = await project.list(dir);
   const artifacts = files.filter((file) => file.endsWith('.elf'));
-  return { dir: project.path(dir), files, artifacts, warnings };
+  return { dir: project.path(dir), files, artifacts, warnings, bundled };
 }
 
 /** The one artifact of a build. */

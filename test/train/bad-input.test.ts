@@ -1,9 +1,11 @@
 /** What can go wrong: `wasm-precompile train` says so, and writes what it has. */
 import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { execa } from 'execa';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Project } from '../support/project.ts';
+import { CHECKOUT, type Project } from '../support/project.ts';
 import { wat } from '../support/wat.ts';
-import { createProgram, ENDED, executedBy, NODES, train, trainCommand } from './support.ts';
+import { createProgram, ENDED, executedBy, isRunning, NODES, train, trainCommand } from './support.ts';
 
 let project: Project;
 beforeAll(async () => {
@@ -16,6 +18,22 @@ beforeAll(async () => {
     'throw.cjs': 'start().a(); throw new Error("on purpose");',
     'kill.cjs': 'start().a(); process.kill(process.pid, "SIGKILL");',
     'abort.cjs': 'start().a(); process.abort();',
+    'stubborn.cjs': `
+      start().a();
+      for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
+      setInterval(() => {}, 1000);
+      console.log(process.pid);
+    `,
+    'slow.cjs': `
+      start().nop();
+      process.on('SIGTERM', () => setTimeout(() => process.exit(5), 7000));
+      setInterval(() => {}, 1000);
+    `,
+    'forever.cjs': `
+      const child = require('node:child_process').fork(join(__dirname, 'hang.cjs'), { detached: true, stdio: 'ignore' });
+      console.log(child.pid);
+      setTimeout(() => { child.disconnect(); child.unref(); }, 500);
+    `,
     'hang.cjs': 'console.log(start().a()); setInterval(() => {}, 1000);',
     'hang-in-shell.cjs': `
       start().a();
@@ -102,7 +120,12 @@ describe('the command', () => {
     [
       'a time limit of 0',
       ['--time-limit', '0', '--', node, 'a.cjs'],
-      /--time-limit: expected a number of seconds above 0, found "0"/,
+      /--time-limit: expected a number of seconds above 0, .* found "0"/,
+    ],
+    [
+      'a time limit that no timer holds',
+      ['--time-limit', '2147484', '--', node, 'a.cjs'],
+      /--time-limit: expected a number of seconds above 0, at most 2147483 .* found "2147484"/,
     ],
     [
       'a time limit in words',
@@ -190,10 +213,92 @@ describe('the command', () => {
   });
 });
 
+/** Of the processes whose numbers a program has printed. */
+function stillRunning({ output }: { output: string }): number[] {
+  const pids = [...output.matchAll(/^\d{2,}$/gm)].map(([pid]) => Number(pid));
+  expect(pids).not.toEqual([]);
+  return pids.filter(isRunning);
+}
+
 describe('train', () => {
   test('waits for processes that outlive the command', async () => {
     const result = await train(project, [node, 'background.cjs']);
     expect(executedBy(result)).toEqual({ sample: ['nop'] });
+  });
+
+  test('ends processes that outlive the command for long, and records them', async () => {
+    const result = await train(project, [node, 'forever.cjs']);
+    expect(result.exit).toEqual(ENDED);
+    expect(result.problems).toEqual([
+      expect.stringMatching(/^Process \d+ \(.*hang\.cjs\) still ran 5 s after the command, and was ended\.$/),
+    ]);
+    expect(executedBy(result)).toEqual({ sample: ['helper', 'a'] });
+    expect(stillRunning(result)).toEqual([]);
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'ends what is no node and has left the process group',
+    async () => {
+      const result = await train(project, ['sh', '-c', 'setsid sleep 1000 & echo $! >&1; "$0" a.cjs', node]);
+      expect(result.problems).toEqual([expect.stringMatching(/^Process \d+ \(sleep 1000\) still ran 5 s/)]);
+      expect(stillRunning(result)).toEqual([]);
+    },
+  );
+
+  test('kills, 10 s after its time limit, what ignores signals below a shell that does not', async () => {
+    const start = performance.now();
+    const result = await train(project, ['sh', '-c', '"$0" stubborn.cjs; true', node], { timeLimit: 1000 });
+    expect(performance.now() - start).toBeGreaterThan(11_000);
+    expect(result.exit).toMatchObject({ signal: 'SIGTERM', timedOut: true });
+    expect(result.problems).toEqual([
+      expect.stringMatching(/stubborn\.cjs\): the process ended without a chance/),
+    ]);
+    expect(stillRunning(result)).toEqual([]);
+  });
+
+  test('lets a program end for 10 s after its time limit', async () => {
+    const result = await train(project, [node, 'slow.cjs'], { timeLimit: 1000 });
+    expect(result).toMatchObject({ exit: { code: 5, timedOut: true }, problems: [] });
+    expect(executedBy(result)).toEqual({ sample: ['nop'] });
+  });
+
+  test('kills at once when it is told to', async () => {
+    let output = '';
+    const [interrupt, kill] = [new AbortController(), new AbortController()];
+    const result = await train(project, ['sh', '-c', '"$0" stubborn.cjs; true', node], {
+      output(text) {
+        output += text;
+        interrupt.abort('SIGINT');
+        kill.abort();
+      },
+      interrupt: interrupt.signal,
+      kill: kill.signal,
+    });
+    expect(result.exit.interrupted).toBe(true);
+    expect(stillRunning({ output })).toEqual([]);
+  });
+
+  test.each([
+    ['process.exit', 'process.exit(7)', { exitCode: 7 }],
+    ['an error', 'throw new Error("on purpose")', { exitCode: 1 }],
+  ])('leaves nothing where its own process ends by %s', async (_, end, outcome) => {
+    const { exitCode, stdout } = await execa(
+      node,
+      [
+        '--input-type=module',
+        '-e',
+        `
+      import { train } from ${JSON.stringify(path.join(CHECKOUT, 'dist/train/train.js'))};
+      await train(['sh', '-c', '"$0" stubborn.cjs; true', process.execPath], {
+        output(text) { console.log(text); setTimeout(() => { ${end} }); },
+      });
+    `,
+      ],
+      { cwd: project.folder, reject: false },
+    );
+    expect({ exitCode }).toEqual(outcome);
+    // Nobody is there to wait for it.
+    await expect.poll(() => stillRunning({ output: stdout }), { timeout: 10_000 }).toEqual([]);
   });
 
   test('ends a program when it is told to', async () => {

@@ -97,6 +97,19 @@ describe.each(NODES)('Node $version', ({ node }) => {
           exit: () => process.exit(3),
           throw: () => { throw new Error('uncaught'); },
           reject: () => Promise.reject(new Error('unhandled')),
+          listener: () => process.on('exit', () => { own.nop(); process.exitCode = 6; }),
+          throwingListener: () => process.on('exit', () => { own.nop(); throw new Error('late'); }),
+          exitingListener: () => process.on('exit', () => { own.nop(); process.exit(7); }),
+          noListeners: () => process.removeAllListeners('exit'),
+          noListenersAtAll: () => process.removeAllListeners(),
+          reallyExit: () => process.reallyExit(8),
+          emit: () => {
+            const { emit } = process;
+            process.emit = function (event, ...rest) {
+              if (event === 'exit') own.nop();
+              return emit.call(this, event, ...rest);
+            };
+          },
           unhandled: () => { WebAssembly.compile(new Uint8Array(4)); },
           handled: () => {
             process.on('SIGTERM', () => { own.nop(); process.exit(4); });
@@ -149,11 +162,20 @@ describe.each(NODES)('Node $version', ({ node }) => {
   test.each([
     ['exit', { code: 3 }, ['helper', 'a']],
     ['throw', { code: 1 }, ['helper', 'a']],
+    ['listener', { code: 6 }, ['helper', 'a', 'nop']],
+    ['throwingListener', { code: 1 }, ['helper', 'a', 'nop']],
+    ['exitingListener', { code: 7 }, ['helper', 'a', 'nop']],
+    ['noListeners', { code: 0 }, ['helper', 'a']],
+    ['noListenersAtAll', { code: 0 }, ['helper', 'a']],
+    ['reallyExit', { code: 8 }, ['helper', 'a']],
+    ['emit', { code: 0 }, ['helper', 'a', 'nop']],
     ['reject', { code: 1 }, ['helper', 'a']],
     ['unhandled', { code: 1 }, ['helper', 'a']],
     ['SIGTERM', { signal: 'SIGTERM' }, ['helper', 'a']],
     ['SIGINT', { signal: 'SIGINT' }, ['helper', 'a']],
     ['SIGHUP', { signal: 'SIGHUP' }, ['helper', 'a']],
+    ['SIGQUIT', { signal: 'SIGQUIT' }, ['helper', 'a']],
+    ['SIGUSR2', { signal: 'SIGUSR2' }, ['helper', 'a']],
     ['handled', { code: 4 }, ['helper', 'a', 'nop']],
     ['once', { signal: 'SIGTERM' }, ['helper', 'a', 'nop']],
     ['alone', { signal: 'SIGINT' }, ['helper', 'a']],

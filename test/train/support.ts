@@ -1,4 +1,5 @@
 /** Programs that are run by the built `train` (dist/), each in a folder of its own. */
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { execa } from 'execa';
@@ -146,4 +147,14 @@ export async function trainCommand(
     },
   );
   return { exitCode, stdout, stderr };
+}
+
+/** Whether a process has not ended: one that nobody has asked how it ended has. */
+export function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return !/\) [ZX] [^)]*$/.test(stat);
+  } catch {
+    return false;
+  }
 }

@@ -205,15 +205,29 @@ export async function compileFor(
 export interface Selection {
   /** Functions to keep, by index in the function index space; the others are compiled at their first call. */
   executed: ReadonlySet<number>;
-  /** Native code of the same module as a training run left it, and the functions whose code is taken from it. */
-  run?: { bytes: Uint8Array; optimised: ReadonlySet<number> } | undefined;
+  /** Native code of the same module as a training run of this very V8 left it; see {@link takesRun}. */
+  run?: Run | undefined;
 }
 
+interface Run {
+  bytes: Uint8Array;
+  /** The functions whose code is taken from it. */
+  optimised: ReadonlySet<number>;
+}
+
+/** The first V8 that inlines calls in wasm. */
+const FIRST_INLINING = 13;
+
 /**
- * Makes native code smaller. Functions that a run of this very V8 has optimised keep the run's code: it is inlined by
- * what the run saw, and V8 would not optimise loaded code again. What a fresh process of the target does not accept is
- * not used.
+ * Whether code that a run has optimised is better than code made ahead of time, and so taken instead: where V8 inlines
+ * by what the run saw, since it would not optimise loaded code again. Older ones inline nothing, and what a run gives
+ * there is no faster, at times slower (CONTRIBUTING, "What a profile keeps").
  */
+export function takesRun({ version }: EngineKey, run: Run | undefined): run is Run {
+  return run !== undefined && run.optimised.size > 0 && Number.parseInt(version, 10) >= FIRST_INLINING;
+}
+
+/** Makes native code smaller. What a fresh process of the target does not accept is not used. */
 export async function trimFor(
   target: KnownTarget,
   wire: Uint8Array,
@@ -229,7 +243,7 @@ export async function trimFor(
     return run?.optimised.has(index) ? 'other' : 'base';
   };
   // A run under other flags, for instance, or on a CPU above the level gives nothing to mix with.
-  const other = run?.optimised.size ? toLevel(target, run.bytes, wire) : undefined;
+  const other = takesRun(key, run) ? toLevel(target, run.bytes, wire) : undefined;
   const mixed = other && mixNativeCode(native, other, version, counts, choose);
   const bytes = mixed ?? trimNativeCode(native, version, counts, executed);
   if (!bytes) return { reason: `the layout of native code of V8 ${version} is unknown` };

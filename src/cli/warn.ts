@@ -1,0 +1,4 @@
+/** On standard error: standard output is for results. */
+export function warn(message: string): void {
+  console.error(`wasm-precompile: warning: ${message}`);
+}
