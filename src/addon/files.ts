@@ -2,7 +2,7 @@
  * Where the binaries of the native loader (src/native) are: `prebuilds/<platform>-<arch>/node.abi<number>.node`, the
  * layout of node-gyp-build. The package contains some; `wasm-precompile addon build` adds others.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -30,4 +30,19 @@ export function addonFile({ platform, arch, abi }: AddonTarget): string {
 export function findAddon(target: AddonTarget): string | undefined {
   const file = addonFile(target);
   return existsSync(file) ? file : undefined;
+}
+
+/**
+ * The binaries for all versions of Node on a platform.
+ *
+ * @param key `<platform>-<arch>-<abi>` of one of them
+ */
+export function findAddons(key: string): [key: string, file: string][] {
+  const platform = key.slice(0, key.lastIndexOf('-'));
+  const folder = join(PREBUILDS_FOLDER, platform);
+  if (platform === '' || !existsSync(folder)) return [];
+  return readdirSync(folder).flatMap((name) => {
+    const abi = /^node\.abi(\d+)\.node$/.exec(name)?.[1];
+    return abi === undefined ? [] : [[`${platform}-${abi}`, join(folder, name)]];
+  });
 }

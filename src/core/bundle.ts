@@ -7,6 +7,7 @@ import { dirname, isAbsolute, relative, resolve as resolvePath } from 'node:path
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { packArtifact } from '../artifact/pack.ts';
+import { HEAL_HOST_FILE, HOST_FILE } from '../engines/v8/host-process.ts';
 import { messageOf, WasmPrecompileError } from '../error.ts';
 import type { CompileOptions } from '../runtime/loader.ts';
 import { isCoreModule } from '../wasm/identify.ts';
@@ -49,7 +50,7 @@ export interface BundlerSettings {
 }
 
 /** Runtime modules, as glue code imports them. */
-const RUNTIME_REQUEST = /^wasm-precompile:runtime\/(node|node-plain|fit|web)$/;
+const RUNTIME_REQUEST = /^wasm-precompile:runtime\/(node|node-plain|fit|heal|web)$/;
 const RUNTIME_FOLDER = fileURLToPath(new URL('../runtime/', import.meta.url)).replaceAll('\\', '/');
 
 /** Requests that `Bundle.resolve` looks at: wasm files, runtime modules, and the runtime's own imports of Node. */
@@ -353,14 +354,22 @@ export class Bundle {
     const url = untrained
       ? output.emitUntrained(context, bytes, { source, contents, map })
       : output.emit(context, `${source.name}.elf`, bytes);
+    const healing = this.#options.heal;
+    const heal = healing && {
+      options: healing,
+      host: output.emit(context, 'wasm-precompile-heal.mjs', await readBytes(HEAL_HOST_FILE)),
+      compiler: output.emit(context, 'wasm-precompile-compile.mjs', await readBytes(HOST_FILE)),
+    };
     const addons = await Promise.all(
-      [...(await this.#pipeline.addons())].map(async ([key, file]): Promise<[string, string, number]> => {
-        const binary = await readBytes(file);
-        return [key, output.emit(context, `wasm-precompile-${key}.node`, binary), crc32(binary)];
-      }),
+      [...(await this.#pipeline.addons(healing !== undefined))].map(
+        async ([key, file]): Promise<[string, string, number]> => {
+          const binary = await readBytes(file);
+          return [key, output.emit(context, `wasm-precompile-${key}.node`, binary), crc32(binary)];
+        },
+      ),
     );
     const { verify, fallback } = this.#options;
-    return { kind: 'artifact', url, map, options: { verify, fallback }, addons };
+    return { kind: 'artifact', url, map, options: { verify, fallback }, addons, heal };
   }
 
   /** Why a build ships a module as plain wasm; undefined where it gets native code. */

@@ -7,6 +7,7 @@ import type { CompileOptions } from '../runtime/loader.ts';
 import type { ArtifactOptions } from '../runtime/node.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import { mapExpression } from './map-text.ts';
+import type { ResolvedHealing } from './options.ts';
 import type { ImportForm } from './request.ts';
 
 export type Platform = 'node' | 'browser';
@@ -20,11 +21,15 @@ export type ModuleSource =
       options: ArtifactOptions;
       /** As the runtime takes them, the URLs as expressions. */
       addons: [key: string, url: string, crc32: number][];
+      /** Undefined where the option is off. The programs are URLs, as expressions. */
+      heal: { options: ResolvedHealing; host: string; compiler: string } | undefined;
     }
   | { kind: 'file'; url: string; options: CompileOptions }
   /** A file that the bundler gives a URL to when it is imported by this request. */
   | { kind: 'url-import'; request: string; options: CompileOptions }
   | { kind: 'inline'; base64: string; options: CompileOptions };
+
+type ArtifactHeal = NonNullable<Extract<ModuleSource, { kind: 'artifact' }>['heal']>;
 
 /** The runtime modules, by what runs them. Artifacts are for Node only. */
 function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
@@ -88,8 +93,8 @@ function generateLoader(runtime: string, source: ModuleSource): string {
     case 'artifact':
       return `import { fromArtifact, initializer } from ${from};
 import { fit } from "wasm-precompile:runtime/fit";
-const addons = { ${source.addons.map(([key, url, crc32]) => `${JSON.stringify(key)}: [${url}, ${crc32}]`).join(', ')} };
-const loader = /* @__PURE__ */ fromArtifact(${source.url}, ${mapExpression(source.map)}, { ...${options}, fit }, addons);`;
+${source.heal ? `${generateHeal(source.heal)}\n` : ''}const addons = { ${source.addons.map(([key, url, crc32]) => `${JSON.stringify(key)}: [${url}, ${crc32}]`).join(', ')} };
+const loader = /* @__PURE__ */ fromArtifact(${source.url}, ${mapExpression(source.map)}, { ...${options}, fit${source.heal ? ', heal' : ''} }, addons);`;
     case 'file':
       return `import { fromFile, initializer } from ${from};
 const loader = /* @__PURE__ */ fromFile(${source.url}, ${options});`;
@@ -101,6 +106,11 @@ const loader = /* @__PURE__ */ fromFile(url, ${options});`;
       return `import { fromBase64, initializer } from ${from};
 const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${options});`;
   }
+}
+
+function generateHeal({ options, host, compiler }: ArtifactHeal): string {
+  return `import { createHeal } from "wasm-precompile:runtime/heal";
+const heal = /* @__PURE__ */ createHeal({ ...${JSON.stringify(options)}, host: ${host}, compiler: ${compiler} });`;
 }
 
 function generateInstance(

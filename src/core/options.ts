@@ -1,4 +1,5 @@
 /** The plugin's options: their types, their defaults and what is allowed. Resolved once, here. */
+import { posix } from 'node:path';
 import * as v from 'valibot';
 import { createFilter, type FilterPattern } from 'unplugin-utils';
 import type { CacheStore } from './cache.ts';
@@ -68,6 +69,20 @@ export interface Options {
   platform?: 'node' | 'browser';
   /** Seconds that compiling one module for one target may take. Default: 300. */
   timeLimit?: number;
+  /**
+   * Where native code does not fit the machine that runs the program, it is made there, in the background, and kept for
+   * the next start in this folder: an absolute path, or `true` for one in the user's own cache folder. Default: `false`.
+   */
+  heal?: boolean | string | HealingOptions;
+}
+
+export interface HealingOptions {
+  /** An absolute path on the machine that runs the program. Default: `wasm-precompile` in the user's own cache folder. */
+  folder?: string;
+  /** Seconds for which the program must have been idle. Default: 1. */
+  delay?: number;
+  /** Bytes that the folder may hold; what was not used for longest goes first. Default: 536870912 (512 MiB). */
+  maxSize?: number;
 }
 
 export interface TrainingOptions {
@@ -104,6 +119,14 @@ export interface ResolvedOptions {
   platform: 'node' | 'browser' | undefined;
   /** Milliseconds. */
   timeLimit: number;
+  heal: ResolvedHealing | undefined;
+}
+
+export interface ResolvedHealing {
+  folder?: string;
+  /** Milliseconds. */
+  delay?: number;
+  maxSize?: number;
 }
 
 /**
@@ -124,6 +147,12 @@ const cacheStore = v.custom<CacheStore>(
 );
 
 const seconds = v.optional(v.pipe(v.number(), v.check(isTimeLimit, `Expected ${TIME_LIMIT}`)), 300);
+
+/** On the machine that runs the program, which may have other paths than the one that builds. */
+const absoluteFolder = v.pipe(
+  v.string(),
+  v.check((path) => posix.isAbsolute(path), 'Expected an absolute path'),
+);
 
 const optionsSchema = v.strictObject({
   include: filterPattern,
@@ -177,6 +206,21 @@ const optionsSchema = v.strictObject({
   ),
   platform: v.optional(v.picklist(['node', 'browser'])),
   timeLimit: seconds,
+  heal: v.optional(
+    v.union(
+      [
+        v.boolean(),
+        absoluteFolder,
+        v.strictObject({
+          folder: v.optional(absoluteFolder),
+          delay: v.optional(v.pipe(v.number(), v.minValue(0))),
+          maxSize: v.optional(v.pipe(v.number(), v.gtValue(0))),
+        }),
+      ],
+      'Expected true, false, the absolute path of a folder, or { folder, delay, maxSize }',
+    ),
+    false,
+  ),
 });
 
 /**
@@ -197,7 +241,7 @@ export function resolveOptions(options: Options = {}): ResolvedOptions {
     });
     throw new WasmPrecompileError('INVALID_OPTIONS', `unplugin-wasm-precompile: ${problems.join('; ')}`);
   }
-  const { include, exclude, inline, platform, cpu, profile, timeLimit, ...rest } = parsed.output;
+  const { include, exclude, inline, platform, cpu, profile, timeLimit, heal, ...rest } = parsed.output;
   return {
     ...rest,
     profile: resolveProfile(profile),
@@ -206,6 +250,18 @@ export function resolveOptions(options: Options = {}): ResolvedOptions {
     cpu,
     platform,
     timeLimit: timeLimit * 1000,
+    heal: resolveHealing(heal),
+  };
+}
+
+function resolveHealing(heal: v.InferOutput<typeof optionsSchema>['heal']): ResolvedHealing | undefined {
+  if (typeof heal === 'boolean') return heal ? {} : undefined;
+  if (typeof heal === 'string') return { folder: heal };
+  const { folder, delay, maxSize } = heal;
+  return {
+    ...(folder === undefined ? {} : { folder }),
+    ...(delay === undefined ? {} : { delay: delay * 1000 }),
+    ...(maxSize === undefined ? {} : { maxSize }),
   };
 }
 

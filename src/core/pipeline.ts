@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import pLimit from 'p-limit';
+import { findAddons } from '../addon/files.ts';
 import type { ArtifactContents, Machine, NativeCode } from '../artifact/contents.ts';
 import { formatEngineKey } from '../engines/key.ts';
 import {
@@ -71,8 +72,12 @@ export interface Pipeline {
   ): Promise<Contents>;
   /** After all modules: a sentence where no module has one of the profiles that the option names. Told once. */
   describeUnusedProfiles(): string | undefined;
-  /** The native loader's binaries for the targets, by the key that the runtime looks for: paths. */
-  addons(): Promise<Map<string, string>>;
+  /**
+   * The native loader's binaries for the targets, by the key that the runtime looks for: paths.
+   *
+   * @param others whether those for other versions of Node are wanted, too
+   */
+  addons(others?: boolean): Promise<Map<string, string>>;
 }
 
 export interface PipelineContext {
@@ -208,10 +213,13 @@ export function createPipeline(
   }
 
   return {
-    async addons() {
+    async addons(others = false) {
       const targets = await probeTargets();
       return new Map(
-        targets.flatMap(({ addonKey, addon }) => (addon === undefined ? [] : [[addonKey, addon]])),
+        targets.flatMap(({ addonKey, addon }) => {
+          const own: [string, string][] = addon === undefined ? [] : [[addonKey, addon]];
+          return others ? [...findAddons(addonKey), ...own] : own;
+        }),
       );
     },
     read: (file) => readSource(file, options.strip),

@@ -22,6 +22,8 @@ export interface ArtifactOptions {
   fallback: FallbackMode;
   /** Of fit.ts. Without it, nobody knows whether native code may be used in this process, and none is. */
   fit?: Fit;
+  /** Of heal.ts, where the option asks for it. */
+  heal?: Heal;
 }
 
 const REBUILD = 'See "Deploying" in the README.';
@@ -47,6 +49,14 @@ export type Fit = (
   candidates: readonly [NativeSegmentMap, ...NativeSegmentMap[]],
   addon: Addon | undefined,
 ) => Fitting | string;
+
+/** A module of healed native code, with its engine key, or what is being done about that. */
+export type Healed =
+  | { refused?: undefined; module: WebAssembly.Module; engine: string }
+  | { refused: string; module?: WebAssembly.Module | undefined };
+
+/** Finds native code that was made on this machine for processes like this one, or has it made (heal.ts). */
+export type Heal = (file: string, map: ArtifactMap, wire: ArrayBuffer, addons: Addons) => Healed;
 
 /** The wire bytes among the parts of an artifact: head, wire bytes, native code. */
 const WIRE = 1;
@@ -115,6 +125,13 @@ export function* loadArtifact(
       if (result.refused === undefined) return report(result.module, 'precompiled', segment.engine);
       module = result.module;
       refusal = [result.refused, REBUILD];
+    }
+    // What a build on this machine would cure.
+    const healed = refusal[1] === REBUILD && options.heal?.(file, map, wire, addons);
+    if (healed) {
+      if (healed.refused === undefined) return report(healed.module, 'precompiled', healed.engine);
+      module ??= healed.module;
+      refusal = [`${refusal[0]}; healing: ${healed.refused}`, REBUILD];
     }
     if (recorder) recorder(wire, file);
     else if (map.native[0]) reportFallback(options.fallback, file, ...refusal);

@@ -114,7 +114,7 @@ function defaultOf(flag: string): string | undefined {
 }
 
 /** In workers the options may be the worker's own; those of the process are in the diagnostic report. */
-function commandLine(): string[] {
+export function commandLine(): string[] {
   const { execArgv, env, report } = process;
   if (threads.isMainThread) return [...execArgv, ...split(env['NODE_OPTIONS'])];
   const { header, environmentVariables } = report.getReport() as unknown as {

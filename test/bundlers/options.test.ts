@@ -44,6 +44,12 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     ['profile.timeLimit', { profile: { train: ['node'], timeLimit: 0 } }],
     ['profile.timeLimit', { profile: { train: ['node'], timeLimit: 2_147_484 } }],
     ['profile.timeLimit', { profile: { train: ['node'], timeLimit: Infinity } }],
+    ['heal', { heal: 'relative/folder' }],
+    ['heal', { heal: 1 }],
+    ['heal.folder', { heal: { folder: 'cache' } }],
+    ['heal.delay', { heal: { delay: -1 } }],
+    ['heal.maxSize', { heal: { maxSize: 0 } }],
+    ['heal', { heal: { size: 5 } }],
     ['include', { include: 5 }],
     ['exclude', { exclude: [/a/, null] }],
   ])('names the wrong option %s in %j', (name, options) => {

@@ -7,6 +7,7 @@ import { execa } from 'execa';
 import { packArtifact } from '../../src/artifact/pack.ts';
 import { createPipeline } from '../../src/core/pipeline.ts';
 import { type Options, resolveOptions } from '../../src/core/options.ts';
+import type { HealOptions } from '../../src/runtime/heal.ts';
 import type { ArtifactMap } from '../../src/runtime/map.ts';
 import { USE_SAMPLE } from '../engines/modules.ts';
 import { CACHE, ROOT } from '../engines/support.ts';
@@ -53,12 +54,16 @@ export interface ProgramRun {
   map?: ArtifactMap;
   /** Options of a worker that runs the script. */
   worker?: string | undefined;
+  /** Options of `createHeal`. */
+  heal?: Partial<HealOptions> | undefined;
   /** May use `create()` and `print()`; default: loads synchronously and asynchronously, and prints both results. */
   script?: string;
 }
 
 export interface ProgramResult {
   end: number | string;
+  /** Engine keys of native code that was used, once for each load. */
+  engines: string[];
   /** Why native code was not used, once for each load. */
   reasons: string[];
   results: unknown[];
@@ -69,22 +74,32 @@ const LOAD_BOTH = `
 print(use(create().loadSync()));
 print(use(await create().load()));`;
 
+function healing(options: Partial<HealOptions>): string {
+  const programs = {
+    host: pathToFileURL(path.join(ROOT, 'dist/engines/v8/heal-host.js')).href,
+    compiler: pathToFileURL(path.join(ROOT, 'dist/engines/v8/compile-host.js')).href,
+  };
+  return `import { createHeal } from './runtime/heal.js';
+const heal = createHeal(${JSON.stringify({ delay: 0, ...programs, ...options })});`;
+}
+
 let scripts = 0;
 
 export async function runProgram(
   { folder, map }: Program,
-  { node, args = [], env, map: other, worker, script = LOAD_BOTH }: ProgramRun,
+  { node, args = [], env, map: other, worker, heal, script = LOAD_BOTH }: ProgramRun,
 ): Promise<ProgramResult> {
   const file = path.join(folder, `program-${scripts++}.mjs`);
   const body = `
 import { fromArtifact } from './runtime/node.js';
 import { fit } from './runtime/fit.js';
 import { readFileSync } from 'node:fs';
+${heal ? healing(heal) : 'let heal;'}
 const addons = JSON.parse(readFileSync(new URL('addons.json', import.meta.url), 'utf8'));
 const map = ${JSON.stringify(other ?? map)};
 const url = new URL('module.elf', import.meta.url).href;
 const print = (result) => console.log('RESULT ' + JSON.stringify(result));
-const create = () => fromArtifact(url, map, { verify: true, fallback: 'warn', fit }, addons);
+const create = () => fromArtifact(url, map, { verify: true, fallback: 'warn', fit, heal }, addons);
 ${USE_SAMPLE.replace('export ', '')}
 ${script}`;
   writeFileSync(file, body);
@@ -107,6 +122,9 @@ new Worker(new URL(${JSON.stringify(pathToFileURL(file).href)}), ${worker}).on('
     end: signal ?? exitCode ?? 'not started',
     // Workers without environment have no debug output.
     reasons: (told.length > 0 ? told : warned).map(([, reason = '']) => reason),
+    engines: [...stderr.matchAll(/^WASM-PRECOMPILE \d+: \S+ precompiled \((.*)\) \d+ bytes/gm)].map(
+      ([, engine = '']) => engine,
+    ),
     results: stdout
       .split('\n')
       .filter((line) => line.startsWith('RESULT '))

@@ -5,8 +5,10 @@
  * then raw bytes.
  *
  *   probe    →  { node, v8, platform, arch, abi, trial }      trial: base64, native code of the smallest module, where that is possible
- *   compile  wire bytes  →  { milliseconds } + native code
+ *   compile  wire bytes  →  { milliseconds, flagHash } + native code       flagHash: that of the process as it was started
  *   check    { wireSize } + wire bytes + native code  →  { accepted }
+ *
+ * A third argument gives another file descriptor than that of standard output.
  *
  * A failure that is not a crash is a frame `{ error: { kind, message } }`.
  *
@@ -14,13 +16,16 @@
  * optimising compiler are set for the compilation only: they are part of the flag hash in the native code's
  * header, which has to be that of a process without flags when the code is serialized.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import vm from 'node:vm';
 
-const [, , command, addonFile] = process.argv;
+const [, , command, addonFile, output = '1'] = process.argv;
 
 const v8Major = Number.parseInt(process.versions.v8, 10);
+
+/** Setting flags back to their defaults gives another one where this process was started with others. */
+const firstFlagHash = flagHash();
 
 /** V8 removed `%SerializeWasmModule` and `%DeserializeWasmModule` in version 14. */
 const hasNatives = v8Major < 14 && !process.versions['bun'] && !process.versions['deno'];
@@ -110,9 +115,9 @@ function respond(json, bytes) {
   const text = Buffer.from(JSON.stringify(json));
   const length = Buffer.alloc(4);
   length.writeUInt32LE(text.length);
-  process.stdout.write(length);
-  process.stdout.write(text);
-  if (bytes) process.stdout.write(bytes);
+  const answer = Buffer.concat([length, text, ...(bytes ? [bytes] : [])]);
+  if (output === '1') process.stdout.write(answer);
+  else for (let at = 0; at < answer.length;) at += writeSync(Number(output), answer, at);
 }
 
 function probe() {
@@ -131,7 +136,7 @@ function compileInput() {
     return respond({ error: { kind: 'unsupported', message: String(error) } });
   }
   const native = serialize(module);
-  respond({ milliseconds: performance.now() - start }, native);
+  respond({ milliseconds: performance.now() - start, flagHash: firstFlagHash }, native);
 }
 
 function check() {

@@ -6,7 +6,11 @@ import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { WasmPrecompileError } from '../../error.ts';
 
-const HOST_FILE = fileURLToPath(new URL('./compile-host.js', import.meta.url));
+/** Compiles. */
+export const HOST_FILE = fileURLToPath(new URL('./compile-host.js', import.meta.url));
+
+/** Has it compile on the machine that runs a program. */
+export const HEAL_HOST_FILE = fileURLToPath(new URL('./heal-host.js', import.meta.url));
 
 /** Environment variables that change V8's flags, what node runs first, or how a child talks to its parent. */
 const REMOVED_VARIABLES = ['NODE_OPTIONS', 'NODE_V8_COVERAGE', 'NODE_CHANNEL_FD', 'ELECTRON_RUN_AS_NODE'];

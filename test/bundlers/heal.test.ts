@@ -1,0 +1,71 @@
+/** The option `heal`: built programs carry what makes native code, and nothing of it without the option. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { build, type Bundler } from '../support/bundlers.ts';
+import { ensureNode } from '../support/nodes.ts';
+import { createProject, runWell } from '../support/project.ts';
+import { watOfValue } from '../support/wat.ts';
+
+/** Lives until the folder in the environment has a file of native code, where it is to heal. */
+const MAIN = `
+  import module from './one.wasm?module';
+  const fs = process.getBuiltinModule('fs');
+  console.log(new WebAssembly.Instance(module).exports.value());
+  const { FOLDER, HEAL } = process.env;
+  const timer = HEAL && setInterval(() => {
+    if (fs.existsSync(FOLDER) && fs.readdirSync(FOLDER).some((name) => name.endsWith('.native'))) clearInterval(timer);
+  }, 20);
+`;
+
+test.each<[Bundler, 'es' | 'cjs']>([
+  ['vite', 'es'],
+  ['rollup', 'cjs'],
+  ['rolldown', 'es'],
+  ['rolldown', 'cjs'],
+])('%s, %s: the second start in another Node loads native code', async (bundler, format) => {
+  const project = await createProject({ 'one.wasm': watOfValue(1), 'main.js': MAIN });
+  const folder = project.path('cache');
+  const entry = format === 'cjs' ? 'main.cjs' : 'main.js';
+  const built = await build(bundler, project, {
+    plugin: { targets: ['host'], heal: { folder, delay: 0 } },
+    output: { format, entryFileNames: entry },
+  });
+  expect(built.warnings).toEqual([]);
+  // Another folder, and no sources.
+  const dir = await project.move('out', 'deployed');
+  const nodes = await Promise.all((['22', '24', '26'] as const).map((version) => ensureNode(version)));
+  for (const node of nodes.filter((each) => each !== process.execPath)) {
+    const env = { FOLDER: project.path('cache', String(nodes.indexOf(node))) };
+    const main = join(dir, entry);
+    const code = (await readFile(main, 'utf8')).replaceAll(
+      JSON.stringify(folder),
+      JSON.stringify(env.FOLDER),
+    );
+    expect(code).toContain(env.FOLDER);
+    await project.write({ [`deployed/${nodes.indexOf(node)}-${entry}`]: code });
+    const own = join(dir, `${nodes.indexOf(node)}-${entry}`);
+    const first = await runWell(own, { node, env: { ...env, HEAL: '1' } });
+    expect(first.loads).toMatchObject([
+      {
+        how: 'compiled',
+        detail: expect.stringMatching(/is not among its targets.*; healing: native code is made/),
+      },
+    ]);
+    const second = await runWell(own, { node, env });
+    expect(second.loads).toMatchObject([
+      { how: 'precompiled', detail: expect.stringMatching(/^healed v8-.*-[0-9a-f]{8}-[0-9a-f]{8}$/) },
+    ]);
+    expect([first.result, second.result]).toEqual([1, 1]);
+    expect(second.stderr).not.toContain('WASM_PRECOMPILE_FALLBACK');
+  }
+});
+
+test('without it, nothing of it is there', async () => {
+  const project = await createProject({ 'one.wasm': watOfValue(1), 'main.js': MAIN });
+  for (const plugin of [{}, { heal: false }]) {
+    const { dir, files } = await build('rollup', project, { plugin });
+    expect(files.filter((file) => file.endsWith('.mjs'))).toEqual([]);
+    expect(await readFile(join(dir, 'main.js'), 'utf8')).not.toMatch(/heal-host|child_process/);
+  }
+});
