@@ -176,7 +176,7 @@ print(use(await create().load()));`,
       const bytes = Buffer.from(program.bytes);
       const [segment] = program.map.native;
       const at = (segment?.offset ?? 0) + 4;
-      bytes.writeUInt32LE(bytes.readUInt32LE(at) ^ 1, at);
+      bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
       await expectCompiled(/V8 does not accept it/, {
         artifact: writeCopy(program, bytes),
         map: forgeMap(program.map, bytes),
