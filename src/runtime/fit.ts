@@ -57,6 +57,7 @@ const KEY = 'wasm-precompile.cpu';
 let features: number | undefined;
 /** The running flag hash and that of the build, once the difference is known to be harmless. */
 let explained = '';
+let attempts = 20;
 
 export const fit: Fit = (candidates, addon) => {
   const missing = trapHandlerMissing(addon);
@@ -65,11 +66,11 @@ export const fit: Fit = (candidates, addon) => {
   const running = getFlagHash();
   const segment = candidates.find((each) => flagHashOf(each) === running) ?? candidates[0];
   const recorded = flagHashOf(segment);
-  const flagHash = running === recorded ? recorded : settle(() => explain(recorded));
+  const flagHash = running === recorded ? recorded : explain(recorded);
   if (flagHash === undefined) return describeFlags();
   const { cpu } = segment;
   try {
-    features ??= findFeatures(cpu, addon);
+    features ??= findFeatures(cpu, flagHash, addon);
   } catch (error) {
     return `V8 does not tell its CPU features (${error as Error})`;
   }
@@ -93,14 +94,21 @@ function explain(recorded: number): number | undefined {
     const normal = defaultOf(flag);
     return normal === undefined ? [] : [{ flag, normal }];
   });
-  let same;
-  try {
-    for (const { normal } of flags) setFlagsFromString(normal);
-    same = getFlagHash() === recorded;
-  } finally {
-    for (const { flag } of flags) setFlagsFromString(flag);
+  const isRecorded = () => {
+    try {
+      for (const { normal } of flags) setFlagsFromString(normal);
+      return getFlagHash() === recorded || undefined;
+    } finally {
+      for (const { flag } of flags) setFlagsFromString(flag);
+    }
+  };
+  // Once in vain, only once: then it is not other threads that switch flags.
+  if (!settle(isRecorded, undefined, attempts)) {
+    attempts = 1;
+    return undefined;
   }
-  if (!same) return undefined;
+  // Without any it was another thread's doing that they differed.
+  if (flags.length === 0) return recorded;
   explained = differs();
   return getFlagHash();
 }
@@ -144,31 +152,32 @@ function describeFlags(): string {
  * The word of CPU features of the running V8. Where it is that of the machine that built, as it often is, V8 accepts the
  * smallest module that was compiled there: 0.3 ms. Else V8 compiles it anew and tells: 1 ms. Once in a process.
  */
-function findFeatures(cpu: CpuRequirements, addon: Addon | undefined): number {
+function findFeatures(cpu: CpuRequirements, flagHash: number, addon: Addon | undefined): number {
   const known = threads.getEnvironmentData(KEY);
   if (typeof known === 'number') return known;
   const wire = bytesOf(SMALLEST);
   const trial = bytesOf(cpu.trial);
   const words = new Uint32Array(trial, 8, 2);
   const [home = 0] = words;
-  const flagHash = getFlagHash();
   words[1] = flagHash;
   // Other threads may be switching flags.
-  const patience = threads.isMainThread ? 1 : 3;
-  const found =
-    deserialize(trial, wire, flagHash, addon, {}, patience).refused === undefined ? home : learn(wire, addon);
+  const patience = threads.isMainThread ? 1 : 5;
+  const { refused } = deserialize(trial, wire, flagHash, addon, {}, patience);
+  const found = refused === undefined ? home : learn(wire, addon);
   threads.setEnvironmentData(KEY, found);
   return found;
 }
 
-/** Has V8 write a header. Zero where it does not. */
+/** Has V8 write a header. */
 function learn(wire: ArrayBuffer, addon: Addon | undefined): number {
   const module = new WebAssembly.Module(wire);
   const { f } = new WebAssembly.Instance(module).exports;
   const source = `f,m){%WasmTierUpFunction(f);${HAS_NATIVES ? 'return %SerializeWasmModule(m)' : ''}`;
   type Native = (exported: unknown, module: WebAssembly.Module) => ArrayBuffer | undefined;
-  const code = settle(() => allowNatives(() => compileNative<Native>(source)))?.(f, module);
-  return new Uint32Array(code ?? addon?.serialize(module) ?? new ArrayBuffer(12), 8, 1)[0] ?? 0;
+  const tierUp = settle(() => allowNatives(() => compileNative<Native>(source)));
+  const code = tierUp?.(f, module) ?? addon?.serialize(module);
+  if (!code) throw new Error('it gave no native code');
+  return new Uint32Array(code, 8, 1)[0] ?? 0;
 }
 
 function bytesOf(base64: string): ArrayBuffer {

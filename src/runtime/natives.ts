@@ -6,9 +6,6 @@ import type { Addon, Contents } from './addon.ts';
 /** V8 14 removed `%DeserializeWasmModule`. */
 export const HAS_NATIVES = parseFloat(process.versions.v8) < 14;
 
-/** How often to try where another thread may be switching flags; once in vain, only once. */
-let attempts = 20;
-
 /** A module. Where native code was refused there may be one all the same, compiled by V8. */
 export type Deserialized =
   | { refused?: undefined; module: WebAssembly.Module }
@@ -55,7 +52,11 @@ export function deserialize(
 }
 
 /** Tries what another thread may thwart by switching flags just then, until there is a result or `final` says that there will be none. */
-export function settle<Result>(attempt: () => Result | undefined, final = () => false): Result | undefined {
+export function settle<Result>(
+  attempt: () => Result | undefined,
+  final = () => false,
+  attempts = 20,
+): Result | undefined {
   for (let count = 0; count < attempts; count++) {
     const result = attempt();
     if (result !== undefined || final()) return result;
@@ -65,7 +66,6 @@ export function settle<Result>(attempt: () => Result | undefined, final = () => 
     // One millisecond, in which that thread comes to its end.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
   }
-  attempts = 1;
   return undefined;
 }
 
