@@ -102,7 +102,7 @@ function describePeers({ peers }: BenchResult): string {
   ]);
   const notes = reasons.map((reason, index) => `(${index + 1}) ${reason}`);
   return [
-    'The same task with other bundler plugins: time to the first result, and size of the output.',
+    'The same task with other bundler plugins: from before the bundle is imported, with all its JavaScript, until the first result, and size of the output. Ours has native code for all functions.',
     formatMarkdown([['', ...tasks], ...lines]),
     ...notes,
   ].join('\n\n');

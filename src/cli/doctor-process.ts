@@ -15,7 +15,7 @@ export interface Patient {
 
 export interface Examination {
   precompiled: boolean;
-  /** The engine key, or why native code is not used. */
+  /** Node, CPU level and engine key of what is used, or why native code is not used. */
   detail: string;
 }
 
@@ -28,10 +28,8 @@ function examine({ url, map, addons }: Patient): Examination {
     return { precompiled: false, detail: /native code is not used: (.*)\. /.exec(message)?.[1] ?? message };
   }
   const version = `v8-${process.versions.v8}-`;
-  return {
-    precompiled: true,
-    detail: map.native.find(({ engine }) => engine.startsWith(version))?.engine ?? '',
-  };
+  const used = map.native.find(({ engine }) => engine.startsWith(version));
+  return { precompiled: true, detail: used ? `${used.node}, ${used.cpu.level}, ${used.engine}` : '' };
 }
 
 console.log(JSON.stringify(examine(JSON.parse(readFileSync(0, 'utf8')) as Patient)));

@@ -1,6 +1,7 @@
 /** `wasm-precompile doctor`: whether the artifacts of a folder are of use on this machine, for a node and its flags. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename, relative, resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
@@ -21,7 +22,7 @@ interface Diagnosis {
   file: string;
   /** Whether native code is used. */
   precompiled: boolean;
-  /** The engine key, or why native code is not used. */
+  /** Node, CPU level and engine key of what is used, or why native code is not used. */
   detail: string;
   advice?: string;
 }
@@ -45,6 +46,12 @@ export function doctorCommand(): Command {
 }
 
 async function examine(folder: string, flags: string[], { node, json }: Flags): Promise<void> {
+  if (!existsSync(folder)) {
+    throw new WasmPrecompileError(
+      'INVALID_OPTIONS',
+      `${folder} does not exist: name the folder that a build has written.`,
+    );
+  }
   const files = (await glob('**/*.elf', { cwd: folder, onlyFiles: true })).toSorted();
   if (files.length === 0) {
     throw new WasmPrecompileError(
@@ -82,12 +89,16 @@ async function diagnose(
     return { precompiled: false, detail: messageOf(error), advice: 'Build and deploy it again.' };
   }
   const patient: Patient = { url: pathToFileURL(file).href, map, addons };
-  const { stdout, stderr, failed, shortMessage } = await execa(node, [...flags, PROCESS], {
+  const { stdout, stderr, failed, code, shortMessage } = await execa(node, [...flags, PROCESS], {
     input: JSON.stringify(patient),
     reject: false,
   });
   if (failed) {
-    throw new WasmPrecompileError('INVALID_OPTIONS', `${node} cannot be started: ${stderr || shortMessage}`);
+    const why = code === 'ENOENT' ? 'there is no such file' : stderr || shortMessage;
+    throw new WasmPrecompileError(
+      'INVALID_OPTIONS',
+      `${[node, ...flags].join(' ')} cannot be started: ${why}. \`--node\` takes the path of a node executable, \`--\` its flags.`,
+    );
   }
   const { precompiled, detail } = JSON.parse(stdout) as Examination;
   return precompiled ? { precompiled, detail } : { precompiled, detail, advice: adviceFor(detail, node) };
@@ -109,8 +120,7 @@ async function findAddons(folder: string): Promise<Addons> {
 /** What to change, by the runtime's reasons (runtime/artifact.ts, fit.ts). */
 function adviceFor(reason: string, node: string): string {
   if (reason.includes('is not among its targets')) {
-    const target =
-      node === process.execPath ? "'host', where the build runs on this node" : `'${relative('', node)}'`;
+    const target = node === process.execPath ? "'host', where the build runs on this node" : `'${node}'`;
     return `Add this node to the option \`targets\`: ${target}.`;
   }
   if (reason.includes('this CPU lacks')) {

@@ -127,7 +127,7 @@ function heal(
     const delay = options.delay ?? DELAY;
     whenIdle(delay, () => void start(fileURLToPath(options.host), job, known));
   }
-  return { refused: 'native code is made in the background, for the next start', module };
+  return { refused: 'native code is made once the program is idle, for the next start', module };
 }
 
 /** Why healing is not for this process, whatever is in the folder. */

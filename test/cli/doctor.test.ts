@@ -23,10 +23,10 @@ describe('wasm-precompile doctor', () => {
   it('says what fits, with exit code 0', async () => {
     const { exitCode, stdout, stderr } = await doctor('out');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    expect(stdout).toMatch(/^sample\.elf: precompiled \(v8-\S+\)$/);
+    expect(stdout).toMatch(/^sample\.elf: precompiled \(node \S+, \S+, v8-\S+\)$/);
     const json = await doctor('out', '--json');
     expect(JSON.parse(json.stdout)).toEqual([
-      { file: 'sample.elf', precompiled: true, detail: expect.stringMatching(/^v8-/) },
+      { file: 'sample.elf', precompiled: true, detail: expect.stringMatching(/^node \S+, \S+, v8-/) },
     ]);
   });
 
@@ -77,7 +77,8 @@ describe('wasm-precompile doctor', () => {
   });
 
   it.each([
-    [['nowhere'], /nowhere holds no artifact/],
+    [['nowhere'], /nowhere does not exist/],
+    [['.', '--json', '--node', process.execPath, '--nonsense'], /unknown option '--nonsense'/],
     [[], /missing required argument/],
     [['out', '--node', '/nowhere/node'], /\/nowhere\/node cannot be started/],
     [['out', '--', '--no-such-flag'], /bad option: --no-such-flag/],

@@ -34,7 +34,7 @@ writeFileSync(OTHER_SAMPLE, otherSample());
 
 const FLAGS = ['--single-threaded'];
 const UNHEALED = expect.stringMatching(
-  /; healing: native code is made in the background, for the next start$/,
+  /; healing: native code is made once the program is idle, for the next start$/,
 );
 const HEALED = expect.stringMatching(/^healed v8-/);
 const COMPILED = { end: 0, results: [SAMPLE_RESULT], engines: [] };
@@ -66,7 +66,9 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
     const run = { node, args: args.filter(Boolean), heal: { folder } };
     const first = await loadAndHeal(program, folder, run);
     expect(first).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
-    expect(first.stderr).toMatch(/WASM_PRECOMPILE_FALLBACK.*made in the background, for the next start/);
+    expect(first.stderr).toMatch(
+      /WASM_PRECOMPILE_FALLBACK.*made once the program is idle, for the next start/,
+    );
     expect(await load(program, run)).toMatchObject(LOADED);
     expect(filesOf(folder, '')).toHaveLength(1);
     expect(statSync(folder).mode & 0o777).toBe(0o700);
