@@ -13,7 +13,8 @@ import { getHook } from './hooks.ts';
 import type { ArtifactMap, NativeSegmentMap, SegmentMap } from './map.ts';
 import { deserialize, type Deserialized, HAS_NATIVES, type Words } from './natives.ts';
 import { readParts } from './read.ts';
-import { fail, type FallbackMode, reportFallback, reportLoad } from './report.ts';
+import { fail, type FallbackMode, reportFallback } from './fallback.ts';
+import { reportLoad } from './report.ts';
 import { either, type Steps } from './steps.ts';
 
 export interface ArtifactOptions {

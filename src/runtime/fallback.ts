@@ -1,0 +1,29 @@
+/**
+ * Says that native code is not used: one warning for each reason. Threads that run already when it is given do not know of
+ * it, and may repeat it.
+ */
+import * as threads from 'node:worker_threads';
+import { NAME } from './report.ts';
+
+export type FallbackMode = 'warn' | 'silent' | 'error';
+
+/** Reasons, as keys. One object for all copies of this runtime in a thread; workers start with what was in it by then. */
+const warned = (threads.getEnvironmentData(NAME) ?? {}) as unknown as Record<string, boolean>;
+threads.setEnvironmentData(NAME, warned as unknown as threads.Serializable);
+
+const CODE = 'WASM_PRECOMPILE_FALLBACK';
+
+/** Says that native code is not used, in the way that the option `fallback` asks for. */
+export function reportFallback(mode: FallbackMode, file: string, reason: string, advice: string): void {
+  if (mode === 'silent') return;
+  const message = `${file}: native code is not used: ${reason}.`;
+  if (mode === 'error') fail(`${message} ${advice}`, CODE);
+  if (!warned[reason]) {
+    process.emitWarning(`${message} The module is compiled at start-up instead. ${advice}`, { code: CODE });
+  }
+  warned[reason] = true;
+}
+
+export function fail(message: string, code?: string): never {
+  throw Object.assign(new Error(message), { code });
+}
