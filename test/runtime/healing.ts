@@ -25,7 +25,9 @@ export function loadAndHeal(
 import fs from 'node:fs';
 const folder = ${JSON.stringify(folder)};
 const list = () => (fs.existsSync(folder) ? fs.readdirSync(folder) : []);
-const before = new Set(list().filter((name) => name.endsWith('.native')).map((name) => name + fs.lstatSync(folder + '/' + name).ino));
+// A new file may get the inode of one that is gone.
+const identify = (name, { ino, mtimeMs }) => [name, ino, mtimeMs].join();
+const before = new Set(list().filter((name) => name.endsWith('.native')).map((name) => identify(name, fs.lstatSync(folder + '/' + name))));
 let told = false;
 const write = process.stderr.write;
 process.stderr.write = function (text, ...others) {
@@ -36,8 +38,9 @@ ${LOAD}
 const ended = () => told || list().some((name) => {
   const file = folder + '/' + name;
   try {
-    const { ino, size } = fs.lstatSync(file);
-    return name.endsWith('.native') ? !before.has(name + ino) : name.endsWith('.lock') && size > 0;
+    const status = fs.lstatSync(file);
+    const { size } = status;
+    return name.endsWith('.native') ? !before.has(identify(name, status)) : name.endsWith('.lock') && size > 0;
   } catch {
     return false;
   }
