@@ -1,6 +1,7 @@
 /** Hands native code to V8: through its test natives up to V8 13 (Node 24), through the native loader since. */
 import { setFlagsFromString } from 'node:v8';
 import { runInThisContext, Script } from 'node:vm';
+import { isMainThread } from 'node:worker_threads';
 import type { Addon, Contents } from './addon.ts';
 
 /** V8 14 removed `%DeserializeWasmModule`. */
@@ -63,8 +64,8 @@ export function settle<Result>(
     // V8 may have kept the hash of flags that another thread has changed back since: this makes it compute anew.
     setFlagsFromString('--no-testing-bool-flag');
     setFlagsFromString('--testing-bool-flag');
-    // One millisecond, in which that thread comes to its end.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+    // Meanwhile that thread comes to its end. Where there are workers, there may be many, and few processors for them.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, isMainThread ? 1 : 10);
   }
   return undefined;
 }
