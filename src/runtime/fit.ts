@@ -66,8 +66,13 @@ export const fit: Fit = (candidates, addon) => {
   const running = getFlagHash();
   const segment = candidates.find((each) => flagHashOf(each) === running) ?? candidates[0];
   const recorded = flagHashOf(segment);
-  const flagHash = running === recorded ? recorded : explain(recorded);
-  if (flagHash === undefined) return describeFlags();
+  let flagHash = running === recorded ? recorded : explain(recorded);
+  if (flagHash === undefined) {
+    const suspects = findSuspects();
+    if (threads.isMainThread || suspects.length > 0) return describeFlags(suspects);
+    // Nothing speaks for other flags but other threads that switch some just now: V8 compares when its turn has come.
+    flagHash = recorded;
+  }
   const { cpu } = segment;
   try {
     features ??= findFeatures(cpu, flagHash, addon);
@@ -136,15 +141,19 @@ function split(options = ''): string[] {
   return options.split(/\s+/);
 }
 
-function describeFlags(): string {
-  const flags = commandLine().filter(
+/** Flags of the command line that may be V8's and are not known to be harmless. */
+function findSuspects(): string[] {
+  return commandLine().filter(
     (flag) =>
       /^--[a-z]/.test(flag) &&
       defaultOf(flag) === undefined &&
       (OF_V8.test(flag) || !process.allowedNodeEnvironmentFlags.has(flag.split('=', 1)[0] ?? '')),
   );
-  return flags.length > 0
-    ? `V8 flag ${flags.join(' ')} may change generated code`
+}
+
+function describeFlags(suspects: readonly string[]): string {
+  return suspects.length > 0
+    ? `V8 flag ${suspects.join(' ')} may change generated code`
     : 'V8 runs with other flags than the command line says (v8.setFlagsFromString?)';
 }
 
