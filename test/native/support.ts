@@ -244,24 +244,7 @@ export function writeCopy(program: Program, bytes: Uint8Array, name = 'altered.e
   return file;
 }
 
-/** The map with the checksums, size and build id that a changed file would need to get past the checks. */
-export function forgeMap(
-  map: ArtifactMap,
-  bytes: Buffer,
-  changes: Partial<NativeSegmentMap> = {},
-): ArtifactMap {
-  const forge = <Segment extends { offset: number; size: number }>(segment: Segment) => ({
-    ...segment,
-    crc32: crc32(bytes.subarray(segment.offset, segment.offset + segment.size)),
-  });
-  return {
-    ...map,
-    size: bytes.length,
-    buildId: bytes.subarray(map.buildIdOffset, map.buildIdOffset + 20).toString('hex'),
-    wire: forge(map.wire),
-    native: map.native.map((segment) => forge({ ...segment, ...changes })),
-  };
-}
+export { forgeMap } from '../runtime/support.ts';
 
 /** A script that runs in a worker of its own. `print` works there, too. */
 export function inWorker(script: string, workerOptions = '{}'): string {

@@ -17,7 +17,7 @@ import {
   neededFeatures,
   unusedFeatures,
 } from './cpu.ts';
-import { CPU_FEATURES_OFFSET, mixNativeCode, trimNativeCode, withHeader } from './trim.ts';
+import { CPU_FEATURES_OFFSET, FLAG_HASH_OFFSET, mixNativeCode, trimNativeCode, withHeader } from './trim.ts';
 
 /** Milliseconds for asking a node what it is. */
 const PROBE_TIME_LIMIT = 60_000;
@@ -150,7 +150,10 @@ async function probeLevel(target: HostEngine, flags: string[]): Promise<string> 
 
 function readHeader(trial: string): { cpuFeatures: number; flagHash: number } {
   const header = Buffer.from(trial, 'base64');
-  return { cpuFeatures: header.readUInt32LE(CPU_FEATURES_OFFSET), flagHash: header.readUInt32LE(12) };
+  return {
+    cpuFeatures: header.readUInt32LE(CPU_FEATURES_OFFSET),
+    flagHash: header.readUInt32LE(FLAG_HASH_OFFSET),
+  };
 }
 
 /** Tells a node that fails from a program that is none: `--version` works in both before anything else runs. */

@@ -17,7 +17,7 @@ const COMPARED_HEADER_SIZE = 16;
 
 /** Where the header has the word of CPU features, and the flag hash (u32 each). */
 export const CPU_FEATURES_OFFSET = 8;
-const FLAG_HASH_OFFSET = 12;
+export const FLAG_HASH_OFFSET = 12;
 
 /** A copy of native code with other words in its header; what is undefined stays. */
 export function withHeader(
