@@ -4,50 +4,26 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve as resolvePath } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { crc32 } from 'node:zlib';
-import { packArtifact } from '../artifact/pack.ts';
-import { HEAL_HOST_FILE, HOST_FILE } from '../engines/v8/host-process.ts';
+import { fileURLToPath } from 'node:url';
 import { messageOf, WasmPrecompileError } from '../error.ts';
-import type { CompileOptions } from '../runtime/loader.ts';
 import { isCoreModule } from '../wasm/identify.ts';
 import { interfaceOf } from '../wasm/module.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import { BuildReport } from './build-report.ts';
-import type { BundlerContext, OutputSettings } from './bundler-context.ts';
+import type { BundlerContext, BundlerSettings, OutputSettings } from './bundler-context.ts';
 import { updateBundle } from './bundle-entries.ts';
 import { EnvironmentOutput } from './environment-output.ts';
 import { findOutputFiles, type WrittenFile } from './file-names.ts';
-import { generateFacade, generateGlue, type ModuleSource, type Platform } from './glue.ts';
+import { generateFacade, generateGlue, type Platform } from './glue.ts';
 import type { ResolvedOptions } from './options.ts';
-import {
-  createPipeline,
-  describeBuiltins,
-  moduleName,
-  type Pipeline,
-  readBytes,
-  sha256,
-  type SourceModule,
-} from './pipeline.ts';
+import { createPipeline, moduleName, type Pipeline, readBytes, sha256 } from './pipeline.ts';
 import { createProgress } from './progress.ts';
 import { formatRequest, type ImportRequest, parseRequest, splitRequest } from './request.ts';
 import { resolveFile } from './resolve-file.ts';
-import { formatSize } from './summary.ts';
+import { type Place, plainSource, Sources } from './sources.ts';
 import { Training } from './training.ts';
 import { parseForeignRequest, unknownForm } from './unknown-form.ts';
 import { isFoundByNode, unresolvedImport } from './unresolved-import.ts';
-
-/** What the bundler decides; known once its configuration is resolved. */
-export interface BundlerSettings {
-  /** What runs the output; undefined where the bundler does not say. */
-  platform?: Platform | undefined;
-  /** Whether this is a dev server, which never precompiles. */
-  dev: boolean;
-  /** The size in bytes below which the bundler inlines this file. */
-  inlineLimit: (file: string, wire: Uint8Array) => number;
-  /** Whether the bundler gives URLs to files imported as `?url`, with its own base and file names. */
-  urlImports: boolean;
-}
 
 /** Runtime modules, as glue code imports them. */
 const RUNTIME_REQUEST = /^wasm-precompile:runtime\/(node|node-plain|fit|heal|web)$/;
@@ -63,6 +39,7 @@ export class Bundle {
   /** Where the option asks for it. */
   readonly #training: Training | undefined;
   readonly #report: BuildReport | undefined;
+  readonly #sources: Sources;
   /** How many outputs were written, or are about to be, by folder. */
   readonly #folders = new Map<string, number>();
   #tell: (message: string) => void = console.warn;
@@ -86,6 +63,13 @@ export class Bundle {
       const { train: command, timeLimit } = profile;
       this.#training = new Training({ command, timeLimit, pipeline: this.#pipeline, warn, progress });
     }
+    this.#sources = new Sources({
+      options,
+      pipeline: this.#pipeline,
+      training: this.#training !== undefined,
+      report: this.#report,
+      warn,
+    });
   }
 
   /** A new run, in watch mode one of many. */
@@ -132,7 +116,7 @@ export class Bundle {
       this.checkFormat(this.format);
       return generateFacade(formatRequest({ ...request, form: 'instance' }), wasmInterface);
     }
-    const moduleSource = await this.#source(context, platform, source);
+    const moduleSource = await this.#sources.choose(this.#place(context, platform), source);
     const resolved = new Map<string, string>();
     if (request.form === 'instance') {
       for (const [module, names] of groupImports(wasmInterface)) {
@@ -191,7 +175,7 @@ export class Bundle {
       { file, name: moduleName(file), sha256: sha256(wire) },
       { kind: 'plain', why: 'it cannot be read' },
     );
-    const source = this.#plainSource(context, platform, { file, name: moduleName(file), wire }, {});
+    const source = plainSource(this.#place(context, platform), { file, name: moduleName(file), wire }, {});
     return generateGlue(form, platform, source, { imports: [], exports: [] }, (name) => name);
   }
 
@@ -328,56 +312,8 @@ export class Bundle {
     return this.settings.platform ?? 'node';
   }
 
-  async #source(context: BundlerContext, platform: Platform, source: SourceModule): Promise<ModuleSource> {
-    const { dev, inlineLimit } = this.settings;
-    const output = this.#outputOf(context);
-    const options = source.builtins ? { builtins: true } : {};
-    const limit = this.#options.inline ?? inlineLimit(source.file, source.wire);
-    if (!dev && source.wire.length < limit) {
-      output.note(source, { kind: 'inlined' });
-      return { kind: 'inline', base64: Buffer.from(source.wire).toString('base64'), options };
-    }
-    if (dev) return this.#plainSource(context, platform, source, options);
-    const why = this.#whyPlain(platform, source);
-    if (why !== undefined) {
-      if (platform === 'node' && source.builtins) this.#warn(describeBuiltins(source));
-      output.note(source, { kind: 'plain', why });
-      return this.#plainSource(context, platform, source, options);
-    }
-    const contents = await this.#pipeline.compile(source);
-    output.note(source, { kind: 'native', native: contents.native });
-    const { bytes, map } = packArtifact(contents);
-    this.#report?.add(map);
-    const untrained = this.#training && !context.meta.watchMode;
-    if (this.#training && !untrained)
-      this.#warn('Nothing is trained in watch mode: native code holds all functions.');
-    const url = untrained
-      ? output.emitUntrained(context, bytes, { source, contents, map })
-      : output.emit(context, `${source.name}.elf`, bytes);
-    const healing = this.#options.heal;
-    const heal = healing && {
-      options: healing,
-      host: output.emit(context, 'wasm-precompile-heal.mjs', await readBytes(HEAL_HOST_FILE)),
-      compiler: output.emit(context, 'wasm-precompile-compile.mjs', await readBytes(HOST_FILE)),
-    };
-    const addons = await Promise.all(
-      [...(await this.#pipeline.addons(healing !== undefined))].map(
-        async ([key, file]): Promise<[string, string, number]> => {
-          const binary = await readBytes(file);
-          return [key, output.emit(context, `wasm-precompile-${key}.node`, binary), crc32(binary)];
-        },
-      ),
-    );
-    const { verify, fallback } = this.#options;
-    return { kind: 'artifact', url, map, options: { verify, fallback }, addons, heal };
-  }
-
-  /** Why a build ships a module as plain wasm; undefined where it gets native code. */
-  #whyPlain(platform: Platform, { builtins, wire }: SourceModule): string | undefined {
-    const { threshold } = this.#options;
-    if (platform === 'browser') return 'for a browser';
-    if (builtins) return 'it uses JS string builtins';
-    return wire.length < threshold ? `below the threshold of ${formatSize(threshold)}` : undefined;
+  #place(context: BundlerContext, platform: Platform): Place {
+    return { context, platform, settings: this.settings, output: this.#outputOf(context) };
   }
 
   #outputOf({ environment }: BundlerContext): EnvironmentOutput {
@@ -385,23 +321,6 @@ export class Bundle {
     const output = this.#outputs.get(name) ?? new EnvironmentOutput();
     this.#outputs.set(name, output);
     return output;
-  }
-
-  #plainSource(
-    context: BundlerContext,
-    platform: Platform,
-    { file, name, wire }: Pick<SourceModule, 'file' | 'name' | 'wire'>,
-    options: CompileOptions,
-  ): ModuleSource {
-    const { dev, urlImports } = this.settings;
-    if (dev && platform === 'node') {
-      return { kind: 'file', url: JSON.stringify(pathToFileURL(file).href), options };
-    }
-    if (urlImports && platform === 'browser') {
-      // The limit for inlining was looked at before, and may be another one than Vite's.
-      return { kind: 'url-import', request: `${file}?url&no-inline`, options };
-    }
-    return { kind: 'file', url: this.#outputOf(context).emit(context, `${name}.wasm`, wire), options };
   }
 }
 

@@ -1,5 +1,6 @@
 /** The bundlers' side of the hooks. */
 import type { UnpluginBuildContext, UnpluginContext } from 'unplugin';
+import type { Platform } from './glue.ts';
 import type { AssetFileNames, SourceMapFileNames } from './file-names.ts';
 
 /** What the hooks of Vite, Rollup and Rolldown have beyond unplugin's common part. */
@@ -25,4 +26,16 @@ export interface OutputSettings {
   format?: string | undefined;
   assetFileNames: AssetFileNames;
   sourcemapFileNames?: SourceMapFileNames;
+}
+
+/** What the bundler decides; known once its configuration is resolved. */
+export interface BundlerSettings {
+  /** What runs the output; undefined where the bundler does not say. */
+  platform?: Platform | undefined;
+  /** Whether this is a dev server, which never precompiles. */
+  dev: boolean;
+  /** The size in bytes below which the bundler inlines this file. */
+  inlineLimit: (file: string, wire: Uint8Array) => number;
+  /** Whether the bundler gives URLs to files imported as `?url`, with its own base and file names. */
+  urlImports: boolean;
 }

@@ -1,0 +1,126 @@
+/** Where glue code gets a module from: as an artifact, as plain wasm or from the JavaScript itself. Emits what that takes. */
+import { pathToFileURL } from 'node:url';
+import { crc32 } from 'node:zlib';
+import { packArtifact } from '../artifact/pack.ts';
+import { HEAL_HOST_FILE, HOST_FILE } from '../engines/v8/host-process.ts';
+import type { CompileOptions } from '../runtime/loader.ts';
+import type { BuildReport } from './build-report.ts';
+import type { BundlerContext, BundlerSettings } from './bundler-context.ts';
+import type { EnvironmentOutput } from './environment-output.ts';
+import type { ModuleSource, Platform } from './glue.ts';
+import type { ResolvedOptions } from './options.ts';
+import { describeBuiltins, type Pipeline, readBytes, type SourceModule } from './pipeline.ts';
+import { formatSize } from './summary.ts';
+
+/** What a module is loaded for. */
+export interface Place {
+  context: BundlerContext;
+  settings: BundlerSettings;
+  platform: Platform;
+  output: EnvironmentOutput;
+}
+
+export interface SourcesSetup {
+  options: ResolvedOptions;
+  pipeline: Pipeline;
+  /** Whether artifacts will be trained once they are written. */
+  training: boolean;
+  report: BuildReport | undefined;
+  warn: (message: string) => void;
+}
+
+type Artifact = Extract<ModuleSource, { kind: 'artifact' }>;
+
+export class Sources {
+  readonly #setup: SourcesSetup;
+
+  constructor(setup: SourcesSetup) {
+    this.#setup = setup;
+  }
+
+  async choose(place: Place, source: SourceModule): Promise<ModuleSource> {
+    const { options, warn } = this.#setup;
+    const { dev, inlineLimit } = place.settings;
+    const compileOptions = source.builtins ? { builtins: true } : {};
+    const limit = options.inline ?? inlineLimit(source.file, source.wire);
+    if (!dev && source.wire.length < limit) {
+      place.output.note(source, { kind: 'inlined' });
+      return {
+        kind: 'inline',
+        base64: Buffer.from(source.wire).toString('base64'),
+        options: compileOptions,
+      };
+    }
+    if (dev) return plainSource(place, source, compileOptions);
+    const why = this.#whyPlain(place.platform, source);
+    if (why !== undefined) {
+      if (place.platform === 'node' && source.builtins) warn(describeBuiltins(source));
+      place.output.note(source, { kind: 'plain', why });
+      return plainSource(place, source, compileOptions);
+    }
+    return this.#artifact(place, source);
+  }
+
+  async #artifact(place: Place, source: SourceModule): Promise<Artifact> {
+    const { context, output } = place;
+    const { pipeline, report, training, warn } = this.#setup;
+    const { verify, fallback, heal } = this.#setup.options;
+    const contents = await pipeline.compile(source);
+    output.note(source, { kind: 'native', native: contents.native });
+    const { bytes, map } = packArtifact(contents);
+    report?.add(map);
+    const untrained = training && !context.meta.watchMode;
+    if (training && !untrained) warn('Nothing is trained in watch mode: native code holds all functions.');
+    const url = untrained
+      ? output.emitUntrained(context, bytes, { source, contents, map })
+      : output.emit(context, `${source.name}.elf`, bytes);
+    return {
+      kind: 'artifact',
+      url,
+      map,
+      options: { verify, fallback },
+      addons: await this.#addons(place),
+      heal: heal && {
+        options: heal,
+        host: output.emit(context, 'wasm-precompile-heal.mjs', await readBytes(HEAL_HOST_FILE)),
+        compiler: output.emit(context, 'wasm-precompile-compile.mjs', await readBytes(HOST_FILE)),
+      },
+    };
+  }
+
+  async #addons({ context, output }: Place): Promise<Artifact['addons']> {
+    const { options, pipeline } = this.#setup;
+    const files = await pipeline.addons(options.heal !== undefined);
+    return Promise.all(
+      [...files].map(async ([key, file]): Promise<[string, string, number]> => {
+        const binary = await readBytes(file);
+        return [key, output.emit(context, `wasm-precompile-${key}.node`, binary), crc32(binary)];
+      }),
+    );
+  }
+
+  /** Why a build ships a module as plain wasm; undefined where it gets native code. */
+  #whyPlain(platform: Platform, { builtins, wire }: SourceModule): string | undefined {
+    const { threshold } = this.#setup.options;
+    if (platform === 'browser') return 'for a browser';
+    if (builtins) return 'it uses JS string builtins';
+    return wire.length < threshold ? `below the threshold of ${formatSize(threshold)}` : undefined;
+  }
+}
+
+/** A module as plain wasm. */
+export function plainSource(
+  { context, settings, platform, output }: Place,
+  { file, name, wire }: Pick<SourceModule, 'file' | 'name' | 'wire'>,
+  options: CompileOptions,
+): ModuleSource {
+  const { dev, urlImports } = settings;
+  if (dev && platform === 'node') {
+    return { kind: 'file', url: JSON.stringify(pathToFileURL(file).href), options };
+  }
+  if (urlImports && platform === 'browser') {
+    // The limit for inlining was looked at before, and may be another one than Vite's.
+    return { kind: 'url-import', request: `${file}?url&no-inline`, options };
+  }
+  return { kind: 'file', url: output.emit(context, `${name}.wasm`, wire), options };
+}
