@@ -5,7 +5,9 @@ import { Bundle, RESOLVE_FILTER } from './core/bundle.ts';
 import type { BundlerContext, OutputSettings } from './core/bundler-context.ts';
 import type { WrittenFile } from './core/file-names.ts';
 import { type Options, resolveOptions } from './core/options.ts';
+import { GLUE_TEXT } from './core/find-glue.ts';
 import { WASM_REQUEST } from './core/request.ts';
+import { GLUE_ID } from './core/transform-glue.ts';
 import { viteInlineLimit } from './core/vite-inline-limit.ts';
 
 export type { CacheStore } from './core/cache.ts';
@@ -17,6 +19,14 @@ const factory: UnpluginFactory<Options | undefined, true> = (options) => {
 
   // The same in every bundler with Rollup's plugin interface.
   const outputHooks = {
+    // Last, when all that is left is JavaScript, and CommonJS is ES modules where the bundler does not know it.
+    transform: {
+      order: 'post' as const,
+      filter: { id: GLUE_ID, code: GLUE_TEXT },
+      async handler(this: unknown, code: string, id: string) {
+        return bundle.transform(this as BundlerContext, code, id);
+      },
+    },
     renderStart(settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>) {
       bundle.startOutput(settings);
     },

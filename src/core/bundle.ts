@@ -14,7 +14,7 @@ import type { BundlerContext, BundlerSettings, OutputSettings } from './bundler-
 import { updateBundle } from './bundle-entries.ts';
 import { EnvironmentOutput } from './environment-output.ts';
 import { findOutputFiles, type WrittenFile } from './file-names.ts';
-import { generateFacade, generateGlue, type Platform } from './glue.ts';
+import { generateFacade, generateGlue, generateGlueFile, type Platform } from './glue.ts';
 import type { ResolvedOptions } from './options.ts';
 import { createPipeline, moduleName, type Pipeline, readBytes, sha256 } from './pipeline.ts';
 import { createProgress } from './progress.ts';
@@ -22,11 +22,12 @@ import { formatRequest, type ImportRequest, parseRequest, splitRequest } from '.
 import { resolveFile } from './resolve-file.ts';
 import { type Place, plainSource, Sources } from './sources.ts';
 import { Training } from './training.ts';
+import { transformGlue } from './transform-glue.ts';
 import { parseForeignRequest, unknownForm } from './unknown-form.ts';
 import { isFoundByNode, unresolvedImport } from './unresolved-import.ts';
 
 /** Runtime modules, as glue code imports them. */
-const RUNTIME_REQUEST = /^wasm-precompile:runtime\/(node|node-plain|fit|heal|web)$/;
+const RUNTIME_REQUEST = /^wasm-precompile:runtime\/(node|node-plain|fit|heal|glue|web)$/;
 const RUNTIME_FOLDER = fileURLToPath(new URL('../runtime/', import.meta.url)).replaceAll('\\', '/');
 
 /** Requests that `Bundle.resolve` looks at: wasm files, runtime modules, and the runtime's own imports of Node. */
@@ -110,6 +111,10 @@ export class Bundle {
     } catch (error) {
       return this.#loadUnknown(context, platform, request, error);
     }
+    if (request.form === 'glue') {
+      const { url, artifact } = await this.#sources.chooseForGlue(this.#place(context, platform), source);
+      return generateGlueFile(url, artifact);
+    }
     const wasmInterface = interfaceOf(source.module);
     if (request.form === 'esm') {
       this.#awaited.add(request.file);
@@ -130,6 +135,23 @@ export class Bundle {
       wasmInterface,
       (name) => resolved.get(name) ?? name,
     );
+  }
+
+  /** Code that loads wasm files by itself, in builds for Node. */
+  async transform(
+    context: BundlerContext,
+    code: string,
+    id: string,
+  ): Promise<Awaited<ReturnType<typeof transformGlue>>> {
+    const { dev } = this.settings;
+    if (!this.#options.glue || dev || this.#platform(context) !== 'node') return undefined;
+    // The runtime's own.
+    if (id.startsWith(RUNTIME_FOLDER)) return undefined;
+    return transformGlue(context, code, id, {
+      commonJs: context.meta.rolldownVersion !== undefined,
+      isOurs: (file) => this.#isOurs(file),
+      found: (file) => this.#outputOf(context).noteLoader(file, splitRequest(id).file),
+    });
   }
 
   /** The id of a wasm file with a query that nobody resolves, where the bundler itself would not find the file. */
@@ -166,17 +188,20 @@ export class Bundle {
     { file, form }: ImportRequest,
     error: unknown,
   ): Promise<string> {
-    const unknown = error instanceof WasmPrecompileError && error.code === 'UNSUPPORTED_WASM';
-    if (!unknown || (form !== 'init' && form !== 'module')) throw error;
+    const code = error instanceof WasmPrecompileError ? error.code : undefined;
+    const unknown = code === 'UNSUPPORTED_WASM' && (form === 'init' || form === 'module' || form === 'glue');
+    // Code that loads it by itself may know more of it: a component, or something else altogether.
+    if (!unknown && (code !== 'INVALID_WASM' || form !== 'glue')) throw error;
     const wire = await readBytes(file);
-    if (!isCoreModule(wire)) throw error;
-    this.#warn(`${error.message} It is shipped as plain wasm.`);
-    this.#outputOf(context).note(
-      { file, name: moduleName(file), sha256: sha256(wire) },
-      { kind: 'plain', why: 'it cannot be read' },
-    );
-    const source = plainSource(this.#place(context, platform), { file, name: moduleName(file), wire }, {});
-    return generateGlue(form, platform, source, { imports: [], exports: [] }, (name) => name);
+    const isCore = isCoreModule(wire);
+    if (!isCore && form !== 'glue') throw error;
+    if (isCore) this.#warn(`${messageOf(error)} It is shipped as plain wasm.`);
+    const name = moduleName(file);
+    const output = this.#outputOf(context);
+    output.note({ file, name, sha256: sha256(wire) }, { kind: 'plain', why: 'it cannot be read' });
+    if (form === 'glue') return generateGlueFile(output.emit(context, `${name}.wasm`, wire), undefined);
+    const source = plainSource(this.#place(context, platform), { file, name, wire }, {});
+    return generateGlue(form, platform, source, { imports: [], exports: [] }, (module) => module);
   }
 
   /** An output is about to be written. */

@@ -1,4 +1,5 @@
 /** The bundlers' side of the hooks. */
+import type { Program } from 'estree';
 import type { UnpluginBuildContext, UnpluginContext } from 'unplugin';
 import type { Platform } from './glue.ts';
 import type { AssetFileNames, SourceMapFileNames } from './file-names.ts';
@@ -11,6 +12,8 @@ export interface BundlerContext
     importer: string | undefined,
     options: { skipSelf: boolean },
   ): Promise<{ id: string; external: boolean | 'absolute' | 'relative' } | null>;
+  /** @param options Rolldown only */
+  parse(code: string, options?: { lang?: string }): Program;
   emitFile(file: { type: 'asset'; name?: string; fileName?: string; source: Uint8Array }): string;
   getFileName(referenceId: string): string;
   info(message: string): void;

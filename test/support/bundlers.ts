@@ -49,6 +49,8 @@ export interface BuildOptions {
   };
   /** Vite only. */
   vite?: InlineConfig;
+  /** Rollup and Rolldown: packages that are not bundled. Default: those that other tests find at run time. */
+  external?: string[];
   /** Plugins that all three take. */
   plugins?: CommonPlugin[];
   /** The same, but they come after ours. */
@@ -111,7 +113,7 @@ export async function build(
   project: Project,
   options: BuildOptions = {},
 ): Promise<BuildResult> {
-  const { entry = 'main.js', plugins = [], pluginsAfter = [] } = options;
+  const { entry = 'main.js', plugins = [], pluginsAfter = [], external = EXTERNAL } = options;
   const { dir = 'out', ...names } = options.output ?? {};
   const output = { format: 'es' as const, dir: project.path(dir), entryFileNames: '[name].js', ...names };
   const warnings: string[] = [];
@@ -129,14 +131,14 @@ export async function build(
       bundler === 'rollup'
         ? await rollup({
             input,
-            external: EXTERNAL,
+            external,
             onLog,
             plugins: [...plugins, plugin && rollupPlugin(pluginOptions(plugin)), ...pluginsAfter],
           })
         : await rolldown({
             cwd: project.folder,
             input,
-            external: EXTERNAL,
+            external,
             checks: CHECKS,
             onLog,
             plugins: [...plugins, plugin && rolldownPlugin(pluginOptions(plugin)), ...pluginsAfter],

@@ -1,0 +1,139 @@
+/**
+ * Changes JavaScript modules that load wasm files by themselves: names of files become those in the output, and what the module
+ * asks of `WebAssembly` goes through `runtime/glue.ts`. What is not recognised stays as it is.
+ */
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import MagicString, { type SourceMap } from 'magic-string';
+import type { BundlerContext } from './bundler-context.ts';
+import { findGlue, type Glue, type Reference } from './find-glue.ts';
+import { formatRequest } from './request.ts';
+import { resolveFile } from './resolve-file.ts';
+
+const RUNTIME = 'wasm-precompile:runtime/glue';
+
+/** Ids of modules that are looked at. */
+export const GLUE_ID = /^[^\0?]+\.(?:[cm]?[jt]sx?|vue|svelte|astro)(?:\?.*)?$/;
+
+export interface GlueSetup {
+  /** Whether the bundler knows CommonJS itself: its modules come here as they are. */
+  commonJs: boolean;
+  /** Whether a wasm file is handled. */
+  isOurs: (file: string) => boolean;
+  /** Told of each wasm file that was found. */
+  found: (file: string) => void;
+}
+
+/** @returns undefined where there is nothing to change */
+export async function transformGlue(
+  context: BundlerContext,
+  code: string,
+  id: string,
+  setup: GlueSetup,
+): Promise<{ code: string; map: SourceMap } | undefined> {
+  const file = id.replace(/\?.*$/, '');
+  if (!isAbsolute(file)) return undefined;
+  const glue = parse(context, code, file);
+  if (!glue) return undefined;
+  const references = await resolveReferences(context, glue.references, file, setup);
+  if (references.length === 0 && glue.uses.length === 0) return undefined;
+  const text = new MagicString(code);
+  rewrite(text, glue, references, setup.commonJs && !glue.esm);
+  return { code: text.toString(), map: text.generateMap({ source: id, hires: 'boundary' }) };
+}
+
+function parse(context: BundlerContext, code: string, file: string): Glue | undefined {
+  const lang = /\.[cm]?([jt]sx?)$/.exec(file)?.[1];
+  try {
+    return findGlue(context.parse(code, lang === undefined ? {} : { lang }), code);
+  } catch {
+    // The bundler will say it better.
+    return undefined;
+  }
+}
+
+interface Resolved extends Reference {
+  /** Absolute path. */
+  file: string;
+}
+
+async function resolveReferences(
+  context: BundlerContext,
+  references: readonly Reference[],
+  importer: string,
+  { isOurs, found }: GlueSetup,
+): Promise<Resolved[]> {
+  const resolved: Resolved[] = [];
+  for (const reference of references) {
+    // Mostly one or two.
+    // oxlint-disable-next-line no-await-in-loop
+    const file = (await resolveReference(context, reference, importer))?.replaceAll('\\', '/');
+    if (file === undefined || !isOurs(file)) continue;
+    found(file);
+    resolved.push({ ...reference, file });
+  }
+  return resolved;
+}
+
+async function resolveReference(
+  context: BundlerContext,
+  { kind, specifier }: Reference,
+  importer: string,
+): Promise<string | undefined> {
+  switch (kind) {
+    case 'url': {
+      const url = new URL(specifier, pathToFileURL(importer));
+      return url.protocol === 'file:' ? fileURLToPath(url) : undefined;
+    }
+    case 'resolve':
+      return resolveFile(context, specifier, importer);
+    case 'text':
+      return resolve(dirname(importer), specifier);
+  }
+}
+
+/** @param commonJs the module must not become an ES module */
+function rewrite(text: MagicString, glue: Glue, references: readonly Resolved[], commonJs: boolean): void {
+  const runtime = freeName(text.original, '$wasmPrecompile');
+  const files = [...new Set(references.map(({ file }) => file))];
+  const nameOf = (file: string) => `${runtime}${files.indexOf(file)}`;
+  // A CommonJS module has no `import.meta`, and a bundler may leave it without `__dirname`.
+  const here = (file: string) =>
+    commonJs ? `(typeof __dirname === "undefined" ? ${nameOf(file)}.base : __dirname)` : 'import.meta.url';
+
+  for (const { start, end, name } of glue.uses) text.overwrite(start, end, `${runtime}.${name}`);
+  const [first] = references;
+  if (first) {
+    for (const { start, end } of glue.fetches) text.overwrite(start, end, `${runtime}.fetch`);
+    // ES modules have none; code that was CommonJS before relies on it.
+    const folder = `(typeof __dirname === "undefined" ? ${runtime}.dirname(${commonJs ? `${nameOf(first.file)}.base` : 'import.meta.url'}) : __dirname)`;
+    for (const { start, end, shorthand } of glue.folders) {
+      text.overwrite(start, end, shorthand ? `__dirname: ${folder}` : folder);
+    }
+  }
+  for (const { kind, start, end, file, specifier, gives = 'url' } of references) {
+    if (kind === 'url') text.overwrite(start, end, `${nameOf(file)}.url`);
+    else if (kind === 'resolve') text.overwrite(start, end, `${nameOf(file)}.${gives}`);
+    else {
+      text.appendLeft(start, `${nameOf(file)}.locate(`);
+      text.appendLeft(end, `, ${here(file)}, ${JSON.stringify(specifier)})`);
+    }
+  }
+  const requests = files.map((file) => [nameOf(file), formatRequest({ file, form: 'glue' })] as const);
+  const statements = commonJs
+    ? [
+        `const ${runtime} = require(${JSON.stringify(RUNTIME)});`,
+        ...requests.map(([name, from]) => `const ${name} = require(${JSON.stringify(from)}).file;`),
+      ]
+    : [
+        `import * as ${runtime} from ${JSON.stringify(RUNTIME)};`,
+        ...requests.map(([name, from]) => `import { file as ${name} } from ${JSON.stringify(from)};`),
+      ];
+  text.appendLeft(glue.top, `\n${statements.join(' ')}\n`);
+}
+
+function freeName(code: string, wanted: string): string {
+  let name = wanted;
+  while (code.includes(name)) name += '_';
+  return name;
+}

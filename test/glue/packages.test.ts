@@ -1,0 +1,50 @@
+/** Real packages that load their wasm files themselves, bundled as they are: they start with native code. */
+import { join } from 'node:path';
+import commonjs from '@rollup/plugin-commonjs';
+import { nodeResolve } from '@rollup/plugin-node-resolve';
+import { describe, expect, test } from 'vitest';
+import { build, type BuildOptions, type BuildResult, type CommonPlugin } from '../support/bundlers.ts';
+import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
+import { CHECKOUT, createProject, runWell } from '../support/project.ts';
+import { gluePackages } from './packages.ts';
+
+const BUNDLES = [
+  { bundler: 'vite', format: 'es' },
+  { bundler: 'vite', format: 'cjs' },
+  { bundler: 'vite7', format: 'es' },
+  { bundler: 'rollup', format: 'es' },
+  { bundler: 'rollup', format: 'cjs' },
+] as const;
+
+const NODES = await Promise.all(NODE_VERSIONS.map((version) => ensureNode(version)));
+
+/** What bundles npm packages. */
+function bundlesAll({ bundler, format }: (typeof BUNDLES)[number]): BuildOptions {
+  const output = { format, entryFileNames: `[name].${format === 'es' ? 'mjs' : 'cjs'}` };
+  if (bundler !== 'rollup') return { output, vite: { ssr: { noExternal: true } } };
+  const plugins = [nodeResolve({ preferBuiltins: true, exportConditions: ['node'] }), commonjs()];
+  return { output, external: [], plugins: plugins as CommonPlugin[] };
+}
+
+const extension = ({ files }: BuildResult) => (files.includes('main.mjs') ? 'mjs' : 'cjs');
+
+describe.each(gluePackages(join(CHECKOUT, 'node_modules')))('$tool: $module', (glue) => {
+  test.each(BUNDLES)('starts with native code ($bundler, $format)', async (bundle) => {
+    if (bundle.format === 'cjs' && glue.awaits) return;
+    const project = await createProject({ 'main.js': glue.program });
+    const built = await build(bundle.bundler, project, {
+      ...bundlesAll(bundle),
+      plugin: { targets: NODES },
+    });
+    const plain = glue.plainRuns === false ? undefined : await runWell(project.path('main.js'));
+    expect(plain?.loads ?? []).toEqual([]);
+    let first: unknown;
+    for (const node of NODES) {
+      const { result, loads, stderr } = await runWell(join(built.dir, `main.${extension(built)}`), { node });
+      expect(result).toEqual(plain ? plain.result : (first ??= result));
+      const names = loads.map(({ file }) => file.replace(/^.*\//, '').replace(/-[\w-]{8}\.elf$/, ''));
+      expect([node, names.toSorted()], stderr).toEqual([node, glue.wasm]);
+      expect(loads.map(({ how }) => how)).toEqual(glue.wasm.map(() => 'precompiled'));
+    }
+  });
+});
