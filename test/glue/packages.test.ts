@@ -19,28 +19,33 @@ const BUNDLES = [
 const NODES = await Promise.all(NODE_VERSIONS.map((version) => ensureNode(version)));
 
 /** What bundles npm packages. */
-function bundlesAll({ bundler, format }: (typeof BUNDLES)[number]): BuildOptions {
-  const output = { format, entryFileNames: `[name].${format === 'es' ? 'mjs' : 'cjs'}` };
-  if (bundler !== 'rollup') return { output, vite: { ssr: { noExternal: true } } };
+function bundlesAll({ bundler, format }: (typeof BUNDLES)[number], external: string[] = []): BuildOptions {
+  const extension = format === 'es' ? 'mjs' : 'cjs';
+  const output = {
+    format,
+    entryFileNames: `[name].${extension}`,
+    chunkFileNames: `[name]-[hash].${extension}`,
+  };
+  if (bundler !== 'rollup') return { output, vite: { ssr: { noExternal: true, external } } };
   const plugins = [nodeResolve({ preferBuiltins: true, exportConditions: ['node'] }), commonjs()];
-  return { output, external: [], plugins: plugins as CommonPlugin[] };
+  return { output, external: external.map((name) => new RegExp(`^${name}(/|$)`)), plugins: plugins as CommonPlugin[] };
 }
 
-const extension = ({ files }: BuildResult) => (files.includes('main.mjs') ? 'mjs' : 'cjs');
+const entryOf = ({ dir, files }: BuildResult) => join(dir, files.includes('main.mjs') ? 'main.mjs' : 'main.cjs');
 
 describe.each(gluePackages(join(CHECKOUT, 'node_modules')))('$tool: $module', (glue) => {
   test.each(BUNDLES)('starts with native code ($bundler, $format)', async (bundle) => {
-    if (bundle.format === 'cjs' && glue.awaits) return;
+    if ((bundle.format === 'cjs' && glue.awaits) || glue.notWith?.includes(bundle.bundler)) return;
     const project = await createProject({ 'main.js': glue.program });
     const built = await build(bundle.bundler, project, {
-      ...bundlesAll(bundle),
+      ...bundlesAll(bundle, glue.external),
       plugin: { targets: NODES },
     });
     const plain = glue.plainRuns === false ? undefined : await runWell(project.path('main.js'));
     expect(plain?.loads ?? []).toEqual([]);
     let first: unknown;
     for (const node of NODES) {
-      const { result, loads, stderr } = await runWell(join(built.dir, `main.${extension(built)}`), { node });
+      const { result, loads, stderr } = await runWell(entryOf(built), { node });
       expect(result).toEqual(plain ? plain.result : (first ??= result));
       const names = loads.map(({ file }) => file.replace(/^.*\//, '').replace(/-[\w-]{8}\.elf$/, ''));
       expect([node, names.toSorted()], stderr).toEqual([node, glue.wasm]);

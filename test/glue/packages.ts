@@ -13,6 +13,10 @@ export interface GluePackage {
   plainRuns?: boolean;
   /** Whether it needs top-level await. */
   awaits?: boolean;
+  /** Packages that are not bundled. */
+  external?: string[];
+  /** Bundlers that change what it does, with the plugin and without it. */
+  notWith?: string[];
 }
 
 const AUTOMERGE_WORK = `
@@ -28,6 +32,8 @@ const AUTOMERGE_WORK = `
 /** Paths are those of files in node_modules, as Node finds them; some packages do not export them. */
 export function gluePackages(nodeModules: string): GluePackage[] {
   const path = (name: string) => JSON.stringify(`${nodeModules}/${name}`);
+  // From the folder of a project of a test.
+  const esbuild = '../../node_modules/esbuild-wasm/esbuild.wasm';
   return [
     {
       tool: 'wasm-bindgen, web',
@@ -87,6 +93,8 @@ export function gluePackages(nodeModules: string): GluePackage[] {
       tool: 'Emscripten, CommonJS',
       module: 'sql.js/dist/sql-wasm.js',
       wasm: ['sql-wasm'],
+      // For plugin-commonjs \`typeof module\` is \`"object"\`, also where the package has set it to undefined.
+      notWith: ['rollup', 'vite7'],
       program: `
         import initSqlJs from 'sql.js';
         initSqlJs().then((SQL) => {
@@ -140,7 +148,7 @@ export function gluePackages(nodeModules: string): GluePackage[] {
       awaits: true,
       program: `
         import { disassemble } from ${path('@fluffylabs/anan-as/dist/build/release-mini.js')};
-        console.log(JSON.stringify(disassemble([0, 0, 3, 200, 135, 9, 1], 0, 0)));
+        console.log(JSON.stringify(disassemble([0, 0, 3, 200, 135, 9, 1], 0, 1)));
       `,
     },
     {
@@ -157,8 +165,32 @@ export function gluePackages(nodeModules: string): GluePackage[] {
         WebAssembly.compileStreaming(response)
           .then((module) => instantiate(module, { env: {} }))
           .then(({ disassemble }) => {
-            console.log(JSON.stringify(disassemble([0, 0, 3, 200, 135, 9, 1], 0, 0)));
+            console.log(JSON.stringify(disassemble([0, 0, 3, 200, 135, 9, 1], 0, 1)));
           });
+      `,
+    },
+    {
+      tool: 'Go',
+      module: 'main.js',
+      wasm: ['esbuild'],
+      program: `
+        import * as fs from 'node:fs';
+        import { dirname, join } from 'node:path';
+        import { fileURLToPath } from 'node:url';
+        import * as exec from ${path('esbuild-wasm/wasm_exec.js')};
+        let text = '';
+        const write = (fd, bytes, offset, length, position, done) => {
+          text += Buffer.from(bytes.subarray(offset, offset + length)).toString();
+          done(null, length);
+        };
+        Object.assign(globalThis, { kept: exec, fs: { ...fs, write } });
+        const here = dirname(fileURLToPath(import.meta.url));
+        const bytes = fs.readFileSync(join(here, ${JSON.stringify(esbuild)}));
+        const go = new Go();
+        go.argv = ['esbuild', '--version'];
+        WebAssembly.instantiate(bytes, go.importObject)
+          .then(({ instance }) => go.run(instance))
+          .then(() => console.log(JSON.stringify(text)));
       `,
     },
     {
@@ -167,6 +199,9 @@ export function gluePackages(nodeModules: string): GluePackage[] {
       wasm: ['main'],
       program: `
         import { print } from 'sh-syntax';
+        // Its package.json says that this has no side effects.
+        import * as go from ${path('sh-syntax/vendors/wasm_exec.cjs')};
+        globalThis.kept = go;
         print('if   true;then echo  1;fi', { filepath: 'a.sh' }).then((text) => {
           console.log(JSON.stringify(text));
         });
@@ -176,6 +211,8 @@ export function gluePackages(nodeModules: string): GluePackage[] {
       tool: 'jco',
       module: '@bytecodealliance/jco-transpile/vendor/wasm-tools.js',
       wasm: ['wasm-tools.core', 'wasm-tools.core2'],
+      // It starts a worker from a file of its own.
+      external: ['@bytecodealliance/preview2-shim'],
       program: `
         import { $init, tools } from ${path('@bytecodealliance/jco-transpile/vendor/wasm-tools.js')};
         $init.then(() => {

@@ -50,7 +50,7 @@ export interface BuildOptions {
   /** Vite only. */
   vite?: InlineConfig;
   /** Rollup and Rolldown: packages that are not bundled. Default: those that other tests find at run time. */
-  external?: string[];
+  external?: (string | RegExp)[];
   /** Plugins that all three take. */
   plugins?: CommonPlugin[];
   /** The same, but they come after ours. */
