@@ -98,12 +98,7 @@ export function findGlue(ast: Program, code: string): Glue {
 
 type Found = Omit<Reference, 'start' | 'end'> & Partial<Range>;
 
-function findReference(
-  node: Node,
-  parent: Node | null,
-  names: Names,
-  inChain: boolean,
-): Found | undefined {
+function findReference(node: Node, parent: Node | null, names: Names, inChain: boolean): Found | undefined {
   switch (node.type) {
     case 'NewExpression':
       return findUrl(node);
@@ -157,7 +152,8 @@ function findResolve({ callee, arguments: args }: CallExpression, names: Names):
 /** A call with the name of a file among its arguments, whatever comes before it. */
 function findArgument(node: CallExpression, parent: Node | null, names: Names): Found | undefined {
   const { callee, arguments: args } = node;
-  if (callee.type === 'Super' || (callee.type === 'Identifier' && callee.name === 'require')) return undefined;
+  if (callee.type === 'Super' || (callee.type === 'Identifier' && callee.name === 'require'))
+    return undefined;
   if (callee.type === 'MemberExpression' && callee.object.type === 'MetaProperty') return undefined;
   const last = args.findIndex((argument) => textOf(argument)?.endsWith('.wasm') === true);
   if (last !== -1) {

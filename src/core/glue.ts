@@ -76,7 +76,12 @@ export function generateGlueFile(url: string, artifact: ArtifactSource | undefin
 export const file = /* @__PURE__ */ register(${url}, import.meta.url);
 `;
   }
-  const { imports, url: artifactUrl, map, options } = generateArtifact('wasm-precompile:runtime/node', artifact);
+  const {
+    imports,
+    url: artifactUrl,
+    map,
+    options,
+  } = generateArtifact('wasm-precompile:runtime/node', artifact);
   return `${register}
 ${imports}
 const map = ${map};

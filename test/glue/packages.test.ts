@@ -1,6 +1,6 @@
 /** Real packages that load their wasm files themselves, bundled as they are: they start with native code. */
 import { join } from 'node:path';
-import commonjs from '@rollup/plugin-commonjs';
+import commonjsPlugin from '@rollup/plugin-commonjs';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { describe, expect, test } from 'vitest';
 import { build, type BuildOptions, type BuildResult, type CommonPlugin } from '../support/bundlers.ts';
@@ -16,6 +16,9 @@ const BUNDLES = [
   { bundler: 'rollup', format: 'cjs' },
 ] as const;
 
+// Its types are those of a CommonJS module.
+const commonjs = commonjsPlugin as unknown as () => CommonPlugin;
+
 const NODES = await Promise.all(NODE_VERSIONS.map((version) => ensureNode(version)));
 
 /** What bundles npm packages. */
@@ -28,10 +31,15 @@ function bundlesAll({ bundler, format }: (typeof BUNDLES)[number], external: str
   };
   if (bundler !== 'rollup') return { output, vite: { ssr: { noExternal: true, external } } };
   const plugins = [nodeResolve({ preferBuiltins: true, exportConditions: ['node'] }), commonjs()];
-  return { output, external: external.map((name) => new RegExp(`^${name}(/|$)`)), plugins: plugins as CommonPlugin[] };
+  return {
+    output,
+    external: external.map((name) => new RegExp(`^${name}(/|$)`)),
+    plugins: plugins as CommonPlugin[],
+  };
 }
 
-const entryOf = ({ dir, files }: BuildResult) => join(dir, files.includes('main.mjs') ? 'main.mjs' : 'main.cjs');
+const entryOf = ({ dir, files }: BuildResult) =>
+  join(dir, files.includes('main.mjs') ? 'main.mjs' : 'main.cjs');
 
 describe.each(gluePackages(join(CHECKOUT, 'node_modules')))('$tool: $module', (glue) => {
   test.each(BUNDLES)('starts with native code ($bundler, $format)', async (bundle) => {
