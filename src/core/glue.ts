@@ -20,7 +20,7 @@ export type ModuleSource =
       map: ArtifactMap;
       options: ArtifactOptions;
       /** As the runtime takes them, the URLs as expressions. */
-      addons: [key: string, url: string, crc32: number][];
+      addons: [key: string, url: string, checksum: number][];
       /** Undefined where the option is off. The programs are URLs, as expressions. */
       heal: { options: ResolvedHealing; host: string; compiler: string } | undefined;
     }
@@ -140,7 +140,7 @@ const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${op
 
 /** What `fromArtifact` takes, as expressions, and the statements that they need. */
 function generateArtifact(runtime: string, { url, map, options, addons, heal }: ArtifactSource) {
-  const binaries = addons.map(([key, binary, crc32]) => `${JSON.stringify(key)}: [${binary}, ${crc32}]`);
+  const binaries = addons.map(([key, binary, checksum]) => `${JSON.stringify(key)}: [${binary}, ${checksum}]`);
   return {
     imports: `import { fromArtifact, initializer } from ${JSON.stringify(runtime)};
 import { fit } from "wasm-precompile:runtime/fit";
