@@ -140,7 +140,9 @@ const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${op
 
 /** What `fromArtifact` takes, as expressions, and the statements that they need. */
 function generateArtifact(runtime: string, { url, map, options, addons, heal }: ArtifactSource) {
-  const binaries = addons.map(([key, binary, checksum]) => `${JSON.stringify(key)}: [${binary}, ${checksum}]`);
+  const binaries = addons.map(
+    ([key, binary, checksum]) => `${JSON.stringify(key)}: [${binary}, ${checksum}]`,
+  );
   return {
     imports: `import { fromArtifact, initializer } from ${JSON.stringify(runtime)};
 import { fit } from "wasm-precompile:runtime/fit";

@@ -2,10 +2,11 @@
  * What stands for `WebAssembly` and `fetch` in code that loads wasm files by itself, where the build has found such a file:
  * bytes that are those of an artifact become its module. Everything else goes to the engine as it came.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { closeSync, openSync, readFile, readSync } from 'node:fs';
 import { dirname as folderOf, isAbsolute, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { getCrc32 } from './crc32.ts';
 import { type FallbackMode, reportFallback } from './fallback.ts';
 import type { ArtifactMap } from './map.ts';
 import type { ModuleLoader } from './steps.ts';
@@ -139,7 +140,7 @@ export async function fetch(...args: Parameters<typeof globalThis.fetch>): Promi
   const body = new ReadableStream(
     {
       async pull(controller) {
-        controller.enqueue(new Uint8Array(await readFile(path)));
+        controller.enqueue(new Uint8Array(await promisify(readFile)(path)));
         controller.close();
       },
     },
@@ -174,42 +175,50 @@ function construct(args: Args): WebAssembly.Module {
 function recognise(source: unknown, options: Args): Known | undefined {
   if (options.some((option) => option !== undefined)) return undefined;
   const bytes = viewOf(source);
-  return bytes && bySize.get(bytes.byteLength)?.find(({ artifact }) => hasBytes(artifact, bytes));
+  const candidates = bytes && bySize.get(bytes.length);
+  if (!candidates) return undefined;
+  for (const known of candidates) {
+    const { artifact } = known;
+    let why: unknown;
+    try {
+      if (hasBytes(artifact, bytes)) return known;
+      if (getCrc32()?.(bytes) === artifact.map.wire.crc32) why = 'it holds another module';
+    } catch (error) {
+      why = error;
+    }
+    if (why !== undefined) reportUnused(artifact, why);
+  }
+  return undefined;
 }
 
-/** Nothing of memory that other threads can change meanwhile. */
+/** Nothing of memory that other threads can change meanwhile, and no DataView: older engines refuse it. */
 function viewOf(source: unknown): Uint8Array | undefined {
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (!ArrayBuffer.isView(source) || !(source.buffer instanceof ArrayBuffer)) return undefined;
+  if (!ArrayBuffer.isView(source) || source instanceof DataView) return undefined;
+  if (!(source.buffer instanceof ArrayBuffer)) return undefined;
   return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
 }
 
 /** Bytes: as much as a processor's cache holds together with what it is compared with. */
 const STEP = 65_536;
 
-function hasBytes({ url, map, options }: GlueArtifact, bytes: Uint8Array): boolean {
-  const path = fileURLToPath(url);
+function hasBytes({ url, map }: GlueArtifact, bytes: Uint8Array): boolean {
+  const fd = openSync(fileURLToPath(url), 'r');
   try {
-    const fd = openSync(path, 'r');
-    try {
-      const step = Buffer.allocUnsafe(STEP);
-      for (let at = 0; at < bytes.length; at += STEP) {
-        const part = bytes.subarray(at, at + STEP);
-        const size = readSync(fd, step, 0, part.length, map.wire.offset + at);
-        if (step.compare(part, 0, part.length, 0, size) !== 0) return false;
-      }
-      return true;
-    } finally {
-      closeSync(fd);
+    const step = Buffer.allocUnsafe(STEP);
+    for (let at = 0; at < bytes.length; at += STEP) {
+      const part = bytes.subarray(at, at + STEP);
+      const size = readSync(fd, step, 0, part.length, map.wire.offset + at);
+      if (step.compare(part, 0, part.length, 0, size) !== 0) return false;
     }
-  } catch (error) {
-    reportUnused(path, options.fallback, error);
-    return false;
+    return true;
+  } finally {
+    closeSync(fd);
   }
 }
 
-function reportUnused(path: string, fallback: FallbackMode, error: unknown): void {
-  reportFallback(fallback, path, String(error), 'Deploy one whole build again.');
+function reportUnused({ url, options }: GlueArtifact, why: unknown): void {
+  reportFallback(options.fallback, fileURLToPath(url), String(why), 'Deploy one whole build again.');
 }
 
 /** A response, and the module that is in it, where that is known: then nobody need read it. */
@@ -234,7 +243,7 @@ async function receive(
 }
 
 function createKnown(artifact: GlueArtifact): Known {
-  const { url, options, open } = artifact;
+  const { open } = artifact;
   /** Not kept alive for a program that is done with it. */
   let last: WeakRef<WebAssembly.Module> | undefined;
   let loading: Promise<WebAssembly.Module> | undefined;
@@ -259,8 +268,8 @@ function createKnown(artifact: GlueArtifact): Known {
   };
   const refuse = (error: unknown) => {
     // An error that the user has asked for.
-    if (options.fallback === 'error') throw error;
-    reportUnused(fileURLToPath(url), options.fallback, error);
+    if (artifact.options.fallback === 'error') throw error;
+    reportUnused(artifact, error);
     return undefined;
   };
 
