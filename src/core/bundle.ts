@@ -143,8 +143,9 @@ export class Bundle {
     code: string,
     id: string,
   ): Promise<Awaited<ReturnType<typeof transformGlue>>> {
-    const { dev } = this.settings;
-    if (!this.#options.glue || dev || this.#platform(context) !== 'node') return undefined;
+    const { glue, platform } = this.#options;
+    if (!glue || this.settings.dev || this.#platform(context) !== 'node') return undefined;
+    if (platform === undefined && isForWorkers(context)) return undefined;
     // The runtime's own.
     if (id.startsWith(RUNTIME_FOLDER)) return undefined;
     return transformGlue(context, code, id, {
@@ -347,6 +348,15 @@ export class Bundle {
     this.#outputs.set(name, output);
     return output;
   }
+}
+
+/** Whether an environment of Vite is for a server that is not Node, which has none of Node's modules. */
+function isForWorkers({ environment }: BundlerContext): boolean {
+  const { ssr, resolve } = environment?.config ?? {};
+  const conditions = new Set(resolve?.conditions);
+  return (
+    ssr?.target === 'webworker' || ['workerd', 'worker', 'edge-light'].some((name) => conditions.has(name))
+  );
 }
 
 /** Where an output is written, as an absolute path; undefined where the bundler does not say. */

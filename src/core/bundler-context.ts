@@ -19,7 +19,14 @@ export interface BundlerContext
   info(message: string): void;
   meta: { watchMode: boolean; rolldownVersion?: string | undefined };
   /** Vite's environment. */
-  environment?: { name: string; config: { consumer: 'client' | 'server' } };
+  environment?: {
+    name: string;
+    config: {
+      consumer: 'client' | 'server';
+      ssr?: { target?: 'node' | 'webworker' | undefined };
+      resolve?: { conditions?: readonly string[] };
+    };
+  };
 }
 
 /** The options of an output that are looked at. */

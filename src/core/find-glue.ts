@@ -26,9 +26,9 @@ export interface Reference extends Range {
   gives?: 'path' | 'url';
 }
 
-/** A use of a function of `WebAssembly`, with what it is replaced by. */
+/** `WebAssembly`, or `globalThis.WebAssembly`, where one of its functions is taken from it. */
 export interface Use extends Range {
-  name: 'compile' | 'compileStreaming' | 'instantiate' | 'instantiateStreaming' | 'module';
+  name: string;
 }
 
 export interface Glue {
@@ -52,12 +52,14 @@ type Positioned<Of = Node> = Of & Range;
 const FUNCTIONS = new Set<string>(['compile', 'compileStreaming', 'instantiate', 'instantiateStreaming']);
 
 /** @param ast with the positions of nodes, as every parser of bundlers gives them */
-export function findGlue(ast: Program, code: string): Glue {
+export function findGlue(ast: Program): Glue {
   const names = findNames(ast);
+  // What is put in the place of globals needs these itself.
+  const isPossible = !names.declared.has('globalThis') && !names.declared.has('Symbol');
   const isGlobal = (node: Node, name: string): boolean =>
     node.type === 'Identifier'
-      ? node.name === name && !names.declared.has(name)
-      : !names.declared.has('globalThis') &&
+      ? isPossible && node.name === name && !names.declared.has(name)
+      : isPossible &&
         node.type === 'MemberExpression' &&
         node.object.type === 'Identifier' &&
         node.object.name === 'globalThis' &&
@@ -77,7 +79,7 @@ export function findGlue(ast: Program, code: string): Glue {
       if (node.type === 'ChainExpression') chains++;
       const reference = findReference(node, parent, names, chains > 0);
       if (reference) glue.references.push({ ...rangeOf(node), ...reference });
-      const use = findUse(node, parent, isGlobal, code);
+      const use = findUse(node, parent, isGlobal);
       if (use) glue.uses.push(use);
       if (node.type === 'CallExpression' && isGlobal(node.callee, 'fetch') && !node.optional) {
         glue.fetches.push(rangeOf(node.callee));
@@ -181,24 +183,17 @@ function findUse(
   node: Node,
   parent: Node | null,
   isGlobal: (node: Node, name: string) => boolean,
-  code: string,
 ): Use | undefined {
-  if (node.type === 'NewExpression') {
-    const { callee, arguments: args } = node;
-    if (callee.type !== 'MemberExpression' || propertyName(callee) !== 'Module') return undefined;
-    const { start } = rangeOf(node);
-    const range = rangeOf(callee);
-    // Nothing in parentheses, and no arguments on another line's guess.
-    const plain = /^new\s+$/.test(code.slice(start, range.start)) && /^\s*\(/.test(code.slice(range.end));
-    if (!plain || args.length === 0 || !isGlobal(callee.object, 'WebAssembly')) return undefined;
-    return { start, end: range.end, name: 'module' };
-  }
   if (node.type !== 'MemberExpression' || node.optional || !isGlobal(node.object, 'WebAssembly')) {
     return undefined;
   }
   const name = propertyName(node);
-  if (name === undefined || !FUNCTIONS.has(name) || !isRead(node, parent)) return undefined;
-  return { ...rangeOf(node), name: name as Use['name'] };
+  if (name === undefined) return undefined;
+  const isUsed =
+    name === 'Module'
+      ? parent?.type === 'NewExpression' && parent.callee === node
+      : FUNCTIONS.has(name) && isRead(node, parent);
+  return isUsed ? { ...rangeOf(node.object), name } : undefined;
 }
 
 /** Names that matter here, in all of a module: where one is declared anywhere, it counts as declared everywhere. */

@@ -1,6 +1,6 @@
 /**
- * Changes JavaScript modules that load wasm files by themselves: names of files become those in the output, and what the module
- * asks of `WebAssembly` goes through `runtime/glue.ts`. What is not recognised stays as it is.
+ * Changes JavaScript modules that load wasm files by themselves: names of files become those in the output, and what any module
+ * asks of `WebAssembly` goes through `runtime/glue.ts` where that has something to say. What is not recognised stays as it is.
  */
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -10,7 +10,8 @@ import { findGlue, type Glue, type Reference } from './find-glue.ts';
 import { formatRequest } from './request.ts';
 import { resolveFile } from './resolve-file.ts';
 
-const RUNTIME = 'wasm-precompile:runtime/glue';
+/** What `runtime/glue.ts` has put there. */
+const REGISTERED = 'globalThis[Symbol.for("wasm-precompile.glue")]';
 
 /** Ids of modules that are looked at. */
 export const GLUE_ID = /^[^\0?]+\.(?:[cm]?[jt]sx?|vue|svelte|astro)(?:\?.*)?$/;
@@ -45,7 +46,7 @@ export async function transformGlue(
 function parse(context: BundlerContext, code: string, file: string): Glue | undefined {
   const lang = /\.[cm]?([jt]sx?)$/.exec(file)?.[1];
   try {
-    return findGlue(context.parse(code, lang === undefined ? {} : { lang }), code);
+    return findGlue(context.parse(code, lang === undefined ? {} : { lang }));
   } catch {
     // The bundler will say it better.
     return undefined;
@@ -94,22 +95,25 @@ async function resolveReference(
 
 /** @param commonJs the module must not become an ES module */
 function rewrite(text: MagicString, glue: Glue, references: readonly Resolved[], commonJs: boolean): void {
-  const runtime = freeName(text.original, '$wasmPrecompile');
+  for (const { start, end } of glue.uses) {
+    // Where nothing was registered, or where this is not Node, it is what it was.
+    text.overwrite(start, end, `(${REGISTERED} ?? ${text.slice(start, end)})`);
+  }
+  const [first] = references;
+  if (!first) return;
   const files = [...new Set(references.map(({ file }) => file))];
-  const nameOf = (file: string) => `${runtime}${files.indexOf(file)}`;
+  const prefix = freeName(text.original, '$wasmPrecompile');
+  const nameOf = (file: string) => `${prefix}${files.indexOf(file)}`;
   // A CommonJS module has no `import.meta`, and a bundler may leave it without `__dirname`.
   const here = (file: string) =>
     commonJs ? `(typeof __dirname === "undefined" ? ${nameOf(file)}.base : __dirname)` : 'import.meta.url';
+  const any = nameOf(first.file);
 
-  for (const { start, end, name } of glue.uses) text.overwrite(start, end, `${runtime}.${name}`);
-  const [first] = references;
-  if (first) {
-    for (const { start, end } of glue.fetches) text.overwrite(start, end, `${runtime}.fetch`);
-    // ES modules have none; code that was CommonJS before relies on it.
-    const folder = `(typeof __dirname === "undefined" ? ${runtime}.dirname(${commonJs ? `${nameOf(first.file)}.base` : 'import.meta.url'}) : __dirname)`;
-    for (const { start, end, shorthand } of glue.folders) {
-      text.overwrite(start, end, shorthand ? `__dirname: ${folder}` : folder);
-    }
+  for (const { start, end } of glue.fetches) text.overwrite(start, end, `${any}.fetch`);
+  // ES modules have none; code that was CommonJS before relies on it.
+  const folder = `(typeof __dirname === "undefined" ? ${any}.dirname(${commonJs ? `${any}.base` : 'import.meta.url'}) : __dirname)`;
+  for (const { start, end, shorthand } of glue.folders) {
+    text.overwrite(start, end, shorthand ? `__dirname: ${folder}` : folder);
   }
   for (const { kind, start, end, file, specifier, gives = 'url' } of references) {
     if (kind === 'url') text.overwrite(start, end, `${nameOf(file)}.url`);
@@ -119,16 +123,12 @@ function rewrite(text: MagicString, glue: Glue, references: readonly Resolved[],
       text.appendLeft(end, `, ${here(file)}, ${JSON.stringify(specifier)})`);
     }
   }
-  const requests = files.map((file) => [nameOf(file), formatRequest({ file, form: 'glue' })] as const);
-  const statements = commonJs
-    ? [
-        `const ${runtime} = require(${JSON.stringify(RUNTIME)});`,
-        ...requests.map(([name, from]) => `const ${name} = require(${JSON.stringify(from)}).file;`),
-      ]
-    : [
-        `import * as ${runtime} from ${JSON.stringify(RUNTIME)};`,
-        ...requests.map(([name, from]) => `import { file as ${name} } from ${JSON.stringify(from)};`),
-      ];
+  const statements = files.map((file) => {
+    const from = JSON.stringify(formatRequest({ file, form: 'glue' }));
+    return commonJs
+      ? `const ${nameOf(file)} = require(${from}).file;`
+      : `import { file as ${nameOf(file)} } from ${from};`;
+  });
   text.appendLeft(glue.top, `\n${statements.join(' ')}\n`);
 }
 

@@ -36,6 +36,10 @@ export interface GlueFile {
    * @param name path of the file, relative to that
    */
   locate: <Value>(value: Value, from: string, name: string) => Value;
+  /** The folder of what a file URL names; a path stays. */
+  dirname: (from: string) => string;
+  /** Node's own takes no file URLs. */
+  fetch: typeof fetch;
 }
 
 /** Of the engine's functions, which take more than TypeScript's library knows. */
@@ -53,25 +57,29 @@ interface Known {
 /** By their file URLs. */
 const files = new Map<string, { path: string; known: Known | undefined }>();
 
+// These two are the same for all copies of this runtime in a thread.
+
 /** By bytes of the module. */
-const bySize = new Map<number, Known[]>();
+let bySize = new Map<number, Known[]>();
 
 /** What `fetch` has given for a file, and nobody has read so far. */
-const responses = new WeakMap<object, Known>();
+let responses = new WeakMap<object, Known>();
+
+/** Where the code of a build looks for functions of `WebAssembly` first. */
+const NAME = Symbol.for('wasm-precompile.glue');
 
 /** @param artifact undefined for files that have no native code */
 export function register(url: string, base: string, artifact?: GlueArtifact): GlueFile {
   const path = fileURLToPath(url);
   const known = artifact && createKnown(artifact);
   files.set(url, { path, known });
-  if (known) {
-    const { size } = known.artifact.map.wire;
-    bySize.set(size, [...(bySize.get(size) ?? []), known]);
-  }
+  if (known) publish(known);
   return {
     url,
     path,
     base,
+    dirname,
+    fetch,
     locate(value, from, name) {
       if (typeof value !== 'string') return value;
       const isUrl = value.startsWith('file:');
@@ -87,27 +95,32 @@ export function register(url: string, base: string, artifact?: GlueArtifact): Gl
   };
 }
 
-/** The folder of what a file URL names; a path stays. */
-export function dirname(from: string): string {
+function publish(known: Known): void {
+  const own = { bySize, responses, Module, compile, instantiate, compileStreaming, instantiateStreaming };
+  const shared = ((globalThis as Record<symbol, unknown>)[NAME] ??= own) as typeof own;
+  ({ bySize, responses } = shared);
+  const { size } = known.artifact.map.wire;
+  bySize.set(size, [...(bySize.get(size) ?? []), known]);
+}
+
+function dirname(from: string): string {
   return from.startsWith('file:') ? folderOf(fileURLToPath(from)) : from;
 }
 
-/** `new WebAssembly.Module()` */
-export function module(...args: Args): WebAssembly.Module {
+/** With `new`, as without it: gives a genuine module. */
+function Module(...args: Args): WebAssembly.Module {
   const [source, ...options] = args;
   return recognise(source, options)?.loadSync() ?? construct(args);
 }
 
-/** `WebAssembly.compile()` */
-export async function compile(...args: Args): Promise<WebAssembly.Module> {
+async function compile(...args: Args): Promise<WebAssembly.Module> {
   const [source, ...options] = args;
   // Without waiting: the program may change its bytes as soon as it is its turn again.
   const known = recognise(source, options);
   return known ? ((await known.load()) ?? call('compile', args)) : call('compile', args);
 }
 
-/** `WebAssembly.instantiate()` */
-export async function instantiate(...args: Args): Promise<Instantiated> {
+async function instantiate(...args: Args): Promise<Instantiated> {
   const [source, imports, ...options] = args;
   const known = recognise(source, options);
   if (!known) return call('instantiate', args);
@@ -115,15 +128,13 @@ export async function instantiate(...args: Args): Promise<Instantiated> {
   return loaded ? instantiateModule(loaded, imports) : call('instantiate', args);
 }
 
-/** `WebAssembly.compileStreaming()` */
-export async function compileStreaming(...args: Args): Promise<WebAssembly.Module> {
+async function compileStreaming(...args: Args): Promise<WebAssembly.Module> {
   const [source, ...options] = args;
   const { response, loaded } = await receive(source, options);
   return loaded ?? call('compileStreaming', [response, ...options]);
 }
 
-/** `WebAssembly.instantiateStreaming()` */
-export async function instantiateStreaming(...args: Args): Promise<Instantiated> {
+async function instantiateStreaming(...args: Args): Promise<Instantiated> {
   const [source, imports, ...options] = args;
   const { response, loaded } = await receive(source, options);
   return loaded
@@ -131,8 +142,7 @@ export async function instantiateStreaming(...args: Args): Promise<Instantiated>
     : call('instantiateStreaming', [response, imports, ...options]);
 }
 
-/** Node's own takes no file URLs. */
-export async function fetch(...args: Parameters<typeof globalThis.fetch>): Promise<Response> {
+async function fetch(...args: Parameters<typeof globalThis.fetch>): Promise<Response> {
   const [input] = args;
   const file = typeof input === 'string' || input instanceof URL ? files.get(String(input)) : undefined;
   if (!file) return globalThis.fetch(...args);

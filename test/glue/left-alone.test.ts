@@ -1,5 +1,6 @@
 /** What is not recognised stays as it is, and what the user excludes. */
 import { join } from 'node:path';
+import type { InlineConfig } from 'vite';
 import { describe, expect, test } from 'vitest';
 import { build, type BuildOptions, type Bundler } from '../support/bundlers.ts';
 import { createProject, type Files, type Project, runWell } from '../support/project.ts';
@@ -107,6 +108,21 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     expect(warnings.filter((warning) => warning.includes('.wasm'))).toEqual([]);
     expect((await runWell(join(dir, 'main.js'))).result).toEqual([[...component], 'CompileError']);
   });
+});
+
+test.each<[string, InlineConfig]>([
+  ['ssr.target', { ssr: { target: 'webworker' } }],
+  ['conditions', { ssr: { resolve: { conditions: ['workerd'] } } }],
+])('leaves alone what is for servers that are not Node (%s)', async (_, vite) => {
+  const program = `
+    export const url = new URL('./one.wasm', import.meta.url);
+    export const load = (bytes) => WebAssembly.instantiate(bytes);
+  `;
+  const project = await createBundled(program);
+  await build('vite', project, { vite, plugin: false });
+  const without = await codeOf(project);
+  await build('vite', project, { vite });
+  expect(await codeOf(project)).toBe(without);
 });
 
 test("CommonJS keeps its folder for files that are not wasm's", async () => {
