@@ -9,9 +9,11 @@ import { messageOf, WasmPrecompileError } from '../error.ts';
 import { isCoreModule } from '../wasm/identify.ts';
 import { groupImports } from '../wasm/imports.ts';
 import { interfaceOf } from '../wasm/module.ts';
+import type { WasmInterface } from '../wasm/types.ts';
 import { BuildReport } from './build-report.ts';
 import type { BundlerContext, BundlerSettings, OutputSettings } from './bundler-context.ts';
 import { updateBundle } from './bundle-entries.ts';
+import { isInstalled, writeDeclarations } from './declaration-files.ts';
 import { EnvironmentOutput } from './environment-output.ts';
 import { findOutputFiles, type WrittenFile } from './file-names.ts';
 import { generateFacade, generateGlue, type Platform } from './glue.ts';
@@ -113,6 +115,7 @@ export class Bundle {
       return this.#loadUnknown(context, platform, request, error);
     }
     const wasmInterface = interfaceOf(source.module);
+    await this.#declare(request.file, wasmInterface);
     if (request.form === 'esm') {
       refuseReservedNames(request.file, wasmInterface);
       this.#awaited.add(request.file);
@@ -133,6 +136,17 @@ export class Bundle {
       wasmInterface,
       (name) => resolved.get(name) ?? name,
     );
+  }
+
+  /** Writes TypeScript declarations, where the option asks for them. A build goes on without. */
+  async #declare(file: string, wasmInterface: WasmInterface): Promise<void> {
+    const { dts } = this.#options;
+    if (dts === undefined || isInstalled(file)) return;
+    try {
+      await writeDeclarations(file, wasmInterface, dts);
+    } catch (error) {
+      this.#warn(`${messageOf(error)} The build goes on without these types.`);
+    }
   }
 
   /** Makes ordinary imports of source phase imports of wasm files; undefined where there are none. */

@@ -8,6 +8,7 @@ import type { ArtifactOptions } from '../runtime/node.ts';
 import { findBuiltins } from '../wasm/builtins.ts';
 import { groupImports } from '../wasm/imports.ts';
 import type { WasmInterface } from '../wasm/types.ts';
+import { isIdentifier } from './identifiers.ts';
 import { mapExpression } from './map-text.ts';
 import type { ResolvedHealing } from './options.ts';
 import type { ImportForm } from './request.ts';
@@ -155,5 +156,5 @@ ${exportLines.join('\n')}
 
 /** As import declarations have it: as a string only where it must be one, since older targets know no strings there. */
 function exportName(name: string): string {
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? name : JSON.stringify(name);
+  return isIdentifier(name) ? name : JSON.stringify(name);
 }

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { build, BUNDLERS, type Bundler, type CommonPlugin } from '../support/bundlers.ts';
 import { ensureNode } from '../support/nodes.ts';
 import { CHECKOUT, createProject, type Files, runWell } from '../support/project.ts';
-import { wat, watOfValue } from '../support/wat.ts';
+import { wat, watOfValue, watString } from '../support/wat.ts';
 
 /** Builds a program that calls `print` with its result; gives what that was. */
 async function resultOf(bundler: Bundler, files: Files): Promise<unknown> {
@@ -599,10 +599,4 @@ describe.each(BUNDLERS)('%s', (bundler) => {
 /** The path of a package's file, which bundlers do not leave external, as a string literal. */
 function packageFile(path: string): string {
   return JSON.stringify(join(CHECKOUT, 'node_modules', path));
-}
-
-/** A string of the text format: what is not a plain letter as the bytes of its UTF-8. */
-function watString(text: string): string {
-  const bytes = [...new TextEncoder().encode(text)];
-  return `"${bytes.map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('')}"`;
 }
