@@ -1,6 +1,7 @@
 /** The unplugin: one set of hooks for each family of bundlers (bundlers/), which call `core/bundle.ts`. */
 import { createUnplugin, type UnpluginFactory, type UnpluginInstance } from 'unplugin';
 import { bunPlugins, esbuildPlugins } from './bundlers/esbuild.ts';
+import { farmPlugins } from './bundlers/farm.ts';
 import { rollupPlugins } from './bundlers/rollup.ts';
 import { webpackPlugins } from './bundlers/webpack.ts';
 import { Bundle } from './core/bundle.ts';
@@ -20,12 +21,15 @@ const factory: UnpluginFactory<Options | undefined, true> = (options, { framewor
       return esbuildPlugins(bundle);
     case 'bun':
       return bunPlugins(bundle);
+    case 'farm':
+      return farmPlugins(bundle);
     default:
       return rollupPlugins(bundle);
   }
 };
 
-const { vite, rollup, rolldown, webpack, rspack, esbuild, bun } = /* @__PURE__ */ createUnplugin(factory);
+const { vite, rollup, rolldown, webpack, rspack, esbuild, bun, farm } =
+  /* @__PURE__ */ createUnplugin(factory);
 
 /** A plugin for Bun, whose types are not there unless somebody works with Bun. */
 export interface BunPlugin {
@@ -35,12 +39,12 @@ export interface BunPlugin {
 
 interface WasmPrecompile extends Pick<
   UnpluginInstance<Options | undefined, true>,
-  'vite' | 'rollup' | 'rolldown' | 'webpack' | 'rspack' | 'esbuild'
+  'vite' | 'rollup' | 'rolldown' | 'webpack' | 'rspack' | 'esbuild' | 'farm'
 > {
   bun: (options?: Options) => BunPlugin;
 }
 
 /** The plugin for each bundler that is supported. */
-const wasmPrecompile: WasmPrecompile = { vite, rollup, rolldown, webpack, rspack, esbuild, bun };
+const wasmPrecompile: WasmPrecompile = { vite, rollup, rolldown, webpack, rspack, esbuild, bun, farm };
 
 export default wasmPrecompile;

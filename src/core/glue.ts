@@ -76,11 +76,11 @@ export function generateFacade(instanceRequest: string, { exports }: WasmInterfa
   }
   for (const [index, { name }] of globals.entries()) {
     lines.push(
-      `import { ${JSON.stringify(name)} as global${index} } from ${instance};`,
+      `import { ${exportName(name)} as global${index} } from ${instance};`,
       `let value${index};`,
       // The value of a v128 global cannot be read.
       `try { value${index} = global${index}.value; } catch {}`,
-      `export { value${index} as ${JSON.stringify(name)} };`,
+      `export { value${index} as ${exportName(name)} };`,
     );
   }
   return `${lines.join('\n')}\n`;
@@ -134,7 +134,7 @@ function generateInstance(
   });
   const exportLines = exports.map(
     ({ name }, index) => `const export${index} = exports[${JSON.stringify(name)}];
-export { export${index} as ${JSON.stringify(name)} };`,
+export { export${index} as ${exportName(name)} };`,
   );
   return `${importLines.join('\n')}
 const { exports } = await WebAssembly.instantiate(await loader.load(), {
@@ -142,4 +142,9 @@ ${importObject.join('\n')}
 });
 ${exportLines.join('\n')}
 `;
+}
+
+/** As import declarations have it: as a string only where it must be one, since older targets know no strings there. */
+function exportName(name: string): string {
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? name : JSON.stringify(name);
 }
