@@ -9,7 +9,7 @@ import { type Bundle, runtimeFile } from '../core/bundle.ts';
 import type { BundlerContext, EmittedFile } from '../core/bundler-context.ts';
 import { conflict } from '../core/conflict.ts';
 import type { Platform } from '../core/glue.ts';
-import { formatRequest, parseRequest } from '../core/request.ts';
+import { formatRequest, hasSideEffects, parseRequest } from '../core/request.ts';
 import type { HashPlace } from '../core/rewrite-output.ts';
 import { WasmPrecompileError } from '../error.ts';
 
@@ -42,6 +42,7 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
       resourceQuery: (query) => parseRequest(`x.wasm${query}`) !== undefined,
       dependency: { not: ['url'] },
       type: 'javascript/auto',
+      rules: [{ resourceQuery: (query) => !hasSideEffects(`x.wasm${query}`), sideEffects: false }],
       use: [{ loader: LOADER, options: { load: (loader) => hooks.load(loader) } satisfies LoaderOptions }],
     });
     compiler.hooks.compilation.tap(NAME, (_, { normalModuleFactory }) => {

@@ -10,6 +10,7 @@ import * as vite8 from 'vite';
 import { createLogger, type InlineConfig, type Logger, mergeConfig } from 'vite';
 import * as vite6 from 'vite6';
 import * as vite7 from 'vite7';
+import { buildOther, OTHER_BUNDLERS, type OtherBuild, type OtherBundler } from './other-bundlers.ts';
 import { type Project, SHARED_CACHE } from './project.ts';
 
 /** The newest Vite, and the older ones that the plugin is for. */
@@ -17,7 +18,10 @@ export type ViteName = 'vite' | 'vite7' | 'vite6';
 
 export type Bundler = 'vite' | 'rollup' | 'rolldown';
 
+/** Those with Rollup's interface. */
 export const BUNDLERS: Bundler[] = ['vite', 'rollup', 'rolldown'];
+
+export const ALL_BUNDLERS: (Bundler | OtherBundler)[] = [...BUNDLERS, ...OTHER_BUNDLERS];
 
 export const OLDER_VITES = ['vite7', 'vite6'] as const satisfies ViteName[];
 
@@ -36,7 +40,7 @@ export interface BuildOptions {
   entry?: string;
   /** Options of the plugin; false for a build without it. */
   plugin?: PluginOptions | false;
-  /** What all three call the same. */
+  /** What is called the same in Rollup's interface; the others are given what is meant. */
   output?: {
     format?: 'es' | 'cjs';
     entryFileNames?: string;
@@ -49,6 +53,8 @@ export interface BuildOptions {
   };
   /** Vite only. */
   vite?: InlineConfig;
+  /** Bundlers without Rollup's interface. */
+  other?: Partial<OtherBuild>;
   /** Plugins that all three take. */
   plugins?: CommonPlugin[];
   /** The same, but they come after ours. */
@@ -107,7 +113,7 @@ const CHECKS = { pluginTimings: false };
 
 /** Builds a project for Node. */
 export async function build(
-  bundler: Bundler | ViteName,
+  bundler: Bundler | ViteName | OtherBundler,
   project: Project,
   options: BuildOptions = {},
 ): Promise<BuildResult> {
@@ -116,9 +122,11 @@ export async function build(
   const output = { format: 'es' as const, dir: project.path(dir), entryFileNames: '[name].js', ...names };
   const warnings: string[] = [];
   const plugin = options.plugin ?? {};
-  let bundled: BundledFile[];
+  let bundled: BundledFile[] = [];
 
-  if (bundler !== 'rollup' && bundler !== 'rolldown') {
+  if (isOther(bundler)) {
+    warnings.push(...(await buildOther(bundler, otherBuild(project, options))));
+  } else if (bundler !== 'rollup' && bundler !== 'rolldown') {
     bundled = await buildWithVite(project, { ...options, bundler, warnings, ssr: entry });
   } else {
     const input = isAbsolute(entry) ? entry : project.path(entry);
@@ -145,6 +153,32 @@ export async function build(
     await run.close();
   }
   return result(project, dir, warnings, bundled);
+}
+
+function isOther(bundler: string): bundler is OtherBundler {
+  return OTHER_BUNDLERS.includes(bundler as OtherBundler);
+}
+
+export function otherBuild(
+  project: Project,
+  { entry = 'main.js', plugin = {}, output = {}, other }: BuildOptions,
+): OtherBuild {
+  const { dir = 'out', format = 'es', assetFileNames } = output;
+  return {
+    project,
+    entry,
+    plugin: plugin ? pluginOptions(plugin) : undefined,
+    format,
+    platform: 'node',
+    dir: project.path(dir),
+    names: {
+      entry: output.entryFileNames ?? '[name].js',
+      chunk: output.chunkFileNames ?? '[name]-[hash].js',
+      asset: typeof assetFileNames === 'string' ? assetFileNames : 'assets/[name]-[hash][extname]',
+    },
+    external: EXTERNAL,
+    ...other,
+  };
 }
 
 /** Builds a project for a browser, with Vite; its `index.html` is the entry. */
