@@ -38,6 +38,8 @@ export const VITES: Record<ViteName, ViteApi> = {
 export interface BuildOptions {
   /** Default: `main.js`. */
   entry?: string;
+  /** More entries, relative to the project. */
+  entries?: string[];
   /** Options of the plugin; false for a build without it. */
   plugin?: PluginOptions | false;
   /** What is called the same in Rollup's interface; the others are given what is meant. */
@@ -117,7 +119,7 @@ export async function build(
   project: Project,
   options: BuildOptions = {},
 ): Promise<BuildResult> {
-  const { entry = 'main.js', plugins = [], pluginsAfter = [] } = options;
+  const { entry = 'main.js', entries = [], plugins = [], pluginsAfter = [] } = options;
   const { dir = 'out', ...names } = options.output ?? {};
   const output = { format: 'es' as const, dir: project.path(dir), entryFileNames: '[name].js', ...names };
   const warnings: string[] = [];
@@ -129,7 +131,7 @@ export async function build(
   } else if (bundler !== 'rollup' && bundler !== 'rolldown') {
     bundled = await buildWithVite(project, { ...options, bundler, warnings, ssr: entry });
   } else {
-    const input = isAbsolute(entry) ? entry : project.path(entry);
+    const input = [entry, ...entries].map((each) => (isAbsolute(each) ? each : project.path(each)));
     const onLog = (level: LogLevel, { message }: { message: string }) => {
       if (level === 'warn') warnings.push(message);
     };
@@ -161,12 +163,12 @@ function isOther(bundler: string): bundler is OtherBundler {
 
 export function otherBuild(
   project: Project,
-  { entry = 'main.js', plugin = {}, output = {}, other }: BuildOptions,
+  { entry = 'main.js', entries = [], plugin = {}, output = {}, other }: BuildOptions,
 ): OtherBuild {
   const { dir = 'out', format = 'es', assetFileNames } = output;
   return {
     project,
-    entry,
+    entries: [entry, ...entries].map((each) => (isAbsolute(each) ? each : project.path(each))),
     plugin: plugin ? pluginOptions(plugin) : undefined,
     format,
     platform: 'node',
@@ -197,6 +199,7 @@ async function buildWithVite(
     bundler,
     ssr,
     warnings,
+    entries = [],
     plugin = {},
     plugins = [],
     pluginsAfter = [],
@@ -211,13 +214,15 @@ async function buildWithVite(
   const { dir = 'out', ...names } = output;
   const config = viteConfig(project, warnings, plugin);
   config.plugins?.push(...plugins, ...pluginsAfter);
+  const input =
+    entries.length > 0 && ssr ? { input: [ssr, ...entries].map((each) => project.path(each)) } : {};
   config.build = {
-    ssr,
+    ssr: ssr && entries.length > 0 ? true : ssr,
     outDir: project.path(dir),
     minify: false,
     ...(bundler === 'vite'
-      ? { rolldownOptions: { output: names, checks: CHECKS } }
-      : { rollupOptions: { output: names } }),
+      ? { rolldownOptions: { ...input, output: names, checks: CHECKS } }
+      : { rollupOptions: { ...input, output: names } }),
     // Vite 6 builds for browsers without top-level await, also where the output is for Node: see README, "Requirements".
     ...(bundler === 'vite6' && { target: ssr ? 'node20' : 'es2022' }),
   };

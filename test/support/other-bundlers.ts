@@ -1,5 +1,4 @@
 /** Bundlers without Rollup's interface: `bundlers.ts` builds with them what it builds with the others. */
-import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rspack } from '@rspack/core';
 import { build as esbuildBuild } from 'esbuild';
@@ -19,7 +18,8 @@ export const OTHER_BUNDLERS: OtherBundler[] = ['webpack', 'rspack', 'esbuild', '
 /** What a build is made of; names of files are patterns as Rollup has them. */
 export interface OtherBuild {
   project: Project;
-  entry: string;
+  /** Absolute paths. */
+  entries: string[];
   /** Undefined for a build without it. */
   plugin: Options | undefined;
   format: 'es' | 'cjs';
@@ -50,15 +50,16 @@ export function buildOther(bundler: OtherBundler, options: OtherBuild): Promise<
 
 /** A configuration for webpack and Rspack, which take the same. */
 export function webpackConfig(bundler: 'webpack' | 'rspack', options: OtherBuild): Configuration {
-  const { project, entry, plugin, format, platform, dir, names, external, publicPath } = options;
+  const { project, entries, plugin, format, platform, dir, names, external, publicPath } = options;
   const isEs = format === 'es';
   const own = bundler === 'webpack' ? webpackPlugin : (rspackPlugin as unknown as typeof webpackPlugin);
   return {
     mode: 'production',
     context: project.folder,
-    entry: { [nameOf(entry)]: isAbsolute(entry) ? entry : `./${entry}` },
+    entry: Object.fromEntries(entries.map((entry) => [nameOf(entry), entry])),
     target: platform === 'node' ? 'node20' : 'web',
     devtool: false,
+    infrastructureLogging: { level: 'warn' },
     performance: { hints: false },
     optimization: { minimize: false },
     experiments: { outputModule: isEs },
@@ -101,11 +102,11 @@ function buildWithWebpack(bundler: 'webpack' | 'rspack', options: OtherBuild): P
 }
 
 async function buildWithEsbuild(options: OtherBuild): Promise<string[]> {
-  const { project, entry, plugin, format, platform, dir, names, external, publicPath } = options;
+  const { project, entries, plugin, format, platform, dir, names, external, publicPath } = options;
   const extension = /\.\w+$/.exec(names.entry)?.[0] ?? '.js';
   const { warnings } = await esbuildBuild({
     absWorkingDir: project.folder,
-    entryPoints: [isAbsolute(entry) ? entry : project.path(entry)],
+    entryPoints: entries,
     bundle: true,
     format: format === 'es' ? 'esm' : 'cjs',
     splitting: format === 'es',
@@ -124,12 +125,12 @@ async function buildWithEsbuild(options: OtherBuild): Promise<string[]> {
 }
 
 function buildWithFarm(options: OtherBuild): Promise<string[]> {
-  const { project, entry, format, platform, dir, names, external, publicPath } = options;
+  const { project, entries, format, platform, dir, names, external, publicPath } = options;
   return buildInProcess('farm', process.execPath, options, {
     root: project.folder,
     configFile: false,
     compilation: {
-      input: { [nameOf(entry)]: isAbsolute(entry) ? entry : `./${entry}` },
+      input: Object.fromEntries(entries.map((entry) => [nameOf(entry), entry])),
       output: {
         path: dir,
         format: format === 'es' ? 'esm' : 'cjs',
@@ -149,9 +150,9 @@ function buildWithFarm(options: OtherBuild): Promise<string[]> {
 }
 
 async function buildWithBun(options: OtherBuild): Promise<string[]> {
-  const { project, entry, format, platform, dir, names, external, publicPath } = options;
+  const { entries, format, platform, dir, names, external, publicPath } = options;
   return buildInProcess('bun', await ensureRuntime('bun'), options, {
-    entrypoints: [isAbsolute(entry) ? entry : project.path(entry)],
+    entrypoints: entries,
     format: format === 'es' ? 'esm' : 'cjs',
     splitting: format === 'es',
     target: platform,
