@@ -5,6 +5,7 @@ import { createFilter, type FilterPattern } from 'unplugin-utils';
 import type { CacheStore } from './cache.ts';
 import { WasmPrecompileError } from '../error.ts';
 import { CPU_LEVELS, type CpuLevel } from '../engines/v8/cpu.ts';
+import type { DeclarationStyle } from './declaration-files.ts';
 import { isTimeLimit, TIME_LIMIT } from '../time-limit.ts';
 import type { StripMode } from '../wasm/strip.ts';
 
@@ -62,6 +63,11 @@ export interface Options {
    * a path writes it there. Not in watch mode. Default: `false`.
    */
   report?: boolean | string;
+  /**
+   * Write TypeScript declarations of imported wasm files beside them, but not into node_modules: `true` for
+   * `moduleResolution: 'bundler'`, `'nodenext'` for that. Default: `false`.
+   */
+  dts?: boolean | 'nodenext';
   /**
    * Where native code is kept between builds: a folder, an unstorage driver (for a cache that several machines
    * share), or `false`. Default: `node_modules/.cache/wasm-precompile`.
@@ -121,6 +127,7 @@ export interface ResolvedOptions {
   threshold: number;
   glue: boolean;
   report: boolean | string;
+  dts: DeclarationStyle | undefined;
   cache: string | false | CacheStore;
   platform: 'node' | 'browser' | undefined;
   /** Milliseconds. */
@@ -204,6 +211,7 @@ const optionsSchema = v.strictObject({
     ),
     false,
   ),
+  dts: v.optional(v.union([v.boolean(), v.literal('nodenext')], "Expected true, false or 'nodenext'"), false),
   cache: v.optional(
     v.union(
       [v.pipe(v.string(), v.nonEmpty()), v.literal(false), cacheStore],
@@ -248,11 +256,12 @@ export function resolveOptions(options: Options = {}): ResolvedOptions {
     });
     throw new WasmPrecompileError('INVALID_OPTIONS', `unplugin-wasm-precompile: ${problems.join('; ')}`);
   }
-  const { include, exclude, inline, platform, cpu, profile, timeLimit, heal, ...rest } = parsed.output;
+  const { include, exclude, inline, platform, cpu, profile, timeLimit, heal, dts, ...rest } = parsed.output;
   return {
     ...rest,
     profile: resolveProfile(profile),
     filter: createFilter(include ?? /\.wasm$/, exclude ?? []) as (file: string) => boolean,
+    dts: dts === true ? 'bundler' : dts || undefined,
     inline,
     cpu,
     platform,

@@ -47,7 +47,7 @@ export class Sources {
   async choose(place: Place, source: SourceModule): Promise<ModuleSource> {
     const { options, warn } = this.#setup;
     const { dev, inlineLimit } = place.settings;
-    const compileOptions = source.builtins ? { builtins: true } : {};
+    const compileOptions = source.builtins ? { builtins: source.builtins.constantsModule } : {};
     const limit = options.inline ?? inlineLimit(source.file, source.wire);
     if (!dev && source.wire.length < limit) {
       place.output.note(source, { kind: 'inlined' });
@@ -84,7 +84,7 @@ export class Sources {
     output.note(source, { kind: 'native', native: contents.native });
     const { bytes, map } = packArtifact(contents);
     report?.add(map);
-    const untrained = training && !context.meta.watchMode;
+    const untrained = training && !context.watchMode;
     if (training && !untrained) warn('Nothing is trained in watch mode: native code holds all functions.');
     const url = untrained
       ? output.emitUntrained(context, bytes, { source, contents, map })

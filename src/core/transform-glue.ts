@@ -4,6 +4,7 @@
  */
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Program } from 'estree';
 import MagicString, { type SourceMap } from 'magic-string';
 import type { BundlerContext } from './bundler-context.ts';
 import { findGlue, type Glue, type Reference } from './find-glue.ts';
@@ -16,13 +17,26 @@ const REGISTERED = 'globalThis[Symbol.for("wasm-precompile.glue")]';
 /** Ids of modules that are looked at. */
 export const GLUE_ID = /^[^\0?]+\.(?:[cm]?[jt]sx?|vue|svelte|astro)(?:\?.*)?$/;
 
-export interface GlueSetup {
+/** What is asked of the bundler besides its context. */
+export interface GlueHost {
+  /** @param lang of the code: `js`, `ts`, `jsx` or `tsx`; undefined where its file does not say */
+  parse: (code: string, lang: string | undefined) => Program;
   /** Whether the bundler knows CommonJS itself: its modules come here as they are. */
   commonJs: boolean;
+  /** Whether what runs the output has Node's modules. */
+  hasNode: boolean;
+}
+
+interface GlueSetup extends GlueHost {
   /** Whether a wasm file is handled. */
   isOurs: (file: string) => boolean;
   /** Told of each wasm file that was found. */
   found: (file: string) => void;
+}
+
+export interface TransformedGlue {
+  code: string;
+  map: SourceMap;
 }
 
 /** @returns undefined where there is nothing to change */
@@ -31,10 +45,10 @@ export async function transformGlue(
   code: string,
   id: string,
   setup: GlueSetup,
-): Promise<{ code: string; map: SourceMap } | undefined> {
+): Promise<TransformedGlue | undefined> {
   const file = id.replace(/\?.*$/, '');
   if (!isAbsolute(file)) return undefined;
-  const glue = parse(context, code, file);
+  const glue = find(setup, code, file);
   if (!glue) return undefined;
   const references = await resolveReferences(context, glue.references, file, setup);
   if (references.length === 0 && glue.uses.length === 0) return undefined;
@@ -43,10 +57,10 @@ export async function transformGlue(
   return { code: text.toString(), map: text.generateMap({ source: id, hires: 'boundary' }) };
 }
 
-function parse(context: BundlerContext, code: string, file: string): Glue | undefined {
+function find({ parse }: GlueHost, code: string, file: string): Glue | undefined {
   const lang = /\.[cm]?([jt]sx?)$/.exec(file)?.[1];
   try {
-    return findGlue(context.parse(code, lang === undefined ? {} : { lang }));
+    return findGlue(parse(code, lang));
   } catch {
     // The bundler will say it better.
     return undefined;

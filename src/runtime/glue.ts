@@ -2,14 +2,15 @@
  * What stands for `WebAssembly` and `fetch` in code that loads wasm files by itself, where the build has found such a file:
  * bytes that are those of an artifact become its module. Everything else goes to the engine as it came.
  */
-import { closeSync, openSync, readFile, readSync } from 'node:fs';
-import { dirname as folderOf, isAbsolute, join, normalize } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { builtin } from './builtin.ts';
 import { getCrc32 } from './crc32.ts';
 import { type FallbackMode, reportFallback } from './fallback.ts';
 import type { ArtifactMap } from './map.ts';
 import type { ModuleLoader } from './steps.ts';
+
+const { closeSync, openSync, readFile, readSync } = builtin('node:fs');
+const { dirname: folderOf, isAbsolute, join, normalize } = builtin('node:path');
+const { fileURLToPath } = builtin('node:url');
 
 /** The artifact of a file. */
 export interface GlueArtifact {
@@ -150,7 +151,7 @@ async function fetch(...args: Parameters<typeof globalThis.fetch>): Promise<Resp
   const body = new ReadableStream(
     {
       async pull(controller) {
-        controller.enqueue(new Uint8Array(await promisify(readFile)(path)));
+        controller.enqueue(new Uint8Array(await builtin('node:util').promisify(readFile)(path)));
         controller.close();
       },
     },
