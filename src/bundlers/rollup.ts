@@ -205,10 +205,12 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
   const transformGlue = {
     order: 'post' as const,
     filter: { id: GLUE_ID, code: GLUE_TEXT },
-    handler(this: unknown, code: string, id: string) {
+    handler(this: unknown, code: string, id: string, meta?: { moduleType?: string }) {
       const context = this as RollupContext;
+      // Only Rolldown says, which has TypeScript until the end.
+      const lang = meta?.moduleType;
       return bundle.transformGlue(contextOf(context), code, id, {
-        parse: (text, lang) => context.parse(text, lang === undefined ? {} : { lang }),
+        parse: (text) => context.parse(text, lang === undefined ? {} : { lang }),
         commonJs: context.meta.rolldownVersion !== undefined,
         hasNode: hasNode(context),
       });

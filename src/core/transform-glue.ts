@@ -19,8 +19,8 @@ export const GLUE_ID = /^[^\0?]+\.(?:[cm]?[jt]sx?|vue|svelte|astro)(?:\?.*)?$/;
 
 /** What is asked of the bundler besides its context. */
 export interface GlueHost {
-  /** @param lang of the code: `js`, `ts`, `jsx` or `tsx`; undefined where its file does not say */
-  parse: (code: string, lang: string | undefined) => Program;
+  /** @throws where the code cannot be parsed */
+  parse: (code: string) => Program;
   /** Whether the bundler knows CommonJS itself: its modules come here as they are. */
   commonJs: boolean;
   /** Whether what runs the output has Node's modules. */
@@ -48,7 +48,7 @@ export async function transformGlue(
 ): Promise<TransformedGlue | undefined> {
   const file = id.replace(/\?.*$/, '');
   if (!isAbsolute(file)) return undefined;
-  const glue = find(setup, code, file);
+  const glue = find(setup, code);
   if (!glue) return undefined;
   const references = await resolveReferences(context, glue.references, file, setup);
   if (references.length === 0 && glue.uses.length === 0) return undefined;
@@ -57,10 +57,9 @@ export async function transformGlue(
   return { code: text.toString(), map: text.generateMap({ source: id, hires: 'boundary' }) };
 }
 
-function find({ parse }: GlueHost, code: string, file: string): Glue | undefined {
-  const lang = /\.[cm]?([jt]sx?)$/.exec(file)?.[1];
+function find({ parse }: GlueHost, code: string): Glue | undefined {
   try {
-    return findGlue(parse(code, lang));
+    return findGlue(parse(code));
   } catch {
     // The bundler will say it better.
     return undefined;
