@@ -205,10 +205,10 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
   const transformGlue = {
     order: 'post' as const,
     filter: { id: GLUE_ID, code: GLUE_TEXT },
-    handler(this: unknown, code: string, id: string, meta?: { moduleType?: string }) {
+    handler(this: unknown, code: string, id: string, meta?: object) {
       const context = this as RollupContext;
       // Only Rolldown says, which has TypeScript until the end.
-      const lang = meta?.moduleType;
+      const lang = meta && 'moduleType' in meta ? String(meta.moduleType) : undefined;
       return bundle.transformGlue(contextOf(context), code, id, {
         parse: (text) => context.parse(text, lang === undefined ? {} : { lang }),
         commonJs: context.meta.rolldownVersion !== undefined,
