@@ -208,7 +208,7 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
     handler(this: unknown, code: string, id: string, meta?: object) {
       const context = this as RollupContext;
       // Only Rolldown says, which has TypeScript until the end.
-      const lang = (meta as { moduleType?: string } | undefined)?.moduleType;
+      const lang = meta && 'moduleType' in meta ? String(meta.moduleType) : undefined;
       return bundle.transformGlue(contextOf(context), code, id, {
         parse: (text) => context.parse(text, lang === undefined ? {} : { lang }),
         commonJs: context.meta.rolldownVersion !== undefined,
