@@ -52,8 +52,11 @@ export function bunPlugins(bundle: Bundle): UnpluginOptions[] {
     {
       name: NAME,
       bun: {
-        setup: (build: unknown) =>
-          setUp(bundle, build as PluginBuild, settingsOfBun(build as unknown as BunBuild)),
+        setup(build: unknown) {
+          const { config } = build as BunBuild;
+          if (config.target === 'bun') bundle.settings = { ...bundle.settings, plain: 'for Bun' };
+          setUp(bundle, build as PluginBuild, settingsOfBun(config));
+        },
       },
     },
   ];
@@ -252,7 +255,7 @@ interface BunResult {
   outputs: { path: string; kind: string; hash: string | null }[];
 }
 
-function settingsOfBun({ config }: BunBuild): Settings {
+function settingsOfBun(config: BunBuild['config']): Settings {
   const { target = 'browser', format = 'esm', publicPath, outdir } = config;
   const folder = outdir === undefined ? undefined : resolve(outdir);
   const describe = ({ path, hash }: BunResult['outputs'][number]) => {
