@@ -34,6 +34,8 @@ interface Settings {
   /** The expression for the directory of the running file and a path from there, in CommonJS. */
   commonJsPath: (file: string) => string;
   info: (message: string) => void;
+  /** Where the bundler does not take warnings of hooks. */
+  warn?: (message: string) => void;
   resolver: (kind: ImportKind) => BundlerContext['resolve'];
   written: (
     result: BuildResult,
@@ -70,7 +72,7 @@ function setUp(bundle: Bundle, build: PluginBuild, settings: Settings): void {
   const warnings: string[] = [];
   const context: BundlerContext = {
     addWatchFile: () => {},
-    warn: (message) => warnings.push(message),
+    warn: settings.warn ?? ((message) => warnings.push(message)),
     info: settings.info,
     resolve: async () => null,
     emit: () => {
@@ -273,6 +275,7 @@ function settingsOfBun(config: BunBuild['config']): Settings {
     // Bun makes a constant of `__dirname`: the source's folder.
     commonJsPath: (file) => `require.resolve(${file})`,
     info: (message) => console.error(`[${NAME}] ${message}`),
+    warn: (message) => console.warn(`[${NAME}] warning: ${message}`),
     // `build.resolve` is not there yet; where a file is, Bun's runtime says (https://github.com/oven-sh/bun/issues/2771).
     resolver: () => async (path, importer) => {
       try {

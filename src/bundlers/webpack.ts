@@ -97,7 +97,9 @@ class CompilerHooks {
     const resolved = await new Promise((resolve) => {
       resolver.resolve({}, folder, parsed.file, {}, (error, path) => resolve(error ? undefined : path));
     });
-    return typeof resolved === 'string' ? formatRequest({ ...parsed, file: resolved }) : request;
+    if (typeof resolved !== 'string') return request;
+    // Rspack writes it in another way than it reads it.
+    return formatRequest({ ...parsed, file: resolved.replaceAll('\u200B#', '\0#') });
   }
 
   async load(loader: LoaderContext<LoaderOptions>): Promise<string> {

@@ -145,6 +145,7 @@ function buildWithFarm(options: OtherBuild): Promise<string[]> {
       persistentCache: false,
       progress: false,
       presetEnv: false,
+      sourcemap: false,
     },
   });
 }
