@@ -1,5 +1,6 @@
 /** Vite, Rollup and Rolldown: bundlers with Rollup's plugin interface. */
 import { dirname, resolve } from 'node:path';
+import type { Program } from 'estree';
 import type { UnpluginOptions } from 'unplugin';
 import type { ResolvedConfig } from 'vite';
 import { type Bundle, RESOLVE_FILTER } from '../core/bundle.ts';
@@ -12,7 +13,10 @@ import {
   type WrittenFile,
 } from '../core/file-names.ts';
 import type { Platform } from '../core/glue.ts';
+import { GLUE_TEXT } from '../core/find-glue.ts';
 import { WASM_REQUEST } from '../core/request.ts';
+import { SOURCE_PHASE } from '../core/source-phase.ts';
+import { GLUE_ID } from '../core/transform-glue.ts';
 import { viteInlineLimit } from '../core/vite-inline-limit.ts';
 import { updateBundle } from './rollup-bundle.ts';
 
@@ -28,9 +32,18 @@ interface RollupContext {
   ): Promise<Resolved | null>;
   emitFile(file: { type: 'asset'; name?: string; fileName?: string; source: Uint8Array }): string;
   getFileName(referenceId: string): string;
+  /** @param options Rolldown only */
+  parse(code: string, options?: { lang?: string }): Program;
   meta: { watchMode: boolean; rolldownVersion?: string | undefined };
   /** Vite's environment. */
-  environment?: { name: string; config: { consumer: 'client' | 'server' } };
+  environment?: {
+    name: string;
+    config: {
+      consumer: 'client' | 'server';
+      ssr?: { target?: 'node' | 'webworker' | undefined };
+      resolve?: { conditions?: readonly string[] };
+    };
+  };
 }
 
 /** The options of an output that are looked at. */
@@ -70,7 +83,14 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
   };
 
   // The same in all of them.
+  const transform = {
+    filter: { code: SOURCE_PHASE },
+    handler(this: unknown, code: string, id: string) {
+      return bundle.transform(contextOf(this), code, id);
+    },
+  };
   const outputHooks = {
+    transform: { ...transform, order: 'pre' as const },
     renderStart(settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>) {
       bundle.startOutput(folderOf(settings), settings.format);
     },
@@ -153,6 +173,7 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
   };
 
   // After everybody else: what gets here is loaded by nobody.
+  const transformLast = { ...transform, order: 'post' as const };
   const loadLast = {
     filter: { id: WASM_REQUEST },
     handler(id: string) {
@@ -164,6 +185,8 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
     enforce: 'post',
     // Vite and Rolldown themselves resolve files with a query.
     rollup: {
+      // Again, for what is JavaScript only now.
+      transform: transformLast,
       load: { ...loadLast, order: 'post' },
       resolveId: {
         order: 'post',
@@ -173,11 +196,41 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
         },
       },
     },
-    rolldown: { load: { ...loadLast, order: 'post' } },
+    rolldown: { transform: transformLast, load: { ...loadLast, order: 'post' } },
     // Not later than `enforce` says: Vite's own plugin that reads any file comes last.
-    vite: { load: loadLast },
+    vite: { transform: transformLast, load: loadLast },
   };
-  return [plugin, last];
+
+  // When all that is left is JavaScript, and CommonJS is ES modules where the bundler does not know it.
+  const transformGlue = {
+    order: 'post' as const,
+    filter: { id: GLUE_ID, code: GLUE_TEXT },
+    handler(this: unknown, code: string, id: string, meta?: unknown) {
+      const context = this as RollupContext;
+      // Only Rolldown says, which has TypeScript until the end.
+      const lang = (meta as { moduleType?: string } | undefined)?.moduleType;
+      return bundle.transformGlue(contextOf(context), code, id, {
+        parse: (text) => context.parse(text, lang === undefined ? {} : { lang }),
+        commonJs: context.meta.rolldownVersion !== undefined,
+        hasNode: hasNode(context),
+      });
+    },
+  };
+  const glue: UnpluginOptions = {
+    name: 'unplugin-wasm-precompile:glue',
+    enforce: 'post',
+    rollup: { transform: transformGlue },
+    rolldown: { transform: transformGlue },
+    vite: { transform: transformGlue },
+  };
+  return [plugin, last, glue];
+}
+
+/** Servers that Vite builds for need not be Node: those of workers have none of its modules. */
+function hasNode({ environment }: RollupContext): boolean {
+  const { ssr, resolve: { conditions = [] } = {} } = environment?.config ?? {};
+  const worker = conditions.some((name) => ['workerd', 'worker', 'edge-light'].includes(name));
+  return !worker && ssr?.target !== 'webworker';
 }
 
 /** What was emitted in one run of the bundler. */

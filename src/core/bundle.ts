@@ -7,19 +7,24 @@ import { isAbsolute, relative, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, WasmPrecompileError } from '../error.ts';
 import { isCoreModule } from '../wasm/identify.ts';
+import { groupImports } from '../wasm/imports.ts';
 import { interfaceOf } from '../wasm/module.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import { BuildReport } from './build-report.ts';
 import type { BundlerContext, BundlerSettings, WrittenOutput } from './bundler-context.ts';
+import { isInstalled, writeDeclarations } from './declaration-files.ts';
 import { EnvironmentOutput } from './environment-output.ts';
-import { generateFacade, generateGlue, type Platform } from './glue.ts';
+import { generateFacade, generateGlue, generateGlueFile, type Platform } from './glue.ts';
 import type { ResolvedOptions } from './options.ts';
 import { createPipeline, moduleName, type Pipeline, readBytes, sha256 } from './pipeline.ts';
 import { createProgress } from './progress.ts';
 import { formatRequest, type ImportRequest, parseRequest, splitRequest } from './request.ts';
+import { refuseReservedNames } from './reserved-names.ts';
 import { resolveFile } from './resolve-file.ts';
+import { rewriteSourceImports } from './source-phase.ts';
 import { type Place, plainSource, Sources } from './sources.ts';
 import { SHARED_FOLDER, Training } from './training.ts';
+import { type GlueHost, type TransformedGlue, transformGlue } from './transform-glue.ts';
 import { parseForeignRequest, unknownForm } from './unknown-form.ts';
 import { isFoundByNode, unresolvedImport } from './unresolved-import.ts';
 
@@ -124,8 +129,14 @@ export class Bundle {
     } catch (error) {
       return this.#loadUnknown(context, request, error);
     }
+    if (request.form === 'glue') {
+      const { url, artifact } = await this.#sources.chooseForGlue(this.#place(context), source);
+      return generateGlueFile(url, artifact);
+    }
     const wasmInterface = interfaceOf(source.module);
+    await this.#declare(request.file, wasmInterface);
     if (request.form === 'esm') {
+      refuseReservedNames(request.file, wasmInterface);
       this.#awaited.add(request.file);
       this.checkFormat(this.format);
       return generateFacade(formatRequest({ ...request, form: 'instance' }), wasmInterface);
@@ -133,8 +144,8 @@ export class Bundle {
     const moduleSource = await this.#sources.choose(this.#place(context), source);
     const resolved = new Map<string, string>();
     if (request.form === 'instance') {
-      for (const [module, names] of groupImports(wasmInterface)) {
-        resolved.set(module, await this.#resolveWasmImport(context, module, names, request));
+      for (const [module, names] of groupImports(source.builtins?.others ?? wasmInterface.imports)) {
+        resolved.set(module, await this.#resolveWasmImport(context, module, [...names.keys()], request));
       }
     }
     return generateGlue(
@@ -144,6 +155,50 @@ export class Bundle {
       wasmInterface,
       (name) => resolved.get(name) ?? name,
     );
+  }
+
+  /** Writes TypeScript declarations, where the option asks for them. A build goes on without. */
+  async #declare(file: string, wasmInterface: WasmInterface): Promise<void> {
+    const { dts } = this.#options;
+    if (dts === undefined || isInstalled(file)) return;
+    try {
+      await writeDeclarations(file, wasmInterface, dts);
+    } catch (error) {
+      this.#warn(`${messageOf(error)} The build goes on without these types.`);
+    }
+  }
+
+  /** Makes ordinary imports of source phase imports of wasm files; undefined where there are none. */
+  async transform(
+    context: BundlerContext,
+    code: string,
+    id: string,
+  ): Promise<{ code: string; map: null } | undefined> {
+    const importer = splitRequest(id).file;
+    const rewritten = await rewriteSourceImports(code, importer, async (specifier) => {
+      const file = await resolveFile(context, specifier, importer);
+      return file !== undefined && this.isOurs(file);
+    });
+    return rewritten === undefined ? undefined : { code: rewritten, map: null };
+  }
+
+  /** Changes code that loads wasm files by itself, in builds for Node; undefined where there is nothing to change. */
+  async transformGlue(
+    context: BundlerContext,
+    code: string,
+    id: string,
+    host: GlueHost,
+  ): Promise<TransformedGlue | undefined> {
+    const { glue, platform } = this.#options;
+    if (!glue || this.settings.dev || context.platform !== 'node') return undefined;
+    if (!host.hasNode && platform === undefined) return undefined;
+    // The runtime's own.
+    if (id.startsWith(RUNTIME_FOLDER)) return undefined;
+    return transformGlue(context, code, id, {
+      ...host,
+      isOurs: (file) => this.isOurs(file),
+      found: (file) => this.#outputOf(context).noteLoader(file, splitRequest(id).file),
+    });
   }
 
   /** The id of a wasm file with a query that nobody resolves, where the bundler itself would not find the file. */
@@ -179,17 +234,20 @@ export class Bundle {
     { file, form }: ImportRequest,
     error: unknown,
   ): Promise<string> {
-    const unknown = error instanceof WasmPrecompileError && error.code === 'UNSUPPORTED_WASM';
-    if (!unknown || (form !== 'init' && form !== 'module')) throw error;
+    const code = error instanceof WasmPrecompileError ? error.code : undefined;
+    const unknown = code === 'UNSUPPORTED_WASM' && (form === 'init' || form === 'module' || form === 'glue');
+    // Code that loads it by itself may know more of it: a component, or something else altogether.
+    if (!unknown && (code !== 'INVALID_WASM' || form !== 'glue')) throw error;
     const wire = await readBytes(file);
-    if (!isCoreModule(wire)) throw error;
-    this.#warn(`${error.message} It is shipped as plain wasm.`);
-    this.#outputOf(context).note(
-      { file, name: moduleName(file), sha256: sha256(wire) },
-      { kind: 'plain', why: 'it cannot be read' },
-    );
-    const source = plainSource(this.#place(context), { file, name: moduleName(file), wire }, {});
-    return generateGlue(form, context.platform, source, { imports: [], exports: [] }, (name) => name);
+    const isCore = isCoreModule(wire);
+    if (!isCore && form !== 'glue') throw error;
+    if (isCore) this.#warn(`${messageOf(error)} It is shipped as plain wasm.`);
+    const name = moduleName(file);
+    const output = this.#outputOf(context);
+    output.note({ file, name, sha256: sha256(wire) }, { kind: 'plain', why: 'it cannot be read' });
+    if (form === 'glue') return generateGlueFile(output.emit(context, `${name}.wasm`, wire), undefined);
+    const source = plainSource(this.#place(context), { file, name, wire }, {});
+    return generateGlue(form, context.platform, source, { imports: [], exports: [] }, (module) => module);
   }
 
   /** An output is about to be written to a folder: an absolute path, undefined where the bundler does not say. */
@@ -303,13 +361,4 @@ export class Bundle {
     this.#outputs.set(environment, output);
     return output;
   }
-}
-
-/** Names of what is imported, by module. Modules of builtins are V8's own. */
-function groupImports({ imports }: WasmInterface): Map<string, string[]> {
-  const byModule = new Map<string, string[]>();
-  for (const { module, name } of imports) {
-    if (!module.startsWith('wasm:')) byModule.set(module, [...(byModule.get(module) ?? []), name]);
-  }
-  return byModule;
 }

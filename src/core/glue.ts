@@ -5,7 +5,10 @@
 import type { ArtifactMap } from '../runtime/map.ts';
 import type { CompileOptions } from '../runtime/loader.ts';
 import type { ArtifactOptions } from '../runtime/node.ts';
+import { findBuiltins } from '../wasm/builtins.ts';
+import { groupImports } from '../wasm/imports.ts';
 import type { WasmInterface } from '../wasm/types.ts';
+import { isIdentifier } from './identifiers.ts';
 import { mapExpression } from './map-text.ts';
 import type { ResolvedHealing } from './options.ts';
 import type { ImportForm } from './request.ts';
@@ -20,7 +23,7 @@ export type ModuleSource =
       map: ArtifactMap;
       options: ArtifactOptions;
       /** As the runtime takes them, the URLs as expressions. */
-      addons: [key: string, url: string, crc32: number][];
+      addons: [key: string, url: string, checksum: number][];
       /** Undefined where the option is off. The programs are URLs, as expressions. */
       heal: { options: ResolvedHealing; host: string; compiler: string } | undefined;
     }
@@ -29,7 +32,9 @@ export type ModuleSource =
   | { kind: 'url-import'; request: string; options: CompileOptions }
   | { kind: 'inline'; base64: string; options: CompileOptions };
 
-type ArtifactHeal = NonNullable<Extract<ModuleSource, { kind: 'artifact' }>['heal']>;
+type ArtifactSource = Extract<ModuleSource, { kind: 'artifact' }>;
+
+type ArtifactHeal = NonNullable<ArtifactSource['heal']>;
 
 /** The runtime modules, by what runs them. Artifacts are for Node only. */
 function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
@@ -39,7 +44,7 @@ function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
 
 /** The glue code for one form. `wasmImports` are those module names that name wasm files. */
 export function generateGlue(
-  form: Exclude<ImportForm, 'esm'>,
+  form: Exclude<ImportForm, 'esm' | 'glue'>,
   platform: Platform,
   source: ModuleSource,
   { imports, exports }: WasmInterface,
@@ -60,6 +65,34 @@ export default ${platform === 'node' ? 'loader.loadSync()' : 'await loader.load(
       return `${setUp}
 ${generateInstance(imports, exports, resolveImport)}`;
   }
+}
+
+/**
+ * The module that stands for a wasm file in code that loads it by itself.
+ *
+ * @param url of the plain file, as an expression
+ */
+export function generateGlueFile(url: string, artifact: ArtifactSource | undefined): string {
+  const register = 'import { register } from "wasm-precompile:runtime/glue";';
+  if (!artifact) {
+    return `${register}
+export const file = /* @__PURE__ */ register(${url}, import.meta.url);
+`;
+  }
+  const {
+    imports,
+    url: artifactUrl,
+    map,
+    options,
+  } = generateArtifact('wasm-precompile:runtime/node', artifact);
+  return `${register}
+${imports}
+const map = ${map};
+const options = ${options};
+export const file = /* @__PURE__ */ register(${url}, import.meta.url, {
+  url: ${artifactUrl}, map, options, open: () => fromArtifact(${artifactUrl}, map, options, addons),
+});
+`;
 }
 
 /**
@@ -88,13 +121,13 @@ export function generateFacade(instanceRequest: string, { exports }: WasmInterfa
 
 function generateLoader(runtime: string, source: ModuleSource): string {
   const from = JSON.stringify(runtime);
+  if (source.kind === 'artifact') {
+    const { imports, url, map, options } = generateArtifact(runtime, source);
+    return `${imports}
+const loader = /* @__PURE__ */ fromArtifact(${url}, ${map}, ${options}, addons);`;
+  }
   const options = JSON.stringify(source.options);
   switch (source.kind) {
-    case 'artifact':
-      return `import { fromArtifact, initializer } from ${from};
-import { fit } from "wasm-precompile:runtime/fit";
-${source.heal ? `${generateHeal(source.heal)}\n` : ''}const addons = { ${source.addons.map(([key, url, crc32]) => `${JSON.stringify(key)}: [${url}, ${crc32}]`).join(', ')} };
-const loader = /* @__PURE__ */ fromArtifact(${source.url}, ${mapExpression(source.map)}, { ...${options}, fit${source.heal ? ', heal' : ''} }, addons);`;
     case 'file':
       return `import { fromFile, initializer } from ${from};
 const loader = /* @__PURE__ */ fromFile(${source.url}, ${options});`;
@@ -108,6 +141,21 @@ const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${op
   }
 }
 
+/** What `fromArtifact` takes, as expressions, and the statements that they need. */
+function generateArtifact(runtime: string, { url, map, options, addons, heal }: ArtifactSource) {
+  const binaries = addons.map(
+    ([key, binary, checksum]) => `${JSON.stringify(key)}: [${binary}, ${checksum}]`,
+  );
+  return {
+    imports: `import { fromArtifact, initializer } from ${JSON.stringify(runtime)};
+import { fit } from "wasm-precompile:runtime/fit";
+${heal ? `${generateHeal(heal)}\n` : ''}const addons = { ${binaries.join(', ')} };`,
+    url,
+    map: mapExpression(map),
+    options: `{ ...${JSON.stringify(options)}, fit${heal ? ', heal' : ''} }`,
+  };
+}
+
 function generateHeal({ options, host, compiler }: ArtifactHeal): string {
   return `import { createHeal } from "wasm-precompile:runtime/heal";
 const heal = /* @__PURE__ */ createHeal({ ...${JSON.stringify(options)}, host: ${host}, compiler: ${compiler} });`;
@@ -118,20 +166,27 @@ function generateInstance(
   exports: WasmInterface['exports'],
   resolveImport: (module: string) => string,
 ): string {
-  // Modules of builtins are V8's own.
-  const modules = [...new Set(imports.map(({ module }) => module))].filter(
-    (name) => !name.startsWith('wasm:'),
-  );
-  const importLines = modules.map(
-    (name, index) => `import * as import${index} from ${JSON.stringify(resolveImport(name))};`,
-  );
-  const importObject = modules.map((name, index) => {
-    const names = new Set(imports.filter(({ module }) => module === name).map((entry) => entry.name));
-    const fields = [...names].map(
-      (field) => `    ${JSON.stringify(field)}: import${index}[${JSON.stringify(field)}],`,
+  const builtins = findBuiltins(imports);
+  const importLines: string[] = [];
+  const importObject: string[] = [];
+  for (const [module, entries] of groupImports(builtins?.others ?? imports)) {
+    const names = [...entries.keys()];
+    // By name, so that bundlers tell where a module does not have what is imported.
+    const start = importLines.length;
+    const from = JSON.stringify(resolveImport(module));
+    const fields = names.map((name, index) => `    [${JSON.stringify(name)}]: import${start + index},`);
+    importLines.push(
+      ...names.map((name, index) => `import { ${exportName(name)} as import${start + index} } from ${from};`),
     );
-    return `  ${JSON.stringify(name)}: {\n${fields.join('\n')}\n  },`;
-  });
+    importObject.push(`  [${JSON.stringify(module)}]: {\n${fields.join('\n')}\n  },`);
+  }
+  if (builtins && builtins.constants.length > 0) {
+    // For engines that know no string constants; the others do not look here.
+    const fields = builtins.constants.map(
+      (text) => `    [${JSON.stringify(text)}]: ${JSON.stringify(text)},`,
+    );
+    importObject.push(`  [${JSON.stringify(builtins.constantsModule)}]: {\n${fields.join('\n')}\n  },`);
+  }
   const exportLines = exports.map(
     ({ name }, index) => `const export${index} = exports[${JSON.stringify(name)}];
 export { export${index} as ${exportName(name)} };`,
@@ -146,5 +201,5 @@ ${exportLines.join('\n')}
 
 /** As import declarations have it: as a string only where it must be one, since older targets know no strings there. */
 function exportName(name: string): string {
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? name : JSON.stringify(name);
+  return isIdentifier(name) ? name : JSON.stringify(name);
 }

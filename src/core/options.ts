@@ -5,6 +5,7 @@ import { createFilter, type FilterPattern } from 'unplugin-utils';
 import type { CacheStore } from './cache.ts';
 import { WasmPrecompileError } from '../error.ts';
 import { CPU_LEVELS, type CpuLevel } from '../engines/v8/cpu.ts';
+import type { DeclarationStyle } from './declaration-files.ts';
 import { isTimeLimit, TIME_LIMIT } from '../time-limit.ts';
 import type { StripMode } from '../wasm/strip.ts';
 
@@ -53,10 +54,20 @@ export interface Options {
    */
   threshold?: number;
   /**
+   * Look for packages that load their wasm files themselves, in server builds, and give them native code, too. Only code that
+   * is bundled is seen. Default: `true`.
+   */
+  glue?: boolean;
+  /**
    * Write an HTML page about the artifacts of a build: `true` writes `wasm-precompile-report.html` beside the output folder,
    * a path writes it there. Not in watch mode. Default: `false`.
    */
   report?: boolean | string;
+  /**
+   * Write TypeScript declarations of imported wasm files beside them, but not into node_modules: `true` for
+   * `moduleResolution: 'bundler'`, `'nodenext'` for that. Default: `false`.
+   */
+  dts?: boolean | 'nodenext';
   /**
    * Where native code is kept between builds: a folder, an unstorage driver (for a cache that several machines
    * share), or `false`. Default: `node_modules/.cache/wasm-precompile`.
@@ -114,7 +125,9 @@ export interface ResolvedOptions {
   fallback: 'warn' | 'silent' | 'error';
   inline: number | undefined;
   threshold: number;
+  glue: boolean;
   report: boolean | string;
+  dts: DeclarationStyle | undefined;
   cache: string | false | CacheStore;
   platform: 'node' | 'browser' | undefined;
   /** Milliseconds. */
@@ -190,6 +203,7 @@ const optionsSchema = v.strictObject({
     v.pipe(v.number(), v.minValue(0, 'Expected a number of bytes, 0 or more')),
     DEFAULT_THRESHOLD,
   ),
+  glue: v.optional(v.boolean(), true),
   report: v.optional(
     v.union(
       [v.boolean(), v.pipe(v.string(), v.nonEmpty())],
@@ -197,6 +211,7 @@ const optionsSchema = v.strictObject({
     ),
     false,
   ),
+  dts: v.optional(v.union([v.boolean(), v.literal('nodenext')], "Expected true, false or 'nodenext'"), false),
   cache: v.optional(
     v.union(
       [v.pipe(v.string(), v.nonEmpty()), v.literal(false), cacheStore],
@@ -241,11 +256,12 @@ export function resolveOptions(options: Options = {}): ResolvedOptions {
     });
     throw new WasmPrecompileError('INVALID_OPTIONS', `unplugin-wasm-precompile: ${problems.join('; ')}`);
   }
-  const { include, exclude, inline, platform, cpu, profile, timeLimit, heal, ...rest } = parsed.output;
+  const { include, exclude, inline, platform, cpu, profile, timeLimit, heal, dts, ...rest } = parsed.output;
   return {
     ...rest,
     profile: resolveProfile(profile),
     filter: createFilter(include ?? /\.wasm$/, exclude ?? []) as (file: string) => boolean,
+    dts: dts === true ? 'bundler' : dts || undefined,
     inline,
     cpu,
     platform,

@@ -1,8 +1,8 @@
 /** Where glue code gets a module from: as an artifact, as plain wasm or from the JavaScript itself. Emits what that takes. */
 import { pathToFileURL } from 'node:url';
-import { crc32 } from 'node:zlib';
 import { packArtifact } from '../artifact/pack.ts';
 import { HEAL_HOST_FILE, HOST_FILE } from '../engines/v8/host-process.ts';
+import { checksum } from '../runtime/checksum.ts';
 import type { CompileOptions } from '../runtime/loader.ts';
 import type { BuildReport } from './build-report.ts';
 import type { BundlerContext, BundlerSettings } from './bundler-context.ts';
@@ -31,6 +31,12 @@ export interface SourcesSetup {
 
 type Artifact = Extract<ModuleSource, { kind: 'artifact' }>;
 
+/** A plain wasm file in the output, with its URL as an expression. */
+export interface GlueSource {
+  url: string;
+  artifact: Artifact | undefined;
+}
+
 export class Sources {
   readonly #setup: SourcesSetup;
 
@@ -41,7 +47,7 @@ export class Sources {
   async choose(place: Place, source: SourceModule): Promise<ModuleSource> {
     const { options, warn } = this.#setup;
     const { dev, inlineLimit } = place.settings;
-    const compileOptions = source.builtins ? { builtins: true } : {};
+    const compileOptions = source.builtins ? { builtins: source.builtins.constantsModule } : {};
     const limit = options.inline ?? inlineLimit(source.file, source.wire);
     if (!dev && source.wire.length < limit) {
       place.output.note(source, { kind: 'inlined' });
@@ -60,6 +66,15 @@ export class Sources {
       return plainSource(place, source, compileOptions);
     }
     return this.#artifact(place, source);
+  }
+
+  /** The file itself, for code that loads it by itself, and its artifact where it gets native code. */
+  async chooseForGlue(place: Place, source: SourceModule): Promise<GlueSource> {
+    const url = place.output.emit(place.context, `${source.name}.wasm`, source.wire);
+    const why = this.#whyPlain(place.platform, source);
+    if (why === undefined) return { url, artifact: await this.#artifact(place, source) };
+    place.output.note(source, { kind: 'plain', why });
+    return { url, artifact: undefined };
   }
 
   async #artifact(place: Place, source: SourceModule): Promise<Artifact> {
@@ -95,7 +110,7 @@ export class Sources {
     return Promise.all(
       [...files].map(async ([key, file]): Promise<[string, string, number]> => {
         const binary = await readBytes(file);
-        return [key, output.emit(context, `wasm-precompile-${key}.node`, binary), crc32(binary)];
+        return [key, output.emit(context, `wasm-precompile-${key}.node`, binary), checksum(binary)];
       }),
     );
   }

@@ -3,7 +3,11 @@
  * counts only where it belongs to this user or to root, and nobody else may write it. The file is checked through the
  * descriptor that it is read from, so that it cannot be another one by then.
  */
-import {
+import { builtin } from './builtin.ts';
+import type { Stats } from 'node:fs';
+import { getCrc32 } from './crc32.ts';
+
+const {
   closeSync,
   constants,
   existsSync,
@@ -14,11 +18,9 @@ import {
   openSync,
   readSync,
   rmSync,
-  type Stats,
-} from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
-import { crc32 } from './crc32.ts';
+} = builtin('node:fs');
+const { homedir } = builtin('node:os');
+const { dirname, isAbsolute, join } = builtin('node:path');
 
 /**
  * Of a healed file, the same as in engines/v8/heal-host.js: `wph1`, then the CRC-32 of the file's name and the native code.
@@ -95,6 +97,7 @@ export function readHealed(folder: string, name: string): ArrayBuffer | undefine
 }
 
 function readCode(fd: number, size: number, name: string): ArrayBuffer | undefined {
+  const crc32 = getCrc32();
   const header = new Uint32Array(HEADER_SIZE / 4);
   const code = new Uint8Array(Math.max(0, size - HEADER_SIZE));
   const read = readSync(fd, header, 0, HEADER_SIZE, 0) + readSync(fd, code, 0, code.length, HEADER_SIZE);

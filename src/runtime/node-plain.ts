@@ -1,13 +1,18 @@
 /** For Node, where there is no artifact: gives a `WebAssembly.Module` from a wasm file or from bytes in the bundle. */
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
+import { builtin } from './builtin.ts';
 import { getHook } from './hooks.ts';
 import { compileArguments, type CompileOptions } from './loader.ts';
 import { reportLoad } from './report.ts';
 import { createLoader, either, type ModuleLoader, type Steps } from './steps.ts';
 
 export { initializer } from './loader.ts';
+
+const { readFile, readFileSync } = builtin('node:fs');
+const { fileURLToPath } = builtin('node:url');
+const { promisify } = builtin('node:util');
+
+/** Not `node:fs/promises`, which takes a start a millisecond to load. */
+const readFileAsync = promisify(readFile);
 
 /** A loader for a plain wasm file, by its file URL. */
 export function fromFile(url: string, options: CompileOptions = {}): ModuleLoader {
@@ -16,7 +21,7 @@ export function fromFile(url: string, options: CompileOptions = {}): ModuleLoade
     const source = either(
       asynchronous,
       () => readFileSync(file),
-      () => readFile(file),
+      () => readFileAsync(file),
     );
     return compileBytes(file, source, options, asynchronous, true);
   });
