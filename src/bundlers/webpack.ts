@@ -53,7 +53,20 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
     compiler.hooks.make.tap(NAME, (compilation) => hooks.start(compilation));
     compiler.hooks.afterEmit.tapPromise(NAME, (compilation) => hooks.finish(compilation));
   };
-  return [{ name: NAME, webpack: apply, rspack: (compiler) => apply(compiler as unknown as Compiler) }];
+  const applyToRspack = (compiler: Compiler) => {
+    const { target, output } = compiler.options;
+    const isNode = [target].flat().some((each) => /node/.test(String(each)));
+    // Else it does not tell workers in ES modules for Node where they are: `__webpack_base_uri__` is undefined there.
+    if (isNode && output.module) output.workerChunkLoading ??= 'import';
+    apply(compiler);
+  };
+  return [
+    {
+      name: NAME,
+      webpack: apply,
+      rspack: (compiler) => applyToRspack(compiler as unknown as Compiler),
+    },
+  ];
 }
 
 class CompilerHooks {
@@ -84,7 +97,9 @@ class CompilerHooks {
     const resolved = await new Promise((resolve) => {
       resolver.resolve({}, folder, parsed.file, {}, (error, path) => resolve(error ? undefined : path));
     });
-    return typeof resolved === 'string' ? formatRequest({ ...parsed, file: resolved }) : request;
+    if (typeof resolved !== 'string') return request;
+    // Rspack writes it in another way than it reads it.
+    return formatRequest({ ...parsed, file: resolved.replaceAll('\u200B#', '\0#') });
   }
 
   async load(loader: LoaderContext<LoaderOptions>): Promise<string> {

@@ -23,6 +23,11 @@ export const BUNDLERS: Bundler[] = ['vite', 'rollup', 'rolldown'];
 
 export const ALL_BUNDLERS: (Bundler | OtherBundler)[] = [...BUNDLERS, ...OTHER_BUNDLERS];
 
+/** Whether it takes plugins with Rollup's interface. */
+export function hasRollupPlugins(bundler: string): boolean {
+  return !isOther(bundler);
+}
+
 export const OLDER_VITES = ['vite7', 'vite6'] as const satisfies ViteName[];
 
 /** What tests use of Vite, which takes and gives the same in all three. */
