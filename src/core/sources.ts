@@ -69,7 +69,7 @@ export class Sources {
     output.note(source, { kind: 'native', native: contents.native });
     const { bytes, map } = packArtifact(contents);
     report?.add(map);
-    const untrained = training && !context.meta.watchMode;
+    const untrained = training && !context.watchMode;
     if (training && !untrained) warn('Nothing is trained in watch mode: native code holds all functions.');
     const url = untrained
       ? output.emitUntrained(context, bytes, { source, contents, map })
