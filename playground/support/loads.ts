@@ -13,10 +13,10 @@ export function parseLoads(stderr: string): Load[] {
   const lines = stderr.matchAll(
     /^WASM-PRECOMPILE \d+: (?<file>.*) (?<how>(?:pre)?compiled) \((?<detail>.*)\) \d+ bytes (?<access>mapped|read) /gm,
   );
-  return [...lines].map(({ groups: { file = '', how, detail = '', access = '' } = {} }) => ({
-    file,
-    precompiled: how === 'precompiled',
-    detail,
-    access,
+  return [...lines].map(({ groups }) => ({
+    file: groups?.['file'] ?? '',
+    precompiled: groups?.['how'] === 'precompiled',
+    detail: groups?.['detail'] ?? '',
+    access: groups?.['access'] ?? '',
   }));
 }

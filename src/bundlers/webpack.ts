@@ -37,13 +37,24 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
   const apply = (compiler: Compiler) => {
     const hooks = new CompilerHooks(bundle, compiler);
     // The last rule: it decides of the type, whatever others make of wasm files.
-    compiler.options.module.rules.push({
-      test: (file) => file.endsWith('.wasm') && bundle.isOurs(unescape(file)),
-      resourceQuery: (query) => parseRequest(`x.wasm${query}`) !== undefined,
+    const rule = (load: LoaderOptions['load'], phase = {}) => ({
+      test: (file: string) => file.endsWith('.wasm') && bundle.isOurs(unescape(file)),
+      resourceQuery: (query: string) => parseRequest(`x.wasm${query}`) !== undefined,
       dependency: { not: ['url'] },
+      ...phase,
       type: 'javascript/auto',
-      use: [{ loader: LOADER, options: { load: (loader) => hooks.load(loader) } satisfies LoaderOptions }],
+      use: [{ loader: LOADER, options: { load } satisfies LoaderOptions }],
     });
+    const { sourceImport } = compiler.options.experiments as { sourceImport?: boolean };
+    compiler.options.module.rules.push(
+      ...(sourceImport
+        ? [
+            rule((loader) => hooks.load(loader), { phase: { not: ['source'] } }),
+            rule((loader) => hooks.load(loader, '?module'), { phase: 'source' }),
+          ]
+        : // Versions that know no phases refuse rules that name them.
+          [rule((loader) => hooks.load(loader))]),
+    );
     compiler.hooks.compilation.tap(NAME, (_, { normalModuleFactory }) => {
       normalModuleFactory.hooks.beforeResolve.tapPromise(NAME, async (data) => {
         data.request = await hooks.rewrite(data.request, data.context);
@@ -86,7 +97,7 @@ class CompilerHooks {
     return typeof resolved === 'string' ? formatRequest({ ...parsed, file: resolved }) : request;
   }
 
-  async load(loader: LoaderContext<LoaderOptions>): Promise<string> {
+  async load(loader: LoaderContext<LoaderOptions>, query = loader.resourceQuery): Promise<string> {
     const file = unescape(loader.resourcePath);
     const others = loader.loaders.map(({ path }) => path).filter((path) => path !== LOADER);
     if (others.length > 0) throw conflict(file, `the loader ${others.join(', ')}`);
@@ -101,7 +112,7 @@ class CompilerHooks {
     const compilation = loader._compilation;
     if (!compilation) throw new Error(`${file}: the bundler gives its loaders no compilation`);
     const context = this.#contextOfLoader(loader, compilation);
-    const code = await this.#bundle.load(context, `${file}${loader.resourceQuery}`);
+    const code = await this.#bundle.load(context, `${file}${query}`);
     if (code === undefined) throw new Error(`${file}: no wasm file`);
     return code;
   }
