@@ -8,7 +8,7 @@ import { type Bundle, runtimeFile } from '../core/bundle.ts';
 import type { BundlerContext, EmittedFile, WrittenOutput } from '../core/bundler-context.ts';
 import { findHash } from '../core/file-names.ts';
 import type { Platform } from '../core/glue.ts';
-import { splitRequest } from '../core/request.ts';
+import { hasSideEffects, splitRequest } from '../core/request.ts';
 import { WasmPrecompileError } from '../error.ts';
 
 const NAME = 'unplugin-wasm-precompile';
@@ -111,7 +111,11 @@ function setUp(bundle: Bundle, build: PluginBuild, settings: Settings): void {
       importer,
     );
     if (typeof id !== 'string') return undefined;
-    return { path: root === undefined ? id : relative(root, id), namespace: NAME };
+    return {
+      path: root === undefined ? id : relative(root, id),
+      namespace: NAME,
+      sideEffects: hasSideEffects(id),
+    };
   });
 
   build.onLoad({ filter: /.*/, namespace: NAME }, async ({ path }) => {

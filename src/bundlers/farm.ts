@@ -1,19 +1,22 @@
 /** Farm. */
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join, posix, relative, resolve } from 'node:path';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join, posix, relative, resolve } from 'node:path';
 import type { CompilationContext, JsPlugin } from '@farmfe/core';
 import type { UnpluginOptions } from 'unplugin';
 import { type Bundle, runtimeFile } from '../core/bundle.ts';
 import type { BundlerContext, EmittedFile } from '../core/bundler-context.ts';
 import type { Platform } from '../core/glue.ts';
-import { splitRequest } from '../core/request.ts';
-import { writeAtomic } from '../write-atomic.ts';
+import type { OutputFile } from '../core/rewrite-output.ts';
+import { hasSideEffects, splitRequest } from '../core/request.ts';
 
 const NAME = 'unplugin-wasm-precompile';
 
 /** Stands for the way from a file of the output to its folder, until it is known which file it is in. */
 const ROOT = 'wasm-precompile-root:';
+
+/** Where Farm's option `assetsFilename` has no hash. */
+const DEFAULT_PATTERN = '[resourceName]-[hash].[ext]';
 
 /** How imports of wasm files may be written that are ours. */
 const KINDS = new Set<unknown>(['import', 'dynamicImport', 'require', 'exportFrom']);
@@ -22,6 +25,7 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
   let root = '';
   let folder = '';
   let publicPath = '/';
+  let pattern = DEFAULT_PATTERN;
   let declared: Platform | undefined;
   let watchMode = false;
   /** Files of the output, by their names. */
@@ -48,7 +52,7 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
     },
     emit: (name, source): EmittedFile => {
       const digest = createHash('sha256').update(source).digest('hex').slice(0, 8);
-      const fileName = name.replace(/(\.\w+)$/, (extension) => `-${digest}${extension}`);
+      const fileName = fileNameOf(name, digest, pattern);
       // A dev server has its files in memory. Else they are written at the end: Farm takes them as arrays of numbers, of eight
       // times the size.
       if (bundle.settings.dev) {
@@ -70,7 +74,15 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
     configResolved(config) {
       const { compilation, watch } = config as Config;
       root = resolve(config.root ?? process.cwd());
-      const { path = 'dist', targetEnv = 'browser', publicPath: base } = compilation?.output ?? {};
+      const {
+        path = 'dist',
+        targetEnv = 'browser',
+        publicPath: base,
+        assetsFilename,
+      } = compilation?.output ?? {};
+      // Without a hash, modules of one name would have one file.
+      pattern =
+        assetsFilename && /\[(hash|contentHash)\]/.test(assetsFilename) ? assetsFilename : DEFAULT_PATTERN;
       folder = resolve(root, path);
       declared = targetEnv.startsWith('library')
         ? targetEnv === 'library-browser'
@@ -111,15 +123,13 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
         return content === undefined ? null : { content, moduleType: 'js' };
       },
     },
+    // Farm does not wait for it: so files are there at once, and what takes longer comes after.
     writeResources: {
       async executor({ resourcesMap }) {
         const names = Object.values(resourcesMap).map(({ name }) => name);
-        await Promise.all(
-          names.filter((name) => /\.[cm]?js$/.test(name)).map((name) => findRoot(folder, name)),
-        );
-        await Promise.all([...emitted].map(([name, source]) => writeAtomic(join(folder, name), source)));
+        for (const name of names) findRoot(folder, name);
+        for (const [name, source] of emitted) write(join(folder, name), source);
         const context = contextOf(undefined);
-        const describe = (name: string) => ({ name, hash: undefined });
         bundle.startOutput(folder, undefined);
         await bundle.train(context, {
           folder,
@@ -139,7 +149,9 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
 /** What is used of Farm's configuration. */
 interface Config {
   watch?: unknown;
-  compilation?: { output?: { path?: string; targetEnv?: string; publicPath?: string } };
+  compilation?: {
+    output?: { path?: string; targetEnv?: string; publicPath?: string; assetsFilename?: string };
+  };
 }
 
 function resolvedTo(id: string) {
@@ -147,24 +159,46 @@ function resolvedTo(id: string) {
   return {
     resolvedPath: file,
     query: [...new URLSearchParams(query)] as [string, string][],
-    sideEffects: true,
+    sideEffects: hasSideEffects(id),
     external: false,
     meta: {},
   };
 }
 
+function fileNameOf(name: string, digest: string, pattern: string): string {
+  const extension = posix.extname(name);
+  return pattern
+    .replaceAll('[resourceName]', () => name.slice(0, -extension.length))
+    .replaceAll('[ext]', extension.slice(1))
+    .replaceAll(/\[(hash|contentHash)\]/g, digest);
+}
+
 function urlOf(fileName: string, platform: Platform, publicPath: string): string {
-  const url = encodeURIComponent(fileName);
+  const url = fileName.split('/').map(encodeURIComponent).join('/');
   return platform === 'browser'
     ? `new URL(${JSON.stringify(`${publicPath}${url}`)}, location.href).href`
     : // Farm looks for the file itself where it sees `new URL`.
       `new globalThis.URL(${JSON.stringify(`${ROOT}${url}`)}, import.meta.url).href`;
 }
 
+/** Where hashes are in names is not looked at: names are kept. */
+function describe(name: string): OutputFile {
+  return { name, hash: undefined };
+}
+
 /** In a file that is written. */
-async function findRoot(folder: string, name: string): Promise<void> {
-  const code = await readFile(join(folder, name), 'utf8');
+function findRoot(folder: string, name: string): void {
+  if (!/\.[cm]?js$/.test(name)) return;
+  const file = join(folder, name);
+  const code = readFileSync(file, 'utf8');
   if (!code.includes(ROOT)) return;
   const way = posix.relative(posix.dirname(`/${name}`), '/');
-  await writeAtomic(join(folder, name), Buffer.from(code.replaceAll(ROOT, way === '' ? './' : `${way}/`)));
+  write(file, code.replaceAll(ROOT, way === '' ? './' : `${way}/`));
+}
+
+function write(file: string, contents: string | Uint8Array): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const temporary = `${file}.${randomUUID()}.tmp`;
+  writeFileSync(temporary, contents);
+  renameSync(temporary, file);
 }

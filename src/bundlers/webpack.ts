@@ -9,7 +9,7 @@ import { type Bundle, runtimeFile } from '../core/bundle.ts';
 import type { BundlerContext, EmittedFile } from '../core/bundler-context.ts';
 import { conflict } from '../core/conflict.ts';
 import type { Platform } from '../core/glue.ts';
-import { formatRequest, parseRequest } from '../core/request.ts';
+import { formatRequest, hasSideEffects, parseRequest } from '../core/request.ts';
 import type { HashPlace } from '../core/rewrite-output.ts';
 import { WasmPrecompileError } from '../error.ts';
 
@@ -43,6 +43,7 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
       dependency: { not: ['url'] },
       ...phase,
       type: 'javascript/auto',
+      rules: [{ resourceQuery: (query: string) => !hasSideEffects(`x.wasm${query}`), sideEffects: false }],
       use: [{ loader: LOADER, options: { load } satisfies LoaderOptions }],
     });
     const { sourceImport } = compiler.options.experiments as { sourceImport?: boolean };
@@ -63,7 +64,20 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
     compiler.hooks.make.tap(NAME, (compilation) => hooks.start(compilation));
     compiler.hooks.afterEmit.tapPromise(NAME, (compilation) => hooks.finish(compilation));
   };
-  return [{ name: NAME, webpack: apply, rspack: (compiler) => apply(compiler as unknown as Compiler) }];
+  const applyToRspack = (compiler: Compiler) => {
+    const { target, output } = compiler.options;
+    const isNode = [target].flat().some((each) => /node/.test(String(each)));
+    // Else it does not tell workers in ES modules for Node where they are: `__webpack_base_uri__` is undefined there.
+    if (isNode && output.module) output.workerChunkLoading ??= 'import';
+    apply(compiler);
+  };
+  return [
+    {
+      name: NAME,
+      webpack: apply,
+      rspack: (compiler) => applyToRspack(compiler as unknown as Compiler),
+    },
+  ];
 }
 
 class CompilerHooks {
