@@ -161,7 +161,6 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
   };
 
   // After everybody else: what gets here is loaded by nobody.
-  // Again, for what is JavaScript only now.
   const transformLast = { ...transform, order: 'post' as const };
   const loadLast = {
     filter: { id: WASM_REQUEST },
@@ -174,6 +173,7 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
     enforce: 'post',
     // Vite and Rolldown themselves resolve files with a query.
     rollup: {
+      // Again, for what is JavaScript only now.
       transform: transformLast,
       load: { ...loadLast, order: 'post' },
       resolveId: {
