@@ -1,5 +1,6 @@
 /** Vite, Rollup and Rolldown: bundlers with Rollup's plugin interface. */
 import { dirname, resolve } from 'node:path';
+import type { Program } from 'estree';
 import type { UnpluginOptions } from 'unplugin';
 import type { ResolvedConfig } from 'vite';
 import { type Bundle, RESOLVE_FILTER } from '../core/bundle.ts';
@@ -12,8 +13,10 @@ import {
   type WrittenFile,
 } from '../core/file-names.ts';
 import type { Platform } from '../core/glue.ts';
+import { GLUE_TEXT } from '../core/find-glue.ts';
 import { WASM_REQUEST } from '../core/request.ts';
 import { SOURCE_PHASE } from '../core/source-phase.ts';
+import { GLUE_ID } from '../core/transform-glue.ts';
 import { viteInlineLimit } from '../core/vite-inline-limit.ts';
 import { updateBundle } from './rollup-bundle.ts';
 
@@ -29,9 +32,18 @@ interface RollupContext {
   ): Promise<Resolved | null>;
   emitFile(file: { type: 'asset'; name?: string; fileName?: string; source: Uint8Array }): string;
   getFileName(referenceId: string): string;
+  /** @param options Rolldown only */
+  parse(code: string, options?: { lang?: string }): Program;
   meta: { watchMode: boolean; rolldownVersion?: string | undefined };
   /** Vite's environment. */
-  environment?: { name: string; config: { consumer: 'client' | 'server' } };
+  environment?: {
+    name: string;
+    config: {
+      consumer: 'client' | 'server';
+      ssr?: { target?: 'node' | 'webworker' | undefined };
+      resolve?: { conditions?: readonly string[] };
+    };
+  };
 }
 
 /** The options of an output that are looked at. */
@@ -188,7 +200,37 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
     // Not later than `enforce` says: Vite's own plugin that reads any file comes last.
     vite: { transform: transformLast, load: loadLast },
   };
-  return [plugin, last];
+
+  // When all that is left is JavaScript, and CommonJS is ES modules where the bundler does not know it.
+  const transformGlue = {
+    order: 'post' as const,
+    filter: { id: GLUE_ID, code: GLUE_TEXT },
+    handler(this: unknown, code: string, id: string, meta?: { moduleType?: string }) {
+      const context = this as RollupContext;
+      // Only Rolldown says, which has TypeScript until the end.
+      const lang = meta?.moduleType;
+      return bundle.transformGlue(contextOf(context), code, id, {
+        parse: (text) => context.parse(text, lang === undefined ? {} : { lang }),
+        commonJs: context.meta.rolldownVersion !== undefined,
+        hasNode: hasNode(context),
+      });
+    },
+  };
+  const glue: UnpluginOptions = {
+    name: 'unplugin-wasm-precompile:glue',
+    enforce: 'post',
+    rollup: { transform: transformGlue },
+    rolldown: { transform: transformGlue },
+    vite: { transform: transformGlue },
+  };
+  return [plugin, last, glue];
+}
+
+/** Servers that Vite builds for need not be Node: those of workers have none of its modules. */
+function hasNode({ environment }: RollupContext): boolean {
+  const { ssr, resolve: { conditions = [] } = {} } = environment?.config ?? {};
+  const worker = conditions.some((name) => ['workerd', 'worker', 'edge-light'].includes(name));
+  return !worker && ssr?.target !== 'webworker';
 }
 
 /**

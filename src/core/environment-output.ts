@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import type { BundlerContext, WrittenOutput } from './bundler-context.ts';
 import type { SourceModule } from './pipeline.ts';
 import { type Outcome, Summary } from './summary.ts';
@@ -42,6 +43,12 @@ export class EnvironmentOutput {
 
   note({ file, name, sha256 }: Pick<SourceModule, 'file' | 'name' | 'sha256'>, outcome: Outcome): void {
     this.#summary.add(file, { name, sha256, outcome });
+  }
+
+  /** A JavaScript module was found that loads a wasm file by itself. Both are absolute paths. */
+  noteLoader(file: string, loader: string): void {
+    const [, inPackage] = /^.*\/node_modules\/(.+)$/.exec(loader) ?? [];
+    this.#summary.addLoader(file, inPackage ?? relative(process.cwd(), loader));
   }
 
   /** What became of the modules, in one line; in watch mode of those that are new. */

@@ -32,7 +32,9 @@ export type ModuleSource =
   | { kind: 'url-import'; request: string; options: CompileOptions }
   | { kind: 'inline'; base64: string; options: CompileOptions };
 
-type ArtifactHeal = NonNullable<Extract<ModuleSource, { kind: 'artifact' }>['heal']>;
+type ArtifactSource = Extract<ModuleSource, { kind: 'artifact' }>;
+
+type ArtifactHeal = NonNullable<ArtifactSource['heal']>;
 
 /** The runtime modules, by what runs them. Artifacts are for Node only. */
 function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
@@ -42,7 +44,7 @@ function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
 
 /** The glue code for one form. `wasmImports` are those module names that name wasm files. */
 export function generateGlue(
-  form: Exclude<ImportForm, 'esm'>,
+  form: Exclude<ImportForm, 'esm' | 'glue'>,
   platform: Platform,
   source: ModuleSource,
   { imports, exports }: WasmInterface,
@@ -63,6 +65,34 @@ export default ${platform === 'node' ? 'loader.loadSync()' : 'await loader.load(
       return `${setUp}
 ${generateInstance(imports, exports, resolveImport)}`;
   }
+}
+
+/**
+ * The module that stands for a wasm file in code that loads it by itself.
+ *
+ * @param url of the plain file, as an expression
+ */
+export function generateGlueFile(url: string, artifact: ArtifactSource | undefined): string {
+  const register = 'import { register } from "wasm-precompile:runtime/glue";';
+  if (!artifact) {
+    return `${register}
+export const file = /* @__PURE__ */ register(${url}, import.meta.url);
+`;
+  }
+  const {
+    imports,
+    url: artifactUrl,
+    map,
+    options,
+  } = generateArtifact('wasm-precompile:runtime/node', artifact);
+  return `${register}
+${imports}
+const map = ${map};
+const options = ${options};
+export const file = /* @__PURE__ */ register(${url}, import.meta.url, {
+  url: ${artifactUrl}, map, options, open: () => fromArtifact(${artifactUrl}, map, options, addons),
+});
+`;
 }
 
 /**
@@ -91,13 +121,13 @@ export function generateFacade(instanceRequest: string, { exports }: WasmInterfa
 
 function generateLoader(runtime: string, source: ModuleSource): string {
   const from = JSON.stringify(runtime);
+  if (source.kind === 'artifact') {
+    const { imports, url, map, options } = generateArtifact(runtime, source);
+    return `${imports}
+const loader = /* @__PURE__ */ fromArtifact(${url}, ${map}, ${options}, addons);`;
+  }
   const options = JSON.stringify(source.options);
   switch (source.kind) {
-    case 'artifact':
-      return `import { fromArtifact, initializer } from ${from};
-import { fit } from "wasm-precompile:runtime/fit";
-${source.heal ? `${generateHeal(source.heal)}\n` : ''}const addons = { ${source.addons.map(([key, url, checksum]) => `${JSON.stringify(key)}: [${url}, ${checksum}]`).join(', ')} };
-const loader = /* @__PURE__ */ fromArtifact(${source.url}, ${mapExpression(source.map)}, { ...${options}, fit${source.heal ? ', heal' : ''} }, addons);`;
     case 'file':
       return `import { fromFile, initializer } from ${from};
 const loader = /* @__PURE__ */ fromFile(${source.url}, ${options});`;
@@ -109,6 +139,21 @@ const loader = /* @__PURE__ */ fromFile(url, ${options});`;
       return `import { fromBase64, initializer } from ${from};
 const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${options});`;
   }
+}
+
+/** What `fromArtifact` takes, as expressions, and the statements that they need. */
+function generateArtifact(runtime: string, { url, map, options, addons, heal }: ArtifactSource) {
+  const binaries = addons.map(
+    ([key, binary, checksum]) => `${JSON.stringify(key)}: [${binary}, ${checksum}]`,
+  );
+  return {
+    imports: `import { fromArtifact, initializer } from ${JSON.stringify(runtime)};
+import { fit } from "wasm-precompile:runtime/fit";
+${heal ? `${generateHeal(heal)}\n` : ''}const addons = { ${binaries.join(', ')} };`,
+    url,
+    map: mapExpression(map),
+    options: `{ ...${JSON.stringify(options)}, fit${heal ? ', heal' : ''} }`,
+  };
 }
 
 function generateHeal({ options, host, compiler }: ArtifactHeal): string {

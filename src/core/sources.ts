@@ -31,6 +31,12 @@ export interface SourcesSetup {
 
 type Artifact = Extract<ModuleSource, { kind: 'artifact' }>;
 
+/** A plain wasm file in the output, with its URL as an expression. */
+export interface GlueSource {
+  url: string;
+  artifact: Artifact | undefined;
+}
+
 export class Sources {
   readonly #setup: SourcesSetup;
 
@@ -59,6 +65,15 @@ export class Sources {
       return plainSource(place, source, compileOptions);
     }
     return this.#artifact(place, source);
+  }
+
+  /** The file itself, for code that loads it by itself, and its artifact where it gets native code. */
+  async chooseForGlue(place: Place, source: SourceModule): Promise<GlueSource> {
+    const url = place.output.emit(place.context, `${source.name}.wasm`, source.wire);
+    const why = this.#whyPlain(place.platform, source);
+    if (why === undefined) return { url, artifact: await this.#artifact(place, source) };
+    place.output.note(source, { kind: 'plain', why });
+    return { url, artifact: undefined };
   }
 
   async #artifact(place: Place, source: SourceModule): Promise<Artifact> {

@@ -55,6 +55,8 @@ export interface BuildOptions {
   };
   /** Vite only. */
   vite?: InlineConfig;
+  /** Rollup and Rolldown: packages that are not bundled. Default: those that other tests find at run time. */
+  external?: (string | RegExp)[];
   /** Bundlers without Rollup's interface. */
   other?: Partial<OtherBuild>;
   /** Plugins that all three take. */
@@ -120,7 +122,7 @@ export async function build(
   project: Project,
   options: BuildOptions = {},
 ): Promise<BuildResult> {
-  const { entry = 'main.js', entries = [], plugins = [], pluginsAfter = [] } = options;
+  const { entry = 'main.js', entries = [], plugins = [], pluginsAfter = [], external = EXTERNAL } = options;
   const { dir = 'out', ...names } = options.output ?? {};
   const output = { format: 'es' as const, dir: project.path(dir), entryFileNames: '[name].js', ...names };
   const warnings: string[] = [];
@@ -140,14 +142,14 @@ export async function build(
       bundler === 'rollup'
         ? await rollup({
             input,
-            external: EXTERNAL,
+            external,
             onLog,
             plugins: [...plugins, plugin && rollupPlugin(pluginOptions(plugin)), ...pluginsAfter],
           })
         : await rolldown({
             cwd: project.folder,
             input,
-            external: EXTERNAL,
+            external,
             checks: CHECKS,
             onLog,
             plugins: [...plugins, plugin && rolldownPlugin(pluginOptions(plugin)), ...pluginsAfter],
