@@ -50,6 +50,31 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     },
   );
 
+  // Nitro does it, and gives every chunk the URL of the entry. Rolldown prints all code anew, as one word.
+  test.runIf(bundler === 'rollup')(
+    'where another plugin replaces the text `import.meta.` in modules and chunks',
+    async () => {
+      const project = await createProject({
+        ...FILES,
+        'main.js': `globalThis.seen = typeof import.meta.url;\n${FILES['main.js'].replace('[one.exports', '[seen, one.exports')}`,
+      });
+      const replaced = (code: string) => code.replaceAll('import.meta.', 'globalThis.somethingElse?.');
+      const { dir } = await build(bundler, project, {
+        output: { chunkFileNames: 'chunks/[name]-[hash].js' },
+        pluginsAfter: [
+          {
+            name: 'replacer',
+            transform: (code) => (code.includes('import.meta.') ? replaced(code) : undefined),
+            renderChunk: replaced,
+          },
+        ],
+      });
+      const { result, loads } = await runWell(join(dir, 'main.js'));
+      expect(result).toEqual(['undefined', 1, 2, 3]);
+      expect(loads.map(({ how }) => how)).toEqual(PRECOMPILED);
+    },
+  );
+
   test.skipIf(!hasRollupPlugins(bundler))('with assets beside the chunks', async () => {
     const project = await createProject(FILES);
     const { dir, artifacts } = await build(bundler, project, {
