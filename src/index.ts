@@ -1,15 +1,17 @@
 /** The unplugin: hooks only; `core/bundle.ts` does the work. */
 import { createUnplugin, type UnpluginFactory, type UnpluginInstance, type UnpluginOptions } from 'unplugin';
 import type { ResolvedConfig } from 'vite';
-import { Bundle, RESOLVE_FILTER } from './core/bundle.ts';
+import { Bundle, type FileUrl, RESOLVE_FILTER } from './core/bundle.ts';
 import type { BundlerContext, OutputSettings } from './core/bundler-context.ts';
 import type { WrittenFile } from './core/file-names.ts';
 import { type Options, resolveOptions } from './core/options.ts';
 import { WASM_REQUEST } from './core/request.ts';
 import { viteInlineLimit } from './core/vite-inline-limit.ts';
+import { viteWebSettings } from './core/vite-web.ts';
+import { startLazily } from './core/web-start.ts';
 
 export type { CacheStore } from './core/cache.ts';
-export type { Options, TrainingOptions } from './core/options.ts';
+export type { Options, TrainingOptions, WebBuildOptions } from './core/options.ts';
 export { WasmPrecompileError } from './error.ts';
 
 const factory: UnpluginFactory<Options | undefined, true> = (options) => {
@@ -20,16 +22,8 @@ const factory: UnpluginFactory<Options | undefined, true> = (options) => {
     renderStart(settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>) {
       bundle.startOutput(settings);
     },
-    resolveFileUrl({
-      referenceId,
-      relativePath,
-      format,
-    }: {
-      referenceId: string;
-      relativePath: string;
-      format: string;
-    }) {
-      return bundle.resolveFileUrl(referenceId, relativePath, format);
+    resolveFileUrl(file: FileUrl) {
+      return bundle.resolveFileUrl(file);
     },
     onLog(_level: string, log: { code?: string | undefined; message: string }) {
       return bundle.isExpected(log) ? false : undefined;
@@ -93,7 +87,17 @@ const factory: UnpluginFactory<Options | undefined, true> = (options) => {
           dev: config.command === 'serve',
           inlineLimit: viteInlineLimit(config.build.assetsInlineLimit),
           urlImports: true,
+          web: viteWebSettings(config),
         };
+      },
+      async renderChunk(code, chunk, { format }, { chunks }) {
+        const start = bundle.webStart(this as unknown as BundlerContext);
+        return start && format === 'es' ? startLazily(start, chunks, code, chunk) : undefined;
+      },
+      transformIndexHtml: {
+        order: 'post',
+        handler: (_html, { path, bundle: output, chunk }) =>
+          output && chunk ? bundle.tagsFor(path.slice(1), output, chunk.fileName) : [],
       },
     },
   };

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { HtmlTagDescriptor } from 'vite';
 import { messageOf, WasmPrecompileError } from '../error.ts';
 import { isCoreModule } from '../wasm/identify.ts';
 import { interfaceOf } from '../wasm/module.ts';
@@ -14,7 +15,14 @@ import type { BundlerContext, BundlerSettings, OutputSettings } from './bundler-
 import { updateBundle } from './bundle-entries.ts';
 import { EnvironmentOutput } from './environment-output.ts';
 import { findOutputFiles, type WrittenFile } from './file-names.ts';
-import { generateFacade, generateGlue, type Platform } from './glue.ts';
+import {
+  generateFacade,
+  generateGlue,
+  generateWebGlue,
+  generateWebLoader,
+  type ModuleSource,
+  type Platform,
+} from './glue.ts';
 import type { ResolvedOptions } from './options.ts';
 import { createPipeline, moduleName, type Pipeline, readBytes, sha256 } from './pipeline.ts';
 import { createProgress } from './progress.ts';
@@ -24,6 +32,8 @@ import { type Place, plainSource, Sources } from './sources.ts';
 import { Training } from './training.ts';
 import { parseForeignRequest, unknownForm } from './unknown-form.ts';
 import { isFoundByNode, unresolvedImport } from './unresolved-import.ts';
+import { encodePath } from './vite-web.ts';
+import { type ChunkGraph, findStarters, preloadTags, startTags, type WebStart } from './web-start.ts';
 
 /** Runtime modules, as glue code imports them. */
 const RUNTIME_REQUEST = /^wasm-precompile:runtime\/(node|node-plain|fit|heal|web)$/;
@@ -31,6 +41,16 @@ const RUNTIME_FOLDER = fileURLToPath(new URL('../runtime/', import.meta.url)).re
 
 /** Requests that `Bundle.resolve` looks at: wasm files, runtime modules, and the runtime's own imports of Node. */
 export const RESOLVE_FILTER = /^[^\0?]+\.wasm(?:\?.*)?$|^wasm-precompile:|^node:/;
+
+/** What `resolveFileUrl` hooks are given. */
+export interface FileUrl {
+  referenceId: string;
+  /** From the chunk to the file. */
+  relativePath: string;
+  format: string;
+  fileName: string;
+  chunkId: string;
+}
 
 export class Bundle {
   settings: BundlerSettings = { dev: false, inlineLimit: () => 0, urlImports: false };
@@ -116,20 +136,38 @@ export class Bundle {
       this.checkFormat(this.format);
       return generateFacade(formatRequest({ ...request, form: 'instance' }), wasmInterface);
     }
-    const moduleSource = await this.#sources.choose(this.#place(context, platform), source);
+    if (request.form === 'loader') {
+      return this.#loadLoader(
+        context,
+        id,
+        source,
+        await this.#sources.choose(this.#place(context, platform), source),
+      );
+    }
     const resolved = new Map<string, string>();
     if (request.form === 'instance') {
       for (const [module, names] of groupImports(wasmInterface)) {
         resolved.set(module, await this.#resolveWasmImport(context, module, names, request));
       }
     }
-    return generateGlue(
-      request.form,
-      platform,
-      moduleSource,
-      wasmInterface,
-      (name) => resolved.get(name) ?? name,
-    );
+    const resolveImport = (name: string) => resolved.get(name) ?? name;
+    if (platform === 'browser') {
+      const loader = formatRequest({ ...request, form: 'loader' });
+      return generateWebGlue(request.form, loader, wasmInterface, resolveImport);
+    }
+    const moduleSource = await this.#sources.choose(this.#place(context, platform), source);
+    return generateGlue(request.form, platform, moduleSource, wasmInterface, resolveImport);
+  }
+
+  /** What all forms of a file share in a browser. Where it may begin early, it is a chunk of its own. */
+  #loadLoader(context: BundlerContext, id: string, { name }: { name: string }, source: ModuleSource): string {
+    const early = !this.settings.dev && this.#options.web.preload !== false && 'url' in source;
+    if (early && this.settings.web?.early) {
+      const integrity = 'integrity' in source.options ? source.options.integrity : undefined;
+      this.#outputOf(context).noteLoader(id, { url: source.url, integrity });
+      context.emitFile({ type: 'chunk', id, name, preserveSignature: false });
+    }
+    return generateWebLoader(source, early);
   }
 
   /** The id of a wasm file with a query that nobody resolves, where the bundler itself would not find the file. */
@@ -167,16 +205,22 @@ export class Bundle {
     error: unknown,
   ): Promise<string> {
     const unknown = error instanceof WasmPrecompileError && error.code === 'UNSUPPORTED_WASM';
-    if (!unknown || (form !== 'init' && form !== 'module')) throw error;
+    if (!unknown || (form !== 'init' && form !== 'module' && form !== 'loader')) throw error;
     const wire = await readBytes(file);
     if (!isCoreModule(wire)) throw error;
+    const noInterface = { imports: [], exports: [] };
+    if (platform === 'browser' && form !== 'loader') {
+      return generateWebGlue(form, formatRequest({ file, form: 'loader' }), noInterface, (name) => name);
+    }
     this.#warn(`${error.message} It is shipped as plain wasm.`);
     this.#outputOf(context).note(
       { file, name: moduleName(file), sha256: sha256(wire) },
       { kind: 'plain', why: 'it cannot be read' },
     );
     const source = plainSource(this.#place(context, platform), { file, name: moduleName(file), wire }, {});
-    return generateGlue(form, platform, source, { imports: [], exports: [] }, (name) => name);
+    return form === 'loader'
+      ? generateWebLoader(source, false)
+      : generateGlue(form, platform, source, noInterface, (name) => name);
   }
 
   /** An output is about to be written. */
@@ -202,16 +246,58 @@ export class Bundle {
   }
 
   /** The expression for the URL of an emitted file, relative to the chunk that uses it; only for our own files. */
-  resolveFileUrl(referenceId: string, relativePath: string, format: string): string | undefined {
-    if (![...this.#outputs.values()].some((output) => output.has(referenceId))) return undefined;
+  resolveFileUrl({ referenceId, relativePath, format, fileName, chunkId }: FileUrl): string | undefined {
+    const output = [...this.#outputs.values()].find((each) => each.has(referenceId));
+    if (!output) return undefined;
+    output.noteName(referenceId, fileName);
     const path = relativePath.replaceAll('\\', '/');
-    // Not `encodeURI`, which takes `#` and `?` for the ends of a path.
-    const url = path.split('/').map(encodeURIComponent).join('/');
+    const url = encodePath(path);
+    const { web } = this.settings;
+    if (web && output.platform === 'browser') {
+      const base = format === 'iife' && web.worker ? 'self.location.href' : 'import.meta.url';
+      const elsewhere = web.urlInChunk(fileName, chunkId);
+      if (elsewhere !== undefined || base !== 'import.meta.url') {
+        return `new URL(${elsewhere ?? JSON.stringify(url)}, ${base}).href`;
+      }
+    }
     if (/^(es|esm|module)$/.test(format)) return `new URL(${JSON.stringify(url)}, import.meta.url).href`;
     if (/^(cjs|commonjs)$/.test(format)) {
       return `require("node:url").pathToFileURL(__dirname + ${JSON.stringify(`/${path}`)}).href`;
     }
     return undefined;
+  }
+
+  /** What makes chunks begin to load modules early; undefined where none may. */
+  webStart(context: BundlerContext): WebStart | undefined {
+    return this.settings.web?.early ? this.#webStartOf([this.#outputOf(context)]) : undefined;
+  }
+
+  /** Tags for a page, by the path of its HTML file in the output. */
+  tagsFor(html: string, graph: ChunkGraph, entry: string): HtmlTagDescriptor[] {
+    const { web } = this.settings;
+    if (!web?.early) return [];
+    const outputs = [...this.#outputs.values()];
+    const starters = findStarters(this.#webStartOf(outputs), graph, entry);
+    const { preload, delivery } = this.#options.web;
+    // No link asks for a range.
+    const linked = preload === 'link' && delivery !== 'range' ? starters : [];
+    const files = linked
+      .flatMap(({ moduleIds }) => moduleIds.flatMap((id) => outputs.map((output) => output.fileOfLoader(id))))
+      .filter((file) => file !== undefined);
+    return [
+      ...preloadTags(
+        files.map(({ fileName, integrity }) => ({ url: web.urlInHtml(fileName, html), integrity })),
+      ),
+      ...startTags(starters.map(({ fileName }) => web.urlInHtml(fileName, html))),
+    ];
+  }
+
+  #webStartOf(outputs: readonly EnvironmentOutput[]): WebStart {
+    const isLoader = (id: string) => outputs.some((output) => output.hasLoader(id));
+    return {
+      isLoader,
+      isOurs: (id) => isLoader(id) || id.replaceAll('\\', '/').startsWith(RUNTIME_FOLDER),
+    };
   }
 
   /** Emits again what another plugin took out of the bundle: Vite drops every asset of a server build. */
@@ -316,9 +402,9 @@ export class Bundle {
     return { context, platform, settings: this.settings, output: this.#outputOf(context) };
   }
 
-  #outputOf({ environment }: BundlerContext): EnvironmentOutput {
-    const name = environment?.name ?? '';
-    const output = this.#outputs.get(name) ?? new EnvironmentOutput();
+  #outputOf(context: BundlerContext): EnvironmentOutput {
+    const name = context.environment?.name ?? '';
+    const output = this.#outputs.get(name) ?? new EnvironmentOutput(this.#platform(context));
     this.#outputs.set(name, output);
     return output;
   }

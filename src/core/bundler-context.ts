@@ -11,7 +11,11 @@ export interface BundlerContext
     importer: string | undefined,
     options: { skipSelf: boolean },
   ): Promise<{ id: string; external: boolean | 'absolute' | 'relative' } | null>;
-  emitFile(file: { type: 'asset'; name?: string; fileName?: string; source: Uint8Array }): string;
+  emitFile(
+    file:
+      | { type: 'asset'; name?: string; fileName?: string; source: Uint8Array }
+      | { type: 'chunk'; id: string; name: string; preserveSignature: false },
+  ): string;
   getFileName(referenceId: string): string;
   info(message: string): void;
   meta: { watchMode: boolean; rolldownVersion?: string | undefined };
@@ -38,4 +42,18 @@ export interface BundlerSettings {
   inlineLimit: (file: string, wire: Uint8Array) => number;
   /** Whether the bundler gives URLs to files imported as `?url`, with its own base and file names. */
   urlImports: boolean;
+  /** Vite only. */
+  web?: WebSettings;
+}
+
+/** What Vite decides of a client build. */
+export interface WebSettings {
+  /** Whether the output is a worker's. */
+  worker: boolean;
+  /** Whether loading may begin early: there is a page, and chunks. */
+  early: boolean;
+  /** The URL of an emitted file in an HTML file; paths relative to the output. */
+  urlInHtml: (fileName: string, html: string) => string;
+  /** The same in a chunk, as an expression; undefined where it is relative to the chunk. */
+  urlInChunk: (fileName: string, chunk: string) => string | undefined;
 }

@@ -1,25 +1,44 @@
 import type { BundlerContext } from './bundler-context.ts';
 import { type AssetFileNames, findAssetHash } from './file-names.ts';
+import type { Platform } from './glue.ts';
 import type { SourceModule } from './pipeline.ts';
 import { type Outcome, Summary } from './summary.ts';
 import type { UntrainedArtifact } from './training.ts';
 
 type Untrained = Omit<UntrainedArtifact, 'name' | 'hash'>;
 
+/** What loads a module in a page. */
+export interface Loader {
+  /** Expression, as `emit` gives it. */
+  url: string;
+  integrity: string | undefined;
+}
+
 /** What was emitted in one run of the bundler, and what became of the modules in it. */
 export class EnvironmentOutput {
+  readonly platform: Platform;
   /** Assets, by reference. */
   #emitted = new Map<string, Uint8Array>();
   /** Artifacts that training may trim, by reference. */
   #untrained = new Map<string, Untrained>();
   #summary = new Summary();
+  /** What loads modules in a page, by the id of the glue code. */
+  #loaders = new Map<string, Loader>();
+  /** Names of assets, by reference, of those that a chunk refers to. */
+  #names = new Map<string, string>();
   /** Names of files that were emitted a second time. */
   #restored = new Set<string>();
+
+  constructor(platform: Platform) {
+    this.platform = platform;
+  }
 
   /** A new run, in watch mode one of many. */
   start({ meta }: BundlerContext): void {
     this.#emitted.clear();
     this.#untrained.clear();
+    this.#loaders.clear();
+    this.#names.clear();
     if (!meta.watchMode) this.#summary.clear();
   }
 
@@ -52,6 +71,25 @@ export class EnvironmentOutput {
 
   has(referenceId: string): boolean {
     return this.#emitted.has(referenceId);
+  }
+
+  noteLoader(id: string, loader: Loader): void {
+    this.#loaders.set(id, loader);
+  }
+
+  hasLoader(id: string): boolean {
+    return this.#loaders.has(id);
+  }
+
+  noteName(referenceId: string, fileName: string): void {
+    this.#names.set(referenceId, fileName);
+  }
+
+  /** Name and integrity of what a loader fetches first. */
+  fileOfLoader(id: string): { fileName: string; integrity: string | undefined } | undefined {
+    const loader = this.#loaders.get(id);
+    const fileName = loader && this.#names.get(referenceOf(loader.url));
+    return fileName === undefined ? undefined : { fileName, integrity: loader?.integrity };
   }
 
   /** Emits again what is no longer in the bundle. */
@@ -99,6 +137,12 @@ function fileNameOf(context: BundlerContext, referenceId: string): string | unde
   }
 }
 
+const URL_EXPRESSION = 'import.meta.ROLLUP_FILE_URL_';
+
 function urlExpression(referenceId: string): string {
-  return `import.meta.ROLLUP_FILE_URL_${referenceId}`;
+  return `${URL_EXPRESSION}${referenceId}`;
+}
+
+function referenceOf(url: string): string {
+  return url.slice(URL_EXPRESSION.length);
 }

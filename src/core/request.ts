@@ -6,8 +6,9 @@
  * - `module`: the `WebAssembly.Module`
  * - `instance`: the same instance as `esm`, with its globals as `WebAssembly.Global`: for imports between wasm
  *   modules. Only glue code asks for it
+ * - `loader`: what gives the module to all other forms, in browsers, so that they share it. Only glue code asks for it
  */
-export type ImportForm = 'esm' | 'init' | 'module' | 'instance';
+export type ImportForm = 'esm' | 'init' | 'module' | 'instance' | 'loader';
 
 export interface ImportRequest {
   /** The request without its query. */
@@ -19,6 +20,7 @@ const FORM_BY_QUERY: Readonly<Record<string, ImportForm>> = {
   init: 'init',
   module: 'module',
   'wasm-instance': 'instance',
+  'wasm-loader': 'loader',
 };
 
 /** Parameters that Vite's dev server adds: a time stamp, a mark for imports, a version. */
