@@ -163,8 +163,7 @@ export class Bundle {
   #loadLoader(context: BundlerContext, id: string, { name }: { name: string }, source: ModuleSource): string {
     const early = !this.settings.dev && this.#options.web.preload !== false && 'url' in source;
     if (early && this.settings.web?.early) {
-      const integrity = 'integrity' in source.options ? source.options.integrity : undefined;
-      this.#outputOf(context).noteLoader(id, { url: source.url, integrity });
+      this.#outputOf(context).noteLoader(id, source.url);
       context.emitFile({ type: 'chunk', id, name, preserveSignature: false });
     }
     return generateWebLoader(source, early);
@@ -278,16 +277,14 @@ export class Bundle {
     if (!web?.early) return [];
     const outputs = [...this.#outputs.values()];
     const starters = findStarters(this.#webStartOf(outputs), graph, entry);
-    const { preload, delivery } = this.#options.web;
-    // No link asks for a range.
-    const linked = preload === 'link' && delivery !== 'range' ? starters : [];
+    const { preload, delivery, integrity } = this.#options.web;
+    // No link asks for a range, and Firefox does not use one with a hash: it would load twice.
+    const linked = preload === 'link' && delivery !== 'range' && !integrity ? starters : [];
     const files = linked
       .flatMap(({ moduleIds }) => moduleIds.flatMap((id) => outputs.map((output) => output.fileOfLoader(id))))
       .filter((file) => file !== undefined);
     return [
-      ...preloadTags(
-        files.map(({ fileName, integrity }) => ({ url: web.urlInHtml(fileName, html), integrity })),
-      ),
+      ...preloadTags(files.map((file) => web.urlInHtml(file, html))),
       ...startTags(starters.map(({ fileName }) => web.urlInHtml(fileName, html))),
     ];
   }

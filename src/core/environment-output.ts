@@ -7,13 +7,6 @@ import type { UntrainedArtifact } from './training.ts';
 
 type Untrained = Omit<UntrainedArtifact, 'name' | 'hash'>;
 
-/** What loads a module in a page. */
-export interface Loader {
-  /** Expression, as `emit` gives it. */
-  url: string;
-  integrity: string | undefined;
-}
-
 /** What was emitted in one run of the bundler, and what became of the modules in it. */
 export class EnvironmentOutput {
   readonly platform: Platform;
@@ -22,8 +15,8 @@ export class EnvironmentOutput {
   /** Artifacts that training may trim, by reference. */
   #untrained = new Map<string, Untrained>();
   #summary = new Summary();
-  /** What loads modules in a page, by the id of the glue code. */
-  #loaders = new Map<string, Loader>();
+  /** URL expressions of what a page loads, by the id of the glue code. */
+  #loaders = new Map<string, string>();
   /** Names of assets, by reference, of those that a chunk refers to. */
   #names = new Map<string, string>();
   /** Names of files that were emitted a second time. */
@@ -73,8 +66,9 @@ export class EnvironmentOutput {
     return this.#emitted.has(referenceId);
   }
 
-  noteLoader(id: string, loader: Loader): void {
-    this.#loaders.set(id, loader);
+  /** @param url expression, as `emit` gives it */
+  noteLoader(id: string, url: string): void {
+    this.#loaders.set(id, url);
   }
 
   hasLoader(id: string): boolean {
@@ -85,11 +79,10 @@ export class EnvironmentOutput {
     this.#names.set(referenceId, fileName);
   }
 
-  /** Name and integrity of what a loader fetches first. */
-  fileOfLoader(id: string): { fileName: string; integrity: string | undefined } | undefined {
-    const loader = this.#loaders.get(id);
-    const fileName = loader && this.#names.get(referenceOf(loader.url));
-    return fileName === undefined ? undefined : { fileName, integrity: loader?.integrity };
+  /** Name of what a loader fetches. */
+  fileOfLoader(id: string): string | undefined {
+    const url = this.#loaders.get(id);
+    return url === undefined ? undefined : this.#names.get(referenceOf(url));
   }
 
   /** Emits again what is no longer in the bundle. */

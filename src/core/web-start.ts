@@ -6,7 +6,7 @@
  */
 import { posix } from 'node:path';
 import { init, parse } from 'es-module-lexer';
-import MagicString, { type SourceMap } from 'magic-string';
+import { MagicString, type SourceMap } from 'magic-string';
 import type { HtmlTagDescriptor } from 'vite';
 
 /** What bundlers say of a chunk, when it is rendered and when it is done. */
@@ -85,12 +85,10 @@ export function startTags(urls: readonly string[]): HtmlTagDescriptor[] {
 }
 
 /** With the modes of the later `fetch`, so that the browser takes what was preloaded for it. */
-export function preloadTags(
-  files: readonly { url: string; integrity: string | undefined }[],
-): HtmlTagDescriptor[] {
-  return files.map(({ url, integrity }) => ({
+export function preloadTags(urls: readonly string[]): HtmlTagDescriptor[] {
+  return urls.map((href) => ({
     tag: 'link',
-    attrs: { rel: 'preload', as: 'fetch', crossorigin: true, href: url, ...(integrity && { integrity }) },
+    attrs: { rel: 'preload', as: 'fetch', crossorigin: true, href },
     injectTo: 'head',
   }));
 }

@@ -65,9 +65,8 @@ export function fromBase64(base64: string, options: CompileOptions = {}): AsyncM
 }
 
 /** Begins to load before anybody asks. Who asks later gets this module, or a new attempt where it failed. */
-export function start(loader: AsyncModuleLoader): AsyncModuleLoader {
+export function start(loader: AsyncModuleLoader): void {
   loader.load().catch(() => {});
-  return loader;
 }
 
 /** What a server says, and asking again will not change. */
@@ -125,8 +124,8 @@ function cut({ body }: Response, [offset, size]: Part): ReadableStream<Uint8Arra
       for (;;) {
         const chunk = await reader?.read();
         if (!chunk?.value) throw new TypeError('the file ends too early');
-        const start = Math.max(0, -position);
-        const wanted = chunk.value.subarray(start, Math.max(start, size - position));
+        const from = Math.max(0, -position);
+        const wanted = chunk.value.subarray(from, Math.max(from, size - position));
         position += chunk.value.length;
         if (wanted.length > 0) controller.enqueue(wanted);
         if (position >= size) {

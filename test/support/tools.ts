@@ -12,11 +12,14 @@ const PROGRAMS: Record<string, string[]> = {
   'util-linux': ['unshare', 'setpriv'],
   bsdutils: ['script'],
   chromium: ['chromium'],
+  'firefox-esr': ['firefox-esr'],
 };
 
 /** Packages that only some tests need, which are skipped without: what is left out then. */
 const DISPENSABLE: Record<string, string> = {
-  chromium: 'the tests in a browser (test/bundlers/client.test.ts, a part of test/bundlers/dev.test.ts)',
+  chromium:
+    'the tests in Chromium (test/bundlers/client.test.ts, a part of test/bundlers/dev.test.ts, most of test/web)',
+  'firefox-esr': 'the tests in Firefox (a part of test/web)',
 };
 
 export interface Machine {
