@@ -1,6 +1,7 @@
 /** The browsers that pages are opened in, under one interface. */
 import { HAS_CHROMIUM, launchChromium, openPage, type PageRun } from '../support/chromium.ts';
 import { HAS_FIREFOX, launchFirefox, openInFirefox } from '../support/firefox.ts';
+import { HAS_WEBKIT, launchWebKit } from '../support/webkit.ts';
 
 export interface OpenBrowser {
   open(url: string): Promise<PageRun>;
@@ -8,7 +9,7 @@ export interface OpenBrowser {
 }
 
 export interface BrowserKind {
-  name: 'Chromium' | 'Firefox';
+  name: 'Chromium' | 'Firefox' | 'WebKit';
   /** Without it, its tests are skipped. */
   there: boolean;
   launch(): Promise<OpenBrowser>;
@@ -32,4 +33,6 @@ export const FIREFOX: BrowserKind = {
   },
 };
 
-export const BROWSERS = [CHROMIUM, FIREFOX];
+export const WEBKIT: BrowserKind = { name: 'WebKit', there: HAS_WEBKIT, launch: launchWebKit };
+
+export const BROWSERS = [CHROMIUM, FIREFOX, WEBKIT];

@@ -33,7 +33,11 @@ const PAGE = {
   `,
 };
 
-declare const globalThis: { result?: true; call(): string; work(): Promise<void> };
+interface PageGlobals {
+  result?: true;
+  call(): string;
+  work(): Promise<void>;
+}
 
 /** How many functions the first call of each visit compiles. */
 async function countCompiled(web: NonNullable<PluginOptions['web']>, enough: (count: number) => boolean) {
@@ -51,11 +55,11 @@ async function countCompiled(web: NonNullable<PluginOptions['web']>, enough: (co
     const counts: number[] = [];
     while (counts.length === 0 || (counts.length < VISITS && !enough(counts.at(-1) ?? 0))) {
       const count = await profile.visit(server.url, async ({ page, compiled }) => {
-        await page.waitForFunction(() => globalThis.result);
+        await page.waitForFunction(() => (globalThis as Partial<PageGlobals>).result);
         await compiled();
-        await page.evaluate(() => globalThis.call().length);
+        await page.evaluate(() => (globalThis as unknown as PageGlobals).call().length);
         const first = await compiled();
-        await page.evaluate(() => globalThis.work());
+        await page.evaluate(() => (globalThis as unknown as PageGlobals).work());
         await page.waitForTimeout(3000);
         return first;
       });

@@ -130,10 +130,10 @@ inChromium('without `preload` they are asked for where they are used', async () 
   expect(String(await project.read('out/index.html'))).not.toMatch(/async|preload" as="fetch"/);
 });
 
-describe('`preload: "link"`', () => {
-  const links = async (project: Project, file = 'index.html') =>
-    String(await project.read('out', file)).match(/<link[^>]* as="fetch"[^>]*>/g) ?? [];
+const links = async (project: Project, file = 'index.html') =>
+  String(await project.read('out', file)).match(/<link[^>]* as="fetch"[^>]*>/g) ?? [];
 
+describe('`preload: "link"`', () => {
   inChromium.each(['stream', 'inflate'] as const)(
     'delivery %s: the browser uses what was preloaded',
     async (delivery) => {
