@@ -79,25 +79,25 @@ function fromUrl(
   headers: Record<string, string> = {},
 ): AsyncModuleLoader {
   let type: string | null;
-  const attempt = async () => {
+  const attempt = async (cache: RequestCache) => {
     type = WASM;
-    const response = await fetch(url, { headers, integrity: options.integrity ?? '' });
+    const response = await fetch(url, { headers, cache, integrity: options.integrity ?? '' });
     if (!response.ok) throw new Refusal(`HTTP ${response.status}`);
     type = response.headers.get('content-type');
     const module = unpack(response);
     // Servers that do not know the type answer with another one, which compileStreaming refuses.
     return compile(module || type !== WASM ? rebuild(module ?? response.body) : response, options);
   };
-  // A connection may break: once more.
+  // A connection may break: once more, without what it may have left in the cache.
   const retry = (error: unknown) => {
     if (error instanceof Refusal || error instanceof WebAssembly.CompileError) throw error;
-    return attempt();
+    return attempt('reload');
   };
   const fail = (cause: Error) => {
     const answer = type === WASM ? '' : ` (the server answered with the type ${type})`;
     throw new Error(`${url}: cannot load this wasm module: ${cause.message}${answer}`, { cause });
   };
-  return { load: once(() => attempt().catch(retry).catch(fail)) };
+  return { load: once(() => attempt('default').catch(retry).catch(fail)) };
 }
 
 const WASM = 'application/wasm';
@@ -114,27 +114,27 @@ async function compile(response: Response, options: CompileOptions): Promise<Web
       );
 }
 
-/** A part of a body, as it comes in. Nothing more is fetched after it. */
+/** A part of a body, as it comes in. */
 function cut({ body }: Response, [offset, size]: Part): ReadableStream<Uint8Array<ArrayBuffer>> {
   // Of the next bytes, from the start of the part.
   let position = -offset;
   const reader = body?.getReader();
   return new ReadableStream({
     async pull(controller) {
-      for (;;) {
-        const chunk = await reader?.read();
-        if (!chunk?.value) throw new TypeError('the file ends too early');
+      // It is not called again where it has given nothing.
+      for (let given = 0; given === 0;) {
+        const value = (await reader?.read())?.value;
+        if (!value) throw new TypeError('the file ends too early');
         const from = Math.max(0, -position);
-        const wanted = chunk.value.subarray(from, Math.max(from, size - position));
-        position += chunk.value.length;
-        if (wanted.length > 0) controller.enqueue(wanted);
-        if (position >= size) {
-          controller.close();
-          await reader?.cancel();
-          return;
-        }
-        if (wanted.length > 0) return;
+        const wanted = value.subarray(from, Math.max(from, size - position));
+        position += value.length;
+        given = wanted.length;
+        if (given > 0) controller.enqueue(wanted);
       }
+      if (position < size) return;
+      controller.close();
+      // Little follows, and what is not read to its end is not cached.
+      while ((await reader?.read())?.done === false);
     },
     cancel: (reason) => reader?.cancel(reason),
   });

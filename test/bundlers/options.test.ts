@@ -50,7 +50,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     ['web.delivery', { web: { delivery: 'push' } }],
     ['web.preload', { web: { preload: 'prefetch' } }],
     ['web.integrity', { web: { integrity: 'sha256' } }],
-    ['web', { web: { cache: true } }],
+    ['web.cache', { web: { cache: true } }],
     ['heal.folder', { heal: { folder: 'cache' } }],
     ['heal.delay', { heal: { delay: -1 } }],
     ['heal.maxSize', { heal: { maxSize: 0 } }],

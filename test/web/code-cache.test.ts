@@ -55,7 +55,7 @@ async function countCompiled(web: NonNullable<PluginOptions['web']>, enough: (co
     const counts: number[] = [];
     while (counts.length === 0 || (counts.length < VISITS && !enough(counts.at(-1) ?? 0))) {
       const count = await profile.visit(server.url, async ({ page, compiled }) => {
-        await page.waitForFunction(() => (globalThis as Partial<PageGlobals>).result);
+        await page.waitForFunction(() => (globalThis as unknown as Partial<PageGlobals>).result);
         await compiled();
         await page.evaluate(() => (globalThis as unknown as PageGlobals).call().length);
         const first = await compiled();

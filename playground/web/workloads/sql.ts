@@ -8,7 +8,7 @@ export async function start(): Promise<() => string> {
     const ready = initSqlJs({
       instantiateWasm(imports, done) {
         // Emscripten waits forever where nothing is handed over.
-        instantiate(imports).then(done, reject);
+        handOver(imports, done).catch(reject);
         return {};
       },
     });
@@ -21,4 +21,11 @@ export async function start(): Promise<() => string> {
     database.close();
     return JSON.stringify(result);
   };
+}
+
+async function handOver(
+  imports: WebAssembly.Imports,
+  done: (instance: WebAssembly.Instance) => void,
+): Promise<void> {
+  done(await instantiate(imports));
 }
