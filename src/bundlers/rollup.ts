@@ -233,6 +233,12 @@ function hasNode({ environment }: RollupContext): boolean {
   return !worker && ssr?.target !== 'webworker';
 }
 
+/**
+ * Not as one word: Nitro (2) takes the text `import.meta.` for something of its own, in modules and in chunks, and the URL of every chunk
+ * would be that of the entry.
+ */
+const IMPORT_META = 'import.meta/**/';
+
 /** What was emitted in one run of the bundler. */
 class Assets {
   /** By Vite's environment, then by reference. */
@@ -248,7 +254,7 @@ class Assets {
   emit(context: RollupContext, name: string, source: Uint8Array): { id: string; url: string } {
     const id = context.emitFile({ type: 'asset', name, source });
     this.#of(context).set(id, { name, source });
-    return { id, url: `import.meta.ROLLUP_FILE_URL_${id}` };
+    return { id, url: `${IMPORT_META}.ROLLUP_FILE_URL_${id}` };
   }
 
   get(context: RollupContext, referenceId: string): EmittedAsset | undefined {
@@ -298,7 +304,7 @@ function fileUrl(relativePath: string, format: string): string | undefined {
   const path = relativePath.replaceAll('\\', '/');
   // Not `encodeURI`, which takes `#` and `?` for the ends of a path.
   const url = path.split('/').map(encodeURIComponent).join('/');
-  if (/^(es|esm|module)$/.test(format)) return `new URL(${JSON.stringify(url)}, import.meta.url).href`;
+  if (/^(es|esm|module)$/.test(format)) return `new URL(${JSON.stringify(url)}, ${IMPORT_META}.url).href`;
   if (/^(cjs|commonjs)$/.test(format)) {
     return `require("node:url").pathToFileURL(__dirname + ${JSON.stringify(`/${path}`)}).href`;
   }

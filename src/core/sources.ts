@@ -58,9 +58,10 @@ export class Sources {
       };
     }
     if (dev) return plainSource(place, source, compileOptions);
-    const why = this.#whyPlain(place.platform, source);
+    const why = place.settings.plain ?? this.#whyPlain(place.platform, source);
     if (why !== undefined) {
-      if (place.platform === 'node' && source.builtins) warn(describeBuiltins(source));
+      if (place.platform === 'node' && source.builtins && !place.settings.plain)
+        warn(describeBuiltins(source));
       place.output.note(source, { kind: 'plain', why });
       return plainSource(place, source, compileOptions);
     }

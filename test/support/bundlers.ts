@@ -23,6 +23,11 @@ export const BUNDLERS: Bundler[] = ['vite', 'rollup', 'rolldown'];
 
 export const ALL_BUNDLERS: (Bundler | OtherBundler)[] = [...BUNDLERS, ...OTHER_BUNDLERS];
 
+/** Whether it takes plugins with Rollup's interface. */
+export function hasRollupPlugins(bundler: string): boolean {
+  return !isOther(bundler);
+}
+
 export const OLDER_VITES = ['vite7', 'vite6'] as const satisfies ViteName[];
 
 /** What tests use of Vite, which takes and gives the same in all three. */
@@ -70,6 +75,7 @@ export interface CommonPlugin {
   name: string;
   resolveId?: (id: string, importer: string | undefined) => Promise<string | undefined> | string | undefined;
   load?: (id: string) => string | undefined;
+  transform?: (code: string) => string | undefined;
   renderChunk?: (code: string) => string;
   writeBundle?: {
     order: 'post';
