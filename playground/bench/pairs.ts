@@ -7,7 +7,6 @@ import { existsSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { crc32 } from 'node:zlib';
 import { Command, Option } from 'commander';
 import * as v from 'valibot';
 import { packArtifact } from '../../src/artifact/pack.ts';
@@ -16,6 +15,7 @@ import { resolveOptions } from '../../src/core/options.ts';
 import { createPipeline } from '../../src/core/pipeline.ts';
 import { median, pairRatios } from '../../src/report/statistics.ts';
 import { fail, parseCount, parseList } from '../support/arguments.ts';
+import { checksum } from '../../src/runtime/checksum.ts';
 import { describeMachine, today } from '../../src/report/machine.ts';
 import { chooseNodes, DEFAULT_NODES, type InstalledNode } from '../support/nodes.ts';
 import { runProgram } from '../support/program.ts';
@@ -170,7 +170,7 @@ export async function createScript(
   for (const [key, binary] of await pipeline.addons()) {
     const copy = join(folder, `${key}.node`);
     await copyFile(binary, copy);
-    addons[key] = [pathToFileURL(copy).href, crc32(await readFile(copy))];
+    addons[key] = [pathToFileURL(copy).href, checksum(await readFile(copy))];
   }
   const url = pathToFileURL(artifact).href;
   const script = join(folder, 'start.js');

@@ -4,13 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { crc32 } from 'node:zlib';
 import { Command } from 'commander';
 import { execa } from 'execa';
 import { glob } from 'tinyglobby';
 import { unpackArtifact } from '../artifact/unpack.ts';
 import { readBytes } from '../core/pipeline.ts';
 import { messageOf, WasmPrecompileError } from '../error.ts';
+import { checksum } from '../runtime/checksum.ts';
 import type { Addons } from '../runtime/node.ts';
 import type { Examination, Patient } from './doctor-process.ts';
 
@@ -111,7 +111,7 @@ async function findAddons(folder: string): Promise<Addons> {
     binaries.map(async (binary): Promise<[string, [string, number]] | undefined> => {
       const key = /^wasm-precompile-(\w+-\w+-\d+)/.exec(basename(binary))?.[1];
       if (key === undefined) return undefined;
-      return [key, [pathToFileURL(binary).href, crc32(await readFile(binary))]];
+      return [key, [pathToFileURL(binary).href, checksum(await readFile(binary))]];
     }),
   );
   return Object.fromEntries(entries.filter((entry) => entry !== undefined));

@@ -20,7 +20,7 @@ export type ModuleSource =
       map: ArtifactMap;
       options: ArtifactOptions;
       /** As the runtime takes them, the URLs as expressions. */
-      addons: [key: string, url: string, crc32: number][];
+      addons: [key: string, url: string, checksum: number][];
       /** Undefined where the option is off. The programs are URLs, as expressions. */
       heal: { options: ResolvedHealing; host: string; compiler: string } | undefined;
     }
@@ -93,7 +93,7 @@ function generateLoader(runtime: string, source: ModuleSource): string {
     case 'artifact':
       return `import { fromArtifact, initializer } from ${from};
 import { fit } from "wasm-precompile:runtime/fit";
-${source.heal ? `${generateHeal(source.heal)}\n` : ''}const addons = { ${source.addons.map(([key, url, crc32]) => `${JSON.stringify(key)}: [${url}, ${crc32}]`).join(', ')} };
+${source.heal ? `${generateHeal(source.heal)}\n` : ''}const addons = { ${source.addons.map(([key, url, checksum]) => `${JSON.stringify(key)}: [${url}, ${checksum}]`).join(', ')} };
 const loader = /* @__PURE__ */ fromArtifact(${source.url}, ${mapExpression(source.map)}, { ...${options}, fit${source.heal ? ', heal' : ''} }, addons);`;
     case 'file':
       return `import { fromFile, initializer } from ${from};

@@ -1,8 +1,8 @@
 /** Where glue code gets a module from: as an artifact, as plain wasm or from the JavaScript itself. Emits what that takes. */
 import { pathToFileURL } from 'node:url';
-import { crc32 } from 'node:zlib';
 import { packArtifact } from '../artifact/pack.ts';
 import { HEAL_HOST_FILE, HOST_FILE } from '../engines/v8/host-process.ts';
+import { checksum } from '../runtime/checksum.ts';
 import type { CompileOptions } from '../runtime/loader.ts';
 import type { BuildReport } from './build-report.ts';
 import type { BundlerContext, BundlerSettings } from './bundler-context.ts';
@@ -94,7 +94,7 @@ export class Sources {
     return Promise.all(
       [...files].map(async ([key, file]): Promise<[string, string, number]> => {
         const binary = await readBytes(file);
-        return [key, output.emit(context, `wasm-precompile-${key}.node`, binary), crc32(binary)];
+        return [key, output.emit(context, `wasm-precompile-${key}.node`, binary), checksum(binary)];
       }),
     );
   }

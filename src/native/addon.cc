@@ -3,7 +3,7 @@
 // thread still works for them.
 //
 // Exports, as src/runtime/addon.ts declares them:
-//   map(path, ranges, feed) -> Contents            at once; a large file with V8's first copy (V8 < 14: the CRC-32 of the
+//   map(path, ranges, feed, verify) -> Contents    at once, with the CRC-32 where `verify` is true; a large file with V8's first copy (V8 < 14: the CRC-32 of the
 //                                                  wire bytes) on another thread meanwhile
 //   mapAsync(path, ranges, feed) -> Promise<Contents>   with page-in, CRC-32 and (V8 >= 14) V8's first copy on another
 //                                                       thread
@@ -13,7 +13,8 @@
 //   deserialize(contents, code, wire, check, compile) -> { accepted, module } | undefined   `compile`: V8 < 14
 //   reservedBy(create) -> bytes of address space that calling `create` took, or -1 where that cannot be known
 //   handlesSegv() -> whether somebody handles SIGSEGV, in an address space without limit
-//   startHelper(threads, size) -> a worker that deserializes (helper.h), or undefined   V8 >= 14
+//   cpuFeatures(found) -> what one thread has found, for all of the process; 0 before
+//   startHelper(size) -> a worker that deserializes (helper.h), or undefined   V8 >= 14
 //   worker                                         its source   V8 >= 14
 
 #include <node_api.h>
@@ -21,6 +22,7 @@
 #include <v8.h>
 #include <zlib.h>
 
+#include <atomic>
 #include <cstdio>
 #include <memory>
 #include <mutex>
@@ -261,7 +263,8 @@ uint32_t Checksum(const Segment& segment) {
 
 #ifdef HAS_EMBEDDER_API
 
-// V8's first copy of the wire bytes, on any thread.
+// V8's first copy of the wire bytes, on any thread. Its second one is a copy of that: the segment itself is read again only
+// where V8 refuses the native code.
 void Feed(Mapping& mapping, const Segment& wire) {
   mapping.compilation = std::make_unique<v8::WasmModuleCompilation>();
   mapping.compilation->SetHasCompiledModuleBytes();
@@ -298,13 +301,17 @@ void ReadAhead(Mapping& mapping, size_t wire) {
 #endif
     mapping.crcs[i] = Checksum(segments[i]);
   }
-  if (!started) return;
-  PrepareHeap(segments[wire].size);
-  uv_thread_join(&thread);
+  if (started) {
+    PrepareHeap(segments[wire].size);
+    uv_thread_join(&thread);
+  }
+#ifdef HAS_EMBEDDER_API
+  mapping.view.Forget(segments[wire].data);
+#endif
 }
 
 napi_value Map(napi_env env, napi_callback_info info) {
-  napi_value arguments[3];
+  napi_value arguments[4];
   if (!GetArguments(env, info, arguments, 2)) return nullptr;
   std::string path = GetString(env, arguments[0]);
   Reference mapping = Reference::Create(GetSegments(env, arguments[1]));
@@ -318,6 +325,12 @@ napi_value Map(napi_env env, napi_callback_info info) {
   if (napi_get_value_uint32(env, arguments[2], &feed) == napi_ok && feed < segments.size() && segments[feed].data &&
       segments[feed].size >= kParallelSize) {
     ReadAhead(*mapping.get(), feed);
+  } else {
+    bool verify = false;
+    napi_get_value_bool(env, arguments[3], &verify);
+    if (verify) {
+      for (const Segment& segment : segments) mapping->crcs.push_back(Checksum(segment));
+    }
   }
   return MakeMapping(env, std::move(mapping));
 }
@@ -344,6 +357,7 @@ void ExecuteMap(napi_env, void* data) {
 #ifdef HAS_EMBEDDER_API
   if (work->feed >= 0 && static_cast<size_t>(work->feed) < segments.size() && segments[work->feed].data) {
     Feed(mapping, segments[work->feed]);
+    mapping.view.Forget(segments[work->feed].data);
   }
 #endif
 }
@@ -468,6 +482,7 @@ napi_value Deserialize(napi_env env, napi_callback_info info) {
     compilation = std::make_unique<v8::WasmModuleCompilation>();
     compilation->SetHasCompiledModuleBytes();
     compilation->OnBytesReceived(static_cast<const uint8_t*>(wire), wire_size);
+    if (mapping) mapping->view.Forget(wire);
   }
   // V8 may call the second callback later than `Finish` returns (never seen): then the result is not waited for,
   // and the outcome is left to it. No shared_ptr: libstdc++ 12's asks for a newer glibc than Node does.
@@ -573,6 +588,17 @@ napi_value HandlesSegv(napi_env env, napi_callback_info) {
   return result;
 }
 
+// What one thread has found, for the others: finding out takes deserializing a small module.
+napi_value CpuFeatures(napi_env env, napi_callback_info info) {
+  static std::atomic<uint32_t> features{0};
+  napi_value arguments[1], result;
+  uint32_t found = 0;
+  if (!GetArguments(env, info, arguments, 0)) return nullptr;
+  if (napi_get_value_uint32(env, arguments[0], &found) == napi_ok) features = found;
+  napi_create_uint32(env, features, &result);
+  return result;
+}
+
 napi_value Init(napi_env env, napi_value exports) {
   const struct {
     const char* name;
@@ -584,7 +610,8 @@ napi_value Init(napi_env env, napi_value exports) {
                    {"serialize", Serialize},
                    {"deserialize", Deserialize},
                    {"reservedBy", ReservedBy},
-                   {"handlesSegv", HandlesSegv}};
+                   {"handlesSegv", HandlesSegv},
+                   {"cpuFeatures", CpuFeatures}};
   for (const auto& [name, callback] : functions) {
     napi_value function;
     napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);

@@ -62,6 +62,17 @@ class FileView {
   uint64_t size() const { return size_; }
   bool mapped() const { return mapped_; }
 
+  // Takes the segment at `data`, which nobody has written to, out of memory, for as long as nobody reads it again.
+  void Forget([[maybe_unused]] const void* data) {
+#ifdef __linux__
+    // Memory that maps no file would become zeros.
+    if (!mapped_ || data == nullptr) return;
+    for (const Segment& segment : segments_) {
+      if (segment.data == data) madvise(segment.data, segment.size, MADV_DONTNEED);
+    }
+#endif
+  }
+
  private:
   bool HoldWritersOff();
   void Map(Segment& segment);

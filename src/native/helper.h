@@ -13,8 +13,10 @@
 // take longer as a whole (`npm run bench:blocked`). For the same reason not before V8 14, where the thread pool has less to
 // do: there a load of 43 MB took a quarter longer.
 inline constexpr char kStartHelper[] = R"js(
-(function startHelper({ Worker, isMainThread }, size) {
-  if (!isMainThread || size < 32 * 2 ** 20) return;
+(function startHelper(size) {
+  if (size < 32 * 2 ** 20) return;
+  const { Worker, isMainThread } = process.getBuiltinModule('node:worker_threads');
+  if (!isMainThread) return;
   try {
     const worker = new Worker(this.worker, { eval: true, execArgv: [], env: {}, workerData: this.file });
     const answer = new Promise((resolve) => {

@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { crc32 } from './crc32.ts';
+import { checksum } from './checksum.ts';
 import type { SegmentMap } from './map.ts';
 
 /** What was brought into memory of a file. */
@@ -26,8 +26,11 @@ export type Range = Pick<SegmentMap, 'offset' | 'size'>;
 
 /** The exports of src/native/addon.cc. */
 export interface Addon {
-  /** `feed`: the segment with the wire bytes. Where they are many, a second thread takes its share, and there are CRC-32. */
-  map(file: string, ranges: readonly Range[], feed?: number): Contents;
+  /**
+   * `feed`: the segment with the wire bytes. Where they are many, a second thread takes its share, and there are CRC-32 even
+   * where nobody asks to `verify`.
+   */
+  map(file: string, ranges: readonly Range[], feed?: number, verify?: boolean): Contents;
   /** With page-in and CRC-32 on another thread; `feed`: the segment that V8 (14 and later) receives as wire bytes there. */
   mapAsync(file: string, ranges: readonly Range[], feed: number): Promise<Contents>;
   /** Detaches the segments; unmaps at once where no other thread has them. */
@@ -52,6 +55,8 @@ export interface Addon {
   reservedBy(create: () => unknown): number;
   /** Whether somebody in the process handles SIGSEGV, and its address space is not limited. */
   handlesSegv(): boolean;
+  /** V8's word of CPU features, once one thread has found it for all; 0 before. `found`: what it is. */
+  cpuFeatures(found?: number): number;
   /** Path of the binary. */
   file: string;
   /**
@@ -59,7 +64,7 @@ export interface Addon {
    *
    * @param size bytes of native code
    */
-  startHelper?(threads: typeof import('node:worker_threads'), size: number): Helper | undefined;
+  startHelper?(size: number): Helper | undefined;
 }
 
 /** A thread of its own for one load. */
@@ -69,8 +74,8 @@ export interface Helper {
   stop(): void;
 }
 
-/** File URL and CRC-32 of each binary, by `<platform>-<arch>-<process.versions.modules>`. */
-export type Addons = Readonly<Record<string, readonly [url: string, crc32: number]>>;
+/** File URL and checksum (checksum.ts) of each binary, by `<platform>-<arch>-<process.versions.modules>`. */
+export type Addons = Readonly<Record<string, readonly [url: string, checksum: number]>>;
 
 /** The native loader for this process, or why there is none. */
 export function loadAddon(addons: Addons): Addon | string {
@@ -81,7 +86,7 @@ export function loadAddon(addons: Addons): Addon | string {
   try {
     const file = fileURLToPath(binary[0]);
     // The dynamic linker trusts every byte: a file that was cut off kills the process.
-    if (crc32?.(readFileSync(file)) !== binary[1]) return `${file} is damaged or of another build`;
+    if (checksum(readFileSync(file)) !== binary[1]) return `${file} is damaged or of another build`;
     const module = { exports: { file } as Partial<Addon> };
     process.dlopen(module, file);
     return module.exports as Addon;

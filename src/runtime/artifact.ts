@@ -6,9 +6,8 @@
  *  4. Let V8 deserialize; where anything is missing or wrong, compile the wire bytes.
  */
 import { fileURLToPath } from 'node:url';
-import * as threads from 'node:worker_threads';
 import { type Addon, type Addons, type Contents, loadAddon, type Range } from './addon.ts';
-import { crc32 } from './crc32.ts';
+import { getCrc32 } from './crc32.ts';
 import { getHook } from './hooks.ts';
 import type { ArtifactMap, NativeSegmentMap, SegmentMap } from './map.ts';
 import { deserialize, type Deserialized, HAS_NATIVES, type Words } from './natives.ts';
@@ -91,17 +90,23 @@ export function* loadArtifact(
   const parts = [{ offset: 0, size: map.buildIdOffset + BUILD_ID_SIZE }, map.wire];
   if (segment) parts.push(segment);
   // Meanwhile the file is read ahead.
-  const helper = asynchronous ? addon?.startHelper?.(threads, segment.size) : undefined;
+  const helper = asynchronous ? addon?.startHelper?.(segment.size) : undefined;
   let contents: Contents | undefined;
   try {
-    contents = yield* bringIn(file, parts, addon, asynchronous);
+    contents = yield* bringIn(file, parts, addon, asynchronous, options.verify);
     observe?.('map');
     const { segments, crcs, size, mapped } = contents;
     const [head, wire, code] = segments;
-    const intact = (bytes: ArrayBuffer, part: SegmentMap) =>
-      (crcs?.[parts.indexOf(part)] ?? crc32?.(new Uint8Array(bytes))) === part.crc32;
+    // Undefined where nobody can tell.
+    const isIntact = (bytes: ArrayBuffer, part: SegmentMap) => {
+      const crc = crcs?.[parts.indexOf(part)] ?? getCrc32()?.(new Uint8Array(bytes));
+      return crc === undefined ? undefined : crc === part.crc32;
+    };
     const foreign = describeDifference(map, size, head);
-    if (!wire || ((foreign || (options.verify && crc32)) && !intact(wire, map.wire))) {
+    if (
+      !wire ||
+      (foreign ? !isIntact(wire, map.wire) : options.verify && isIntact(wire, map.wire) === false)
+    ) {
       const why = foreign ?? 'its checksum is wrong';
       fail(`${file}: its wasm module is damaged or missing: ${why}. ${REDEPLOY}`);
     }
@@ -115,7 +120,7 @@ export function* loadArtifact(
     let refusal: Refusal;
     if (foreign) refusal = [foreign, REDEPLOY];
     else if (!segment) refusal = refused;
-    else if (!code || (options.verify && !intact(code, segment)))
+    else if (!code || (options.verify && !isIntact(code, segment)))
       refusal = ['its checksum is wrong', REDEPLOY];
     else {
       observe?.('check');
@@ -154,12 +159,13 @@ function* bringIn(
   parts: readonly Range[],
   addon: Addon | undefined,
   asynchronous: boolean,
+  verify: boolean,
 ): Steps<Contents> {
   try {
     return yield* addon
       ? either(
           asynchronous,
-          () => addon.map(file, parts, WIRE),
+          () => addon.map(file, parts, WIRE, verify),
           () => addon.mapAsync(file, parts, WIRE),
         )
       : readParts(file, parts, asynchronous);
@@ -196,7 +202,6 @@ function chooseNative({ native }: ArtifactMap, { verify, fit }: ArtifactOptions,
     const made = native.map(({ node, engine }) => `${node} (${engine.slice(0, -18)})`);
     return refuse(`node ${versions.node} (${running}) is not among its targets: ${made}`, REBUILD);
   }
-  if (verify && !crc32) return refuse('zlib.crc32 is missing');
   const loaded = loadAddon(addons);
   const addon = typeof loaded === 'string' ? undefined : loaded;
   if (!addon && !HAS_NATIVES) {
@@ -205,6 +210,7 @@ function chooseNative({ native }: ArtifactMap, { verify, fit }: ArtifactOptions,
       'See "The native loader" in the README.',
     );
   }
+  if (verify && !addon && !getCrc32()) return refuse('zlib.crc32 is missing');
   const fitting = fit([first, ...others], addon);
   if (typeof fitting === 'string') return refuse(fitting, REBUILD);
   const [segment, words] = fitting;

@@ -1,4 +1,8 @@
-import * as zlib from 'node:zlib';
+import { builtin } from './builtin.ts';
 
-/** Missing before Node 20.15, hence not imported by name. */
-export const { crc32 } = zlib as Partial<Pick<typeof zlib, 'crc32'>>;
+type Crc32 = (typeof import('node:zlib'))['crc32'];
+
+/** Undefined where zlib has none: before Node 20.15, in Bun and Deno maybe. */
+export function getCrc32(): Crc32 | undefined {
+  return builtin?.('node:zlib').crc32;
+}

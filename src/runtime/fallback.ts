@@ -2,14 +2,22 @@
  * Says that native code is not used: one warning for each reason. Threads that run already when it is given do not know of
  * it, and may repeat it.
  */
-import * as threads from 'node:worker_threads';
+import type { Serializable } from 'node:worker_threads';
+import { builtin } from './builtin.ts';
 import { NAME } from './report.ts';
 
 export type FallbackMode = 'warn' | 'silent' | 'error';
 
-/** Reasons, as keys. One object for all copies of this runtime in a thread; workers start with what was in it by then. */
-const warned = (threads.getEnvironmentData(NAME) ?? {}) as unknown as Record<string, boolean>;
-threads.setEnvironmentData(NAME, warned as unknown as threads.Serializable);
+/** Reasons, as keys. */
+type Warned = Record<string, boolean>;
+
+/** One object for all copies of this runtime in a thread; workers start with what was in it by then. */
+function findWarned(): Warned {
+  const threads = builtin?.('node:worker_threads');
+  const warned = (threads?.getEnvironmentData(NAME) ?? {}) as unknown as Warned;
+  threads?.setEnvironmentData(NAME, warned as unknown as Serializable);
+  return warned;
+}
 
 const CODE = 'WASM_PRECOMPILE_FALLBACK';
 
@@ -18,6 +26,7 @@ export function reportFallback(mode: FallbackMode, file: string, reason: string,
   if (mode === 'silent') return;
   const message = `${file}: native code is not used: ${reason}.`;
   if (mode === 'error') fail(`${message} ${advice}`, CODE);
+  const warned = findWarned();
   if (!warned[reason]) {
     process.emitWarning(`${message} The module is compiled at start-up instead. ${advice}`, { code: CODE });
   }

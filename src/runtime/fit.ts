@@ -7,10 +7,9 @@
  *  - V8's flags are those that the code was made with, but for some on the command line that cannot change native code.
  *    This is not guessed: with these flags at their defaults, V8's flag hash must be that of the build.
  */
-import { setFlagsFromString } from 'node:v8';
-import * as threads from 'node:worker_threads';
 import type { Addon } from './addon.ts';
 import type { Fit } from './artifact.ts';
+import { isMainThread, setFlags } from './builtin.ts';
 import type { CpuRequirements, NativeSegmentMap } from './map.ts';
 import { allowNatives, compileNative, deserialize, getFlagHash, HAS_NATIVES, settle } from './natives.ts';
 import { trapHandlerMissing } from './trap-handler.ts';
@@ -51,9 +50,6 @@ const OF_V8 = /^--(perf-|interpreted-frames|jitless|single-threaded|enable-etw)/
 /** The smallest module, as in engines/v8/compile-host.js: one empty function, exported as `f`. */
 const SMALLEST = 'AGFzbQEAAAABBAFgAAADAgEABwUBAWYAAAoEAQIACw==';
 
-/** For the threads of the process. */
-const KEY = 'wasm-precompile.cpu';
-
 let features: number | undefined;
 /** The running flag hash and that of the build, once the difference is known to be harmless. */
 let explained = '';
@@ -69,7 +65,7 @@ export const fit: Fit = (candidates, addon) => {
   let flagHash = running === recorded ? recorded : explain(recorded);
   if (flagHash === undefined) {
     const suspects = findSuspects();
-    if (threads.isMainThread || suspects.length > 0) return describeFlags(suspects);
+    if (isMainThread() || suspects.length > 0) return describeFlags(suspects);
     // Nothing speaks for other flags but other threads that switch some just now: V8 compares when its turn has come.
     flagHash = recorded;
   }
@@ -101,10 +97,10 @@ function explain(recorded: number): number | undefined {
   });
   const isRecorded = () => {
     try {
-      for (const { normal } of flags) setFlagsFromString(normal);
+      for (const { normal } of flags) setFlags(normal);
       return getFlagHash() === recorded || undefined;
     } finally {
-      for (const { flag } of flags) setFlagsFromString(flag);
+      for (const { flag } of flags) setFlags(flag);
     }
   };
   // Once in vain, only once: then it is not other threads that switch flags.
@@ -129,7 +125,7 @@ function defaultOf(flag: string): string | undefined {
 /** In workers the options may be the worker's own; those of the process are in the diagnostic report. */
 export function commandLine(): string[] {
   const { execArgv, env, report } = process;
-  if (threads.isMainThread) return [...execArgv, ...split(env['NODE_OPTIONS'])];
+  if (isMainThread()) return [...execArgv, ...split(env['NODE_OPTIONS'])];
   const { header, environmentVariables } = report.getReport() as unknown as {
     header: { commandLine: string[] };
     environmentVariables: NodeJS.ProcessEnv;
@@ -162,18 +158,18 @@ function describeFlags(suspects: readonly string[]): string {
  * smallest module that was compiled there: 0.3 ms. Else V8 compiles it anew and tells: 1 ms. Once in a process.
  */
 function findFeatures(cpu: CpuRequirements, flagHash: number, addon: Addon | undefined): number {
-  const known = threads.getEnvironmentData(KEY);
-  if (typeof known === 'number') return known;
+  const known = addon?.cpuFeatures();
+  if (known) return known;
   const wire = bytesOf(SMALLEST);
   const trial = bytesOf(cpu.trial);
   const words = new Uint32Array(trial, 8, 2);
   const [home = 0] = words;
   words[1] = flagHash;
   // Other threads may be switching flags.
-  const patience = threads.isMainThread ? 1 : 5;
+  const patience = () => (isMainThread() ? 1 : 5);
   const { refused } = deserialize(trial, wire, flagHash, addon, {}, patience);
   const found = refused === undefined ? home : learn(wire, addon);
-  threads.setEnvironmentData(KEY, found);
+  addon?.cpuFeatures(found);
   return found;
 }
 

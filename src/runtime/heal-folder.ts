@@ -18,7 +18,7 @@ import {
 } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
-import { crc32 } from './crc32.ts';
+import { getCrc32 } from './crc32.ts';
 
 /**
  * Of a healed file, the same as in engines/v8/heal-host.js: `wph1`, then the CRC-32 of the file's name and the native code.
@@ -95,6 +95,7 @@ export function readHealed(folder: string, name: string): ArrayBuffer | undefine
 }
 
 function readCode(fd: number, size: number, name: string): ArrayBuffer | undefined {
+  const crc32 = getCrc32();
   const header = new Uint32Array(HEADER_SIZE / 4);
   const code = new Uint8Array(Math.max(0, size - HEADER_SIZE));
   const read = readSync(fd, header, 0, HEADER_SIZE, 0) + readSync(fd, code, 0, code.length, HEADER_SIZE);

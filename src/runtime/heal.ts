@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { debuglog } from 'node:util';
 import { type Addon, type Addons, loadAddon } from './addon.ts';
 import type { Heal, Healed } from './artifact.ts';
-import { crc32 } from './crc32.ts';
+import { getCrc32 } from './crc32.ts';
 import { commandLine } from './fit.ts';
 import { defaultFolder, isTrustedFolder, makeFolder, readHealed } from './heal-folder.ts';
 import { whenIdle } from './idle.ts';
@@ -137,7 +137,7 @@ function whyOff(addon: Addon | string): string | undefined {
   if (!process.geteuid) return `who may write a file cannot be found out on ${platform}`;
   // The child has to be a node, not a program that contains one.
   if (versions['electron'] ?? !basename(execPath).startsWith('node')) return `${execPath} is not node`;
-  if (!crc32) return 'zlib.crc32 is missing';
+  if (!getCrc32()) return 'zlib.crc32 is missing';
   if (typeof addon !== 'string') return trapHandlerMissing(addon) || undefined;
   return HAS_NATIVES ? trapHandlerMissing(undefined) || undefined : `it needs the native loader: ${addon}`;
 }

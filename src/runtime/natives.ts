@@ -1,8 +1,7 @@
 /** Hands native code to V8: through its test natives up to V8 13 (Node 24), through the native loader since. */
-import { setFlagsFromString } from 'node:v8';
 import { runInThisContext, Script } from 'node:vm';
-import { isMainThread } from 'node:worker_threads';
 import type { Addon, Contents } from './addon.ts';
+import { isMainThread, setFlags } from './builtin.ts';
 
 /** V8 14 removed `%DeserializeWasmModule`. */
 export const HAS_NATIVES = parseFloat(process.versions.v8) < 14;
@@ -30,7 +29,7 @@ export function deserialize(
   flagHash: number,
   addon: Addon | undefined,
   contents: Contents | object,
-  patience = 3,
+  patience = () => 3,
 ): Deserialized {
   let refused = 'V8 runs with other flags';
   let refusals = 0;
@@ -43,7 +42,7 @@ export function deserialize(
     return result?.accepted ? other : undefined;
   };
   try {
-    const module = settle(attempt, () => check() && ++refusals >= patience);
+    const module = settle(attempt, () => check() && ++refusals >= patience());
     if (module) return { module };
     if (refusals > 0) refused = 'V8 does not accept it';
   } catch (error) {
@@ -62,10 +61,10 @@ export function settle<Result>(
     const result = attempt();
     if (result !== undefined || final()) return result;
     // V8 may have kept the hash of flags that another thread has changed back since: this makes it compute anew.
-    setFlagsFromString('--no-testing-bool-flag');
-    setFlagsFromString('--testing-bool-flag');
+    setFlags('--no-testing-bool-flag');
+    setFlags('--testing-bool-flag');
     // Meanwhile that thread comes to its end. Where there are workers, there may be many, and few processors for them.
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, isMainThread ? 1 : 10);
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, isMainThread() ? 1 : 10);
   }
   return undefined;
 }
@@ -90,13 +89,13 @@ function compileDeserializer(): Native {
 
 /** What the native loader does better: undefined where another thread switched the flag off again just then. */
 export function allowNatives<Function>(compile: () => Function): Function | undefined {
-  setFlagsFromString('--allow-natives-syntax');
+  setFlags('--allow-natives-syntax');
   try {
     return compile();
   } catch {
     return undefined;
   } finally {
-    setFlagsFromString('--no-allow-natives-syntax');
+    setFlags('--no-allow-natives-syntax');
   }
 }
 

@@ -1,13 +1,16 @@
 /** For Node, where there is no artifact: gives a `WebAssembly.Module` from a wasm file or from bytes in the bundle. */
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { getHook } from './hooks.ts';
 import { compileArguments, type CompileOptions } from './loader.ts';
 import { reportLoad } from './report.ts';
 import { createLoader, either, type ModuleLoader, type Steps } from './steps.ts';
 
 export { initializer } from './loader.ts';
+
+/** Not `node:fs/promises`, which takes a start a millisecond to load. */
+const readFileAsync = promisify(readFile);
 
 /** A loader for a plain wasm file, by its file URL. */
 export function fromFile(url: string, options: CompileOptions = {}): ModuleLoader {
@@ -16,7 +19,7 @@ export function fromFile(url: string, options: CompileOptions = {}): ModuleLoade
     const source = either(
       asynchronous,
       () => readFileSync(file),
-      () => readFile(file),
+      () => readFileAsync(file),
     );
     return compileBytes(file, source, options, asynchronous, true);
   });

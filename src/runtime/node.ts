@@ -9,6 +9,7 @@ import { createLoader, type ModuleLoader } from './steps.ts';
 
 export type { Addons } from './addon.ts';
 export type { ArtifactOptions, Fit } from './artifact.ts';
+export { checksum } from './checksum.ts';
 export { initializer } from './loader.ts';
 export type { ArtifactMap } from './map.ts';
 export type { ModuleLoader } from './steps.ts';
@@ -18,7 +19,7 @@ export type { ModuleLoader } from './steps.ts';
  *
  * @param url file URL of the artifact
  * @param map what the build wrote of its layout
- * @param addons file URLs and CRC-32 of the native loader's binaries; without them files are read instead of mapped, and
+ * @param addons file URLs and checksums (`checksum`) of the native loader's binaries; without them files are read instead of mapped, and
  *   Node 26 and later compile
  */
 export function fromArtifact(

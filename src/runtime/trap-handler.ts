@@ -5,8 +5,8 @@
  * what counts is what the process itself shows.
  */
 import { readFileSync } from 'node:fs';
-import * as threads from 'node:worker_threads';
 import type { Addon } from './addon.ts';
+import { isMainThread } from './builtin.ts';
 
 /** Bytes: a memory with guard regions takes at least 8 GiB of address space, one without them 4 GiB or less. */
 const GUARDED_MEMORY_SIZE = 6 * 1024 ** 3;
@@ -66,7 +66,7 @@ function readStatus(name: string): string {
  * been given other ones; there they are in the diagnostic report, which takes about 3 ms.
  */
 function byReport(options: string): string | undefined {
-  const all = threads.isMainThread ? options : JSON.stringify(process.report.getReport());
+  const all = isMainThread() ? options : JSON.stringify(process.report.getReport());
   return (
     byOptions(all) ?? (/-(config|env)-file/.test(all) ? `${OFF}, maybe (options from a file)` : undefined)
   );

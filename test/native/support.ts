@@ -5,11 +5,11 @@
 import { chmodSync, copyFileSync, cpSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { crc32 } from 'node:zlib';
 import { execa } from 'execa';
 import { packArtifact } from '../../src/artifact/pack.ts';
 import { resolveOptions } from '../../src/core/options.ts';
 import { createPipeline } from '../../src/core/pipeline.ts';
+import { checksum } from '../../src/runtime/checksum.ts';
 import type { ArtifactMap, NativeSegmentMap } from '../../src/runtime/map.ts';
 import type { ArtifactOptions } from '../../src/runtime/node.ts';
 import { USE_SAMPLE } from '../engines/modules.ts';
@@ -132,8 +132,8 @@ export function writeScript(program: Program, script: string, changes: Omit<Run,
   const addons = Object.fromEntries(
     Object.entries(changes.addons ?? program.addons).map(([key, addon]) => {
       const original = changes.trustAddons ? addon : program.addons[key];
-      const checksum = original === undefined ? 0 : crc32(readFileSync(original));
-      return [key, [pathToFileURL(addon).href, checksum]];
+      const sum = original === undefined ? 0 : checksum(readFileSync(original));
+      return [key, [pathToFileURL(addon).href, sum]];
     }),
   );
   writeFileSync(

@@ -2,11 +2,11 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { crc32 } from 'node:zlib';
 import { execa } from 'execa';
 import { packArtifact } from '../../src/artifact/pack.ts';
 import { createPipeline } from '../../src/core/pipeline.ts';
 import { type Options, resolveOptions } from '../../src/core/options.ts';
+import { checksum } from '../../src/runtime/checksum.ts';
 import type { HealOptions } from '../../src/runtime/heal.ts';
 import type { ArtifactMap } from '../../src/runtime/map.ts';
 import { USE_SAMPLE } from '../engines/modules.ts';
@@ -41,7 +41,7 @@ export async function createProgram(
   for (const [key, file] of await pipeline.addons()) {
     const copy = path.join(folder, `${key}.node`);
     cpSync(file, copy);
-    addons[key] = [pathToFileURL(copy).href, crc32(readFileSync(copy))];
+    addons[key] = [pathToFileURL(copy).href, checksum(readFileSync(copy))];
   }
   writeFileSync(path.join(folder, 'addons.json'), JSON.stringify(addons));
   return { folder, map, v8: map.native[0]?.engine.split('-')[1] ?? '' };
