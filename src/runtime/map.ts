@@ -26,8 +26,8 @@ export interface SplitMap {
 
 export interface PartMap {
   wire: SegmentMap;
-  /** One for each engine of the map's `native`, in the same order. */
-  native: SegmentMap[];
+  /** One for each engine of the map's `native`, in the same order; null where there is none. */
+  native: (SegmentMap | null)[];
 }
 
 export interface SegmentMap {

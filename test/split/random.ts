@@ -87,7 +87,7 @@ async function splitAtRandom(whole: string, seed: number): Promise<RandomCase | 
   const share = [0, 90, 50, 50, 50][random(5)] ?? 0;
   const hot = new Set<number>();
   for (let i = 0; i < functions; i++) if (random(100) < share) hot.add(importedFunctions + i);
-  const split = splitModule(wire, hot, { partSize: 100 + random(2000), tailCalls: random(2) === 0 });
+  const split = splitModule(wire, hot, { parts: 1 + random(4), tailCalls: random(2) === 0 });
   if ('whole' in split) return undefined;
   if (Buffer.compare(joinParts(split.parts, split.recipe), wire) !== 0) {
     throw new Error(`seed ${seed}: the parts do not give the whole`);

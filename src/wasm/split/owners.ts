@@ -1,33 +1,34 @@
 /** The number of the primary; those of secondaries follow. */
 export const PRIMARY = 0;
 
+/** Bytes of function bodies in a secondary, about: browsers compile as much at once, and a first call waits for no more. */
+const PART_SIZE = 4 * 1024 ** 2;
+
+/** The most secondaries that a module is cut into, for all of its code. */
+export function mostParts(codeSize: number, partSize = PART_SIZE): number {
+  return Math.max(1, Math.ceil(codeSize / partSize));
+}
+
 /**
  * Which part each function is in. Neighbours stay together: linkers put together what belongs together.
  *
  * @param sizes of the bodies, in bytes
  * @param stays whether a function stays in the primary
- * @param partSize most bytes of bodies in a secondary; a larger function has one for itself
+ * @param parts how many secondaries there are to be at most
  * @returns numbers of parts, by function
  */
 export function assignOwners(
   sizes: readonly number[],
   stays: readonly boolean[],
-  partSize: number,
+  parts: number | undefined,
 ): number[] {
   const total = sizes.reduce((sum, size, i) => (stays[i] ? sum : sum + size), 0);
-  // As many as it takes, of about equal size.
-  const share = total / Math.max(1, Math.ceil(total / partSize));
+  const share = total / (parts ?? mostParts(total));
   let part = 1;
   let filled = 0;
-  let used = 0;
   return sizes.map((size, i) => {
     if (stays[i]) return PRIMARY;
-    const full = filled >= share * part;
-    if (used > 0 && (full || used + size > partSize)) {
-      part++;
-      used = 0;
-    }
-    used += size;
+    if (filled >= share * part) part++;
     filled += size;
     return part;
   });

@@ -36,8 +36,8 @@ import { makeRecipe } from './recipe.ts';
 import { Writer } from './writer.ts';
 
 export interface SplitOptions {
-  /** Most bytes of function bodies in a secondary: where there are more, there are more secondaries. */
-  partSize: number;
+  /** How many secondaries there are to be at most. Default: as many as it takes to have 4 MiB of code in each. */
+  parts?: number | undefined;
   /**
    * Whether stubs may use tail calls, so that they take no room on the stack. Where the module has tail calls itself they do in
    * any case: else a loop through several parts would grow the stack.
@@ -149,7 +149,7 @@ class Splitter {
     anatomy: Anatomy,
     instructions: readonly Instructions[],
     hot: ReadonlySet<number>,
-    { partSize, tailCalls }: SplitOptions,
+    { parts, tailCalls }: SplitOptions,
   ) {
     this.#wire = wire;
     this.#anatomy = anatomy;
@@ -163,7 +163,7 @@ class Splitter {
     this.#owners = assignOwners(
       anatomy.bodies.map(({ size }) => size),
       stays,
-      partSize,
+      parts,
     );
     this.#parts = Math.max(PRIMARY, ...new Set(this.#owners)) + 1;
     this.#called = this.#findCalled(instructions);
