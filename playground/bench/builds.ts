@@ -72,46 +72,50 @@ export async function buildModules(
 /** A mode that cannot be built is missing, with the reason. */
 async function buildModule(module: ModuleFolder, context: BenchContext): Promise<BuiltModule> {
   const folder = join(context.folder, module.id);
-  const cache = join(folder, 'cache');
   await mkdir(folder, { recursive: true });
   const builds: BenchBuild[] = [];
   const targets = context.nodes.filter(isInstalled).map(({ path }) => path);
-  const build = (mode: BuildMode, outDir: string = join(folder, mode)) =>
-    runBuild({ workload: module.workload, mode, outDir, cache, targets, timeLimit: context.timeLimit });
-  const attempt = async (mode: BuildMode, make: () => Promise<BuildCost>) => {
+  const build = async (mode: BuildMode) => {
+    const { workload } = module;
+    const run = (output: string, cache: string) =>
+      runBuild({
+        workload,
+        mode,
+        outDir: join(folder, output),
+        cache: join(folder, cache),
+        targets,
+        timeLimit: context.timeLimit,
+      });
+    // Plain builds have no cache.
+    const cold = mode === 'plain' ? undefined : await run('cold', `cache-${mode}`);
+    const cached = await run(mode, `cache-${mode}`);
+    return { coldSeconds: (cold ?? cached).seconds, cached };
+  };
+  const attempt = async (mode: BuildMode, check: (facts: BuildFacts) => void = () => {}) => {
     try {
-      const { facts, coldSeconds } = await make();
-      const { seconds, outputSize, nativeSize } = facts;
-      const cold = coldSeconds === undefined ? {} : { coldSeconds };
-      builds.push({ module: module.name, mode, ...cold, cachedSeconds: seconds, outputSize, nativeSize });
+      const { coldSeconds, cached } = await build(mode);
+      check(cached);
+      const { seconds, outputSize, nativeSize } = cached;
+      builds.push({
+        module: module.name,
+        mode,
+        coldSeconds,
+        cachedSeconds: seconds,
+        outputSize,
+        nativeSize,
+      });
       return { file: join(folder, mode, PROGRAM) };
     } catch (error) {
       return { missing: `the build ${messageOf(error)}` };
     }
   };
-  const plain = await attempt('plain', async () => {
-    const facts = await build('plain');
-    // It has no cache.
-    return { facts, coldSeconds: facts.seconds };
-  });
-  const precompiled = await attempt('precompiled', async () => {
-    const cold = await build('precompiled', join(folder, 'cold'));
-    return { facts: await build('precompiled'), coldSeconds: cold.seconds };
-  });
-  // With the native code that the build before has made: it would only take as long again.
-  const profile = await attempt('profile', async () => {
-    const facts = await build('profile');
-    const failure = facts.warnings.find((warning) => /\btraining\b/i.test(warning));
+  const plain = await attempt('plain');
+  const precompiled = await attempt('precompiled');
+  const profile = await attempt('profile', ({ warnings }) => {
+    const failure = warnings.find((warning) => /\btraining\b/i.test(warning));
     if (failure !== undefined) throw new Error(`was not trained: ${summarize(failure)}`);
-    return { facts };
   });
   return { module, programs: { plain, precompiled, profile }, builds };
-}
-
-interface BuildCost {
-  facts: BuildFacts;
-  /** Where it was measured. */
-  coldSeconds?: number;
 }
 
 async function runBuild(job: BuildJob): Promise<BuildFacts> {

@@ -81,7 +81,7 @@ function toPoints(
       mode,
       wasmSize: module.wasmSize,
       fileSize: build.outputSize,
-      buildSeconds: build.coldSeconds ?? build.cachedSeconds,
+      buildSeconds: build.coldSeconds,
       load: median(samples.map(({ load }) => load)),
       total: median(samples.map(({ total }) => total)),
       peakMemory: median(samples.map(({ peakMemory }) => peakMemory)),

@@ -22,15 +22,14 @@ export interface Settings {
   report?: string;
 }
 
-const ROUNDS = { full: 11, quick: 3 };
+const ROUNDS = 11;
 
 /** The least and the greatest that native code is made for: the host may be any. */
 const QUICK_NODES = ['20', '26'];
 
-interface Given extends Omit<Settings, 'node' | 'rounds' | 'parts' | 'quick'> {
+interface Given extends Omit<Settings, 'node' | 'parts' | 'quick'> {
   quick?: true;
   node?: string[];
-  rounds?: number;
   parts?: Part[];
 }
 
@@ -40,10 +39,7 @@ export function readSettings(args: readonly string[]): Settings {
     .description(
       'Measure real modules with and without the plugin, how cost grows with size, and other plugins.',
     )
-    .option(
-      '--quick',
-      `${ROUNDS.quick} rounds, fewer modules, Node versions and sizes: less than five minutes`,
-    )
+    .option('--quick', 'fewer modules, Node versions and sizes: less than five minutes')
     .addOption(list('--module <names>', 'modules, separated by commas; default: all'))
     .addOption(
       new Option('--modules <folder>', 'where the modules are, a folder for each').default(
@@ -54,11 +50,7 @@ export function readSettings(args: readonly string[]): Settings {
     .addOption(
       list('--node <versions>', `host, 20, 22, 24 …; default: ${DEFAULT_NODES}, quick: ${QUICK_NODES}`),
     )
-    .option(
-      '--rounds <n>',
-      `rounds of processes; default: ${ROUNDS.full}, quick: ${ROUNDS.quick}`,
-      parseCount,
-    )
+    .option('--rounds <n>', 'rounds of processes', parseCount, ROUNDS)
     .addOption(new Option('--parts <parts>', `what to measure; default: ${PARTS}`).argParser(parseParts))
     .option('--time-limit <seconds>', 'for each process; one that takes longer is missing', parseCount, 60)
     .option('--json <file>', 'write every sample to a file')
@@ -69,7 +61,6 @@ export function readSettings(args: readonly string[]): Settings {
   return {
     quick,
     node: quick ? QUICK_NODES : DEFAULT_NODES,
-    rounds: quick ? ROUNDS.quick : ROUNDS.full,
     parts: [...PARTS],
     ...given,
   };

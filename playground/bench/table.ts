@@ -31,7 +31,7 @@ function formatBuilds(builds: readonly BenchBuild[]): string {
   const lines = builds.map(({ module, mode, coldSeconds, cachedSeconds, outputSize, nativeSize }) => [
     module,
     mode,
-    coldSeconds?.toFixed(2) ?? '',
+    coldSeconds.toFixed(2),
     cachedSeconds.toFixed(2),
     formatMebibytes(outputSize),
     formatMebibytes(nativeSize),
@@ -39,7 +39,7 @@ function formatBuilds(builds: readonly BenchBuild[]): string {
   const head = ['build', 'mode', 'cold (s)', 'cached (s)', 'output (MiB)', 'native code (MiB)'];
   return `${formatTable([head, ...lines])}
 
-cold    with an empty cache; not measured of profile, which compiles the same and trains then
+cold    with an empty cache
 output  everything that the build wrote, with native code for all Node versions in the table`;
 }
 

@@ -36,7 +36,7 @@ const benchSchema: v.GenericSchema<unknown, BenchResult> = v.object({
     v.object({
       module: v.string(),
       mode: v.picklist(['plain', 'precompiled', 'profile']),
-      coldSeconds: v.exactOptional(v.number()),
+      coldSeconds: v.number(),
       ...numbers('cachedSeconds', 'outputSize', 'nativeSize').entries,
     }),
   ),

@@ -148,8 +148,8 @@ export interface BenchSample {
 export interface BenchBuild {
   module: string;
   mode: Exclude<BenchMode, 'warm'>;
-  /** Seconds of the whole build with an empty cache, where that was measured. */
-  coldSeconds?: number;
+  /** Seconds of the whole build with an empty cache. */
+  coldSeconds: number;
   /** With a full one. */
   cachedSeconds: number;
   /** Of all files that the build wrote. */

@@ -166,8 +166,7 @@ function findFeatures(cpu: CpuRequirements, flagHash: number, addon: Addon | und
   const [home = 0] = words;
   words[1] = flagHash;
   // Other threads may be switching flags.
-  const patience = () => (isMainThread() ? 1 : 5);
-  const { refused } = deserialize(trial, wire, flagHash, addon, {}, patience);
+  const { refused } = deserialize(trial, wire, flagHash, addon, {}, () => (isMainThread() ? 1 : 5));
   const found = refused === undefined ? home : learn(wire, addon);
   addon?.cpuFeatures(found);
   return found;

@@ -94,8 +94,7 @@ export function createBenchResult(): BenchResult {
       (['plain', 'precompiled', 'profile'] as const).map((mode) => ({
         module: name,
         mode,
-        // As in a quick run: not everything is built anew.
-        ...(name !== 'esbuild' && { coldSeconds: 0.6 + (mode === 'plain' ? 0 : wasmSize / 9e5) * noise() }),
+        coldSeconds: 0.6 + (mode === 'plain' ? 0 : wasmSize / 9e5) * noise(),
         cachedSeconds: 0.6 + (mode === 'profile' ? 0.9 : 0.1) * noise(),
         outputSize: wasmSize * (mode === 'plain' ? 1 : 3.6),
         nativeSize: mode === 'plain' ? 0 : wasmSize * 2.6,

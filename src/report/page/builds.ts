@@ -21,15 +21,14 @@ export function buildSection(builds: readonly BenchBuild[]): Section | undefined
     builds.find((build) => build.module === module && build.mode === mode);
   const charts = TIMES.map(({ title, value }) => {
     const chart = barChart({
-      label: `Build times. ${title}: ${builds.map((build) => `${build.module} ${build.mode} ${describeSeconds(value(build))}`).join(', ')}`,
+      label: `Build times. ${title}: ${builds.map((build) => `${build.module} ${build.mode} ${formatSeconds(value(build))}`).join(', ')}`,
       categories: modules,
       series: MODES.map((mode) => ({
         name: mode,
         colour: colourOf(mode),
         bars: modules.map((module) => {
           const build = find(module, mode);
-          const seconds = build && value(build);
-          return seconds === undefined ? undefined : { to: seconds, label: formatSeconds(seconds), more: [] };
+          return build && { to: value(build), label: formatSeconds(value(build)), more: [] };
         }),
       })),
       format: formatSeconds,
@@ -51,18 +50,13 @@ export function buildSection(builds: readonly BenchBuild[]): Section | undefined
           ? []
           : [{ content: module, head: true, rows: runOf(builds, index) }]),
         mode,
-        describeSeconds(coldSeconds),
+        formatSeconds(coldSeconds),
         formatSeconds(cachedSeconds),
         nativeSize > 0 ? formatBytes(nativeSize) : '–',
         formatBytes(outputSize),
       ]),
     ),
   );
-}
-
-/** Not everything is measured. */
-function describeSeconds(seconds: number | undefined): string {
-  return seconds === undefined ? '–' : formatSeconds(seconds);
 }
 
 /** How many builds from here on are of the same module. */
