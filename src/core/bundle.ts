@@ -16,17 +16,19 @@ import { EnvironmentOutput } from './environment-output.ts';
 import { findOutputFiles, type WrittenFile } from './file-names.ts';
 import { generateFacade, generateGlue, type Platform } from './glue.ts';
 import type { ResolvedOptions } from './options.ts';
-import { createPipeline, moduleName, type Pipeline, readBytes, sha256 } from './pipeline.ts';
+import { createPipeline, moduleName, type Pipeline, readBytes } from './pipeline.ts';
 import { createProgress } from './progress.ts';
 import { formatRequest, type ImportRequest, parseRequest, splitRequest } from './request.ts';
 import { resolveFile } from './resolve-file.ts';
+import { sha256 } from './sha256.ts';
 import { type Place, plainSource, Sources } from './sources.ts';
+import { describeContents } from './summary.ts';
 import { Training } from './training.ts';
 import { parseForeignRequest, unknownForm } from './unknown-form.ts';
 import { isFoundByNode, unresolvedImport } from './unresolved-import.ts';
 
 /** Runtime modules, as glue code imports them. */
-const RUNTIME_REQUEST = /^wasm-precompile:runtime\/(node|node-plain|fit|heal|web)$/;
+const RUNTIME_REQUEST = /^wasm-precompile:runtime\/(node|node-plain|fit|heal|split|web)$/;
 const RUNTIME_FOLDER = fileURLToPath(new URL('../runtime/', import.meta.url)).replaceAll('\\', '/');
 
 /** Requests that `Bundle.resolve` looks at: wasm files, runtime modules, and the runtime's own imports of Node. */
@@ -239,7 +241,7 @@ export class Bundle {
     });
     for (const { source, contents, map } of trimmed) {
       this.#report?.add(map);
-      this.#outputOf(context).note(source, { kind: 'native', native: contents.native });
+      this.#outputOf(context).note(source, describeContents(contents, this.#pipeline.whyWhole(source)));
     }
   }
 

@@ -18,6 +18,8 @@ export type ModuleSource =
       kind: 'artifact';
       url: string;
       map: ArtifactMap;
+      /** Where the module is split, or may be later: characters that its map takes then. */
+      split: { mapWidth: number } | undefined;
       options: ArtifactOptions;
       /** As the runtime takes them, the URLs as expressions. */
       addons: [key: string, url: string, checksum: number][];
@@ -45,11 +47,12 @@ export function generateGlue(
   { imports, exports }: WasmInterface,
   resolveImport: (module: string) => string,
 ): string {
-  const setUp = generateLoader(runtimeFor(platform, source), source);
+  const setUp = generateLoader(runtimeFor(platform, source), source, form);
+  const split = source.kind === 'artifact' && source.split !== undefined;
   switch (form) {
     case 'init':
       return `${setUp}
-export default initializer(loader);
+export default initializer(loader${split ? ', instantiate' : ''});
 `;
     case 'module':
       // In Node without top-level await, so that it works in CommonJS output, too.
@@ -58,7 +61,7 @@ export default ${platform === 'node' ? 'loader.loadSync()' : 'await loader.load(
 `;
     case 'instance':
       return `${setUp}
-${generateInstance(imports, exports, resolveImport)}`;
+${generateInstance(imports, exports, resolveImport, split ? 'instantiate' : 'WebAssembly.instantiate')}`;
   }
 }
 
@@ -86,15 +89,15 @@ export function generateFacade(instanceRequest: string, { exports }: WasmInterfa
   return `${lines.join('\n')}\n`;
 }
 
-function generateLoader(runtime: string, source: ModuleSource): string {
+function generateLoader(runtime: string, source: ModuleSource, form: Exclude<ImportForm, 'esm'>): string {
   const from = JSON.stringify(runtime);
   const options = JSON.stringify(source.options);
   switch (source.kind) {
     case 'artifact':
       return `import { fromArtifact, initializer } from ${from};
 import { fit } from "wasm-precompile:runtime/fit";
-${source.heal ? `${generateHeal(source.heal)}\n` : ''}const addons = { ${source.addons.map(([key, url, checksum]) => `${JSON.stringify(key)}: [${url}, ${checksum}]`).join(', ')} };
-const loader = /* @__PURE__ */ fromArtifact(${source.url}, ${mapExpression(source.map)}, { ...${options}, fit${source.heal ? ', heal' : ''} }, addons);`;
+${source.split ? `${generateSplit(form)}\n` : ''}${source.heal ? `${generateHeal(source.heal)}\n` : ''}const addons = { ${source.addons.map(([key, url, checksum]) => `${JSON.stringify(key)}: [${url}, ${checksum}]`).join(', ')} };
+const loader = /* @__PURE__ */ fromArtifact(${source.url}, ${mapExpression(source.map, source.split?.mapWidth)}, { ...${options}, fit${source.split ? ', split' : ''}${source.heal ? ', heal' : ''} }, addons);`;
     case 'file':
       return `import { fromFile, initializer } from ${from};
 const loader = /* @__PURE__ */ fromFile(${source.url}, ${options});`;
@@ -108,6 +111,12 @@ const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${op
   }
 }
 
+/** Instances of the module are made by the glue code, or by whoever gets it. */
+function generateSplit(form: Exclude<ImportForm, 'esm'>): string {
+  const names = form === 'module' ? 'splitForOthers as split' : 'instantiate, split';
+  return `import { ${names} } from "wasm-precompile:runtime/split";`;
+}
+
 function generateHeal({ options, host, compiler }: ArtifactHeal): string {
   return `import { createHeal } from "wasm-precompile:runtime/heal";
 const heal = /* @__PURE__ */ createHeal({ ...${JSON.stringify(options)}, host: ${host}, compiler: ${compiler} });`;
@@ -117,6 +126,7 @@ function generateInstance(
   imports: WasmInterface['imports'],
   exports: WasmInterface['exports'],
   resolveImport: (module: string) => string,
+  instantiate: string,
 ): string {
   // Modules of builtins are V8's own.
   const modules = [...new Set(imports.map(({ module }) => module))].filter(
@@ -137,7 +147,7 @@ function generateInstance(
 export { export${index} as ${JSON.stringify(name)} };`,
   );
   return `${importLines.join('\n')}
-const { exports } = await WebAssembly.instantiate(await loader.load(), {
+const { exports } = await ${instantiate}(await loader.load(), {
 ${importObject.join('\n')}
 });
 ${exportLines.join('\n')}

@@ -8,9 +8,11 @@ import type { BuildReport } from './build-report.ts';
 import type { BundlerContext, BundlerSettings } from './bundler-context.ts';
 import type { EnvironmentOutput } from './environment-output.ts';
 import type { ModuleSource, Platform } from './glue.ts';
+import { reserveSplit } from './map-text.ts';
 import type { ResolvedOptions } from './options.ts';
 import { describeBuiltins, type Pipeline, readBytes, type SourceModule } from './pipeline.ts';
-import { formatSize } from './summary.ts';
+import { mostSecondaries } from './splitting.ts';
+import { describeContents, formatSize } from './summary.ts';
 
 /** What a module is loaded for. */
 export interface Place {
@@ -65,19 +67,22 @@ export class Sources {
     const { context, output } = place;
     const { pipeline, report, training, warn } = this.#setup;
     const { verify, fallback, heal } = this.#setup.options;
-    const contents = await pipeline.compile(source);
-    output.note(source, { kind: 'native', native: contents.native });
+    const contents = await pipeline.compile(source, true);
+    output.note(source, describeContents(contents, pipeline.whyWhole(source)));
     const { bytes, map } = packArtifact(contents);
     report?.add(map);
     const untrained = training && !context.meta.watchMode;
     if (training && !untrained) warn('Nothing is trained in watch mode: native code holds all functions.');
+    const untrainedParts = untrained ? mostSecondaries(source, this.#setup.options.split) : 0;
+    const mapWidth = reserveSplit(map, untrainedParts);
     const url = untrained
-      ? output.emitUntrained(context, bytes, { source, contents, map })
+      ? output.emitUntrained(context, bytes, { source, contents, map, mapWidth })
       : output.emit(context, `${source.name}.elf`, bytes);
     return {
       kind: 'artifact',
       url,
       map,
+      split: map.split || untrainedParts > 0 ? { mapWidth } : undefined,
       options: { verify, fallback },
       addons: await this.#addons(place),
       heal: heal && {

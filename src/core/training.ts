@@ -21,6 +21,8 @@ export interface UntrainedArtifact extends OutputFile {
   source: SourceModule;
   contents: ArtifactContents<WasmInterface>;
   map: ArtifactMap;
+  /** Characters that the map takes in the glue code, filled up. */
+  mapWidth: number;
 }
 
 export interface Output {
@@ -108,14 +110,14 @@ export class Training {
     if (left.length > 0) this.#left.push({ ...output, artifacts: left });
     const byName = new Map<string, TrainedArtifact>();
     const replacements: Replacement[] = [];
-    for (const { name, map } of artifacts) {
+    for (const { name, map, mapWidth } of artifacts) {
       const trained = this.#trained.get(map.buildId);
       if (!trained) continue;
       byName.set(name, trained);
       replacements.push({
         name,
         contents: trained.bytes,
-        text: { before: formatMap(map), after: formatMap(trained.map) },
+        text: { before: formatMap(map, mapWidth), after: formatMap(trained.map, mapWidth) },
       });
     }
     const rewritten = await rewriteOutput(folder, files, replacements, !shared);
@@ -153,6 +155,7 @@ export class Training {
         untrained,
         matchProfile(own, source.bytes).functions,
         runs,
+        true,
       );
       this.#trained.set(map.buildId, { source, contents, ...packArtifact(contents) });
     }
