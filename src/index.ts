@@ -6,6 +6,7 @@ import type { BundlerContext, OutputSettings } from './core/bundler-context.ts';
 import type { WrittenFile } from './core/file-names.ts';
 import { type Options, resolveOptions } from './core/options.ts';
 import { WASM_REQUEST } from './core/request.ts';
+import { SOURCE_PHASE } from './core/source-phase.ts';
 import { viteInlineLimit } from './core/vite-inline-limit.ts';
 
 export type { CacheStore } from './core/cache.ts';
@@ -16,7 +17,14 @@ const factory: UnpluginFactory<Options | undefined, true> = (options) => {
   const bundle = new Bundle(resolveOptions(options));
 
   // The same in every bundler with Rollup's plugin interface.
+  const transform = {
+    filter: { code: SOURCE_PHASE },
+    handler(this: unknown, code: string, id: string) {
+      return bundle.transform(this as BundlerContext, code, id);
+    },
+  };
   const outputHooks = {
+    transform: { ...transform, order: 'pre' as const },
     renderStart(settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>) {
       bundle.startOutput(settings);
     },
@@ -99,6 +107,7 @@ const factory: UnpluginFactory<Options | undefined, true> = (options) => {
   };
 
   // After everybody else: what gets here is loaded by nobody.
+  const transformLast = { ...transform, order: 'post' as const };
   const loadLast = {
     filter: { id: WASM_REQUEST },
     handler(id: string) {
@@ -110,6 +119,8 @@ const factory: UnpluginFactory<Options | undefined, true> = (options) => {
     enforce: 'post',
     // Vite and Rolldown themselves resolve files with a query.
     rollup: {
+      // Again, for what is JavaScript only now.
+      transform: transformLast,
       load: { ...loadLast, order: 'post' },
       resolveId: {
         order: 'post',
@@ -119,9 +130,9 @@ const factory: UnpluginFactory<Options | undefined, true> = (options) => {
         },
       },
     },
-    rolldown: { load: { ...loadLast, order: 'post' } },
+    rolldown: { transform: transformLast, load: { ...loadLast, order: 'post' } },
     // Not later than `enforce` says: Vite's own plugin that reads any file comes last.
-    vite: { load: loadLast },
+    vite: { transform: transformLast, load: loadLast },
   };
   return [plugin, last];
 };

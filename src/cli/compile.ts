@@ -1,7 +1,6 @@
 /** `wasm-precompile compile`: artifacts, or object files to link, from wasm files. */
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
-import { glob } from 'tinyglobby';
 import type { NativeCode } from '../artifact/contents.ts';
 import { packArtifact, packObject } from '../artifact/pack.ts';
 import { resolveOptions } from '../core/options.ts';
@@ -13,6 +12,7 @@ import { messageOf, WasmPrecompileError } from '../error.ts';
 import { formatBytes } from '../format-bytes.ts';
 import type { ArtifactMap } from '../runtime/map.ts';
 import { warn } from './warn.ts';
+import { findFiles } from './wasm-files.ts';
 
 interface CompileFlags {
   output: string;
@@ -93,21 +93,6 @@ async function compileFiles(patterns: string[], flags: CompileFlags): Promise<vo
   if (flags.json) console.log(JSON.stringify(compiled, null, 2));
   else for (const result of compiled) printResult(result);
   if (reasons.length > 0) throw new Error(reasons.map(messageOf).join('\nwasm-precompile: '));
-}
-
-/** @throws WasmPrecompileError `INVALID_OPTIONS` where a pattern matches nothing */
-async function findFiles(patterns: string[]): Promise<string[]> {
-  const found = new Set<string>();
-  for (const pattern of patterns) {
-    const escaped = pattern.replaceAll('\\', '/');
-    const matches = await glob(escaped, { absolute: true, onlyFiles: true, expandDirectories: false });
-    // A name with glob characters in it that is a file after all, or a file that does not exist: say so later.
-    if (matches.length === 0 && /[*?[{]/.test(pattern)) {
-      throw new WasmPrecompileError('INVALID_OPTIONS', `${pattern} matches no file.`);
-    }
-    for (const match of matches.length > 0 ? matches : [resolve(pattern)]) found.add(match);
-  }
-  return [...found].toSorted();
 }
 
 /** @throws WasmPrecompileError `INVALID_OPTIONS` where two results would have one name */

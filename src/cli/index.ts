@@ -10,6 +10,7 @@ import { inspectCommand } from './inspect.ts';
 import { profileCommand } from './profile.ts';
 import { reportCommand } from './report.ts';
 import { trainCommand } from './train.ts';
+import { typesCommand } from './types.ts';
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
@@ -25,6 +26,7 @@ const program = new Command('wasm-precompile')
   .addCommand(profileCommand())
   .addCommand(trainCommand())
   .addCommand(reportCommand())
+  .addCommand(typesCommand())
   .addCommand(addonCommand())
   .showHelpAfterError('(--help shows what there is)');
 

@@ -1,6 +1,7 @@
 /** A module's imports and exports for people. */
 import type { JsonValue } from '../artifact/contents.ts';
-import type { Extern, ReferenceType, ValueType, WasmInterface } from '../wasm/types.ts';
+import { formatValueType } from '../wasm/text-format.ts';
+import type { Extern, ValueType, WasmInterface } from '../wasm/types.ts';
 
 /** One line for each import and export: `import  env.log  (i32, i32) → ()`. */
 export function describeInterface(json: JsonValue): string {
@@ -29,11 +30,11 @@ function describeType(entry: Extern): string {
     case 'function':
       return `${describeValues(entry.type.params)} → ${describeValues(entry.type.results)}`;
     case 'table':
-      return `${describeValue(entry.type.element)} ${describeLimits(entry.type)}`;
+      return `${formatValueType(entry.type.element)} ${describeLimits(entry.type)}`;
     case 'memory':
       return `${describeLimits(entry.type)} pages${entry.type.shared ? ' shared' : ''}`;
     case 'global':
-      return `${entry.type.mutable ? 'mutable ' : ''}${describeValue(entry.type.value)}`;
+      return `${entry.type.mutable ? 'mutable ' : ''}${formatValueType(entry.type.value)}`;
     case 'tag':
       return describeValues(entry.type.params);
   }
@@ -52,14 +53,5 @@ function describeLimits({
 }
 
 function describeValues(values: readonly ValueType[]): string {
-  return `(${values.map(describeValue).join(', ')})`;
-}
-
-function describeValue(value: ValueType): string {
-  return typeof value === 'string' ? value : describeReference(value);
-}
-
-function describeReference(reference: Exclude<ReferenceType, string>): string {
-  const heap = reference.kind === 'abstract' ? reference.heap : `$${reference.typeIndex}`;
-  return `(ref ${reference.nullable ? 'null ' : ''}${heap})`;
+  return `(${values.map(formatValueType).join(', ')})`;
 }

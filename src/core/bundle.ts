@@ -7,11 +7,13 @@ import { dirname, isAbsolute, relative, resolve as resolvePath } from 'node:path
 import { fileURLToPath } from 'node:url';
 import { messageOf, WasmPrecompileError } from '../error.ts';
 import { isCoreModule } from '../wasm/identify.ts';
+import { groupImports } from '../wasm/imports.ts';
 import { interfaceOf } from '../wasm/module.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import { BuildReport } from './build-report.ts';
 import type { BundlerContext, BundlerSettings, OutputSettings } from './bundler-context.ts';
 import { updateBundle } from './bundle-entries.ts';
+import { isInstalled, writeDeclarations } from './declaration-files.ts';
 import { EnvironmentOutput } from './environment-output.ts';
 import { findOutputFiles, type WrittenFile } from './file-names.ts';
 import { generateFacade, generateGlue, type Platform } from './glue.ts';
@@ -19,8 +21,10 @@ import type { ResolvedOptions } from './options.ts';
 import { createPipeline, moduleName, type Pipeline, readBytes } from './pipeline.ts';
 import { createProgress } from './progress.ts';
 import { formatRequest, type ImportRequest, parseRequest, splitRequest } from './request.ts';
+import { refuseReservedNames } from './reserved-names.ts';
 import { resolveFile } from './resolve-file.ts';
 import { sha256 } from './sha256.ts';
+import { rewriteSourceImports } from './source-phase.ts';
 import { type Place, plainSource, Sources } from './sources.ts';
 import { describeContents } from './summary.ts';
 import { Training } from './training.ts';
@@ -113,7 +117,9 @@ export class Bundle {
       return this.#loadUnknown(context, platform, request, error);
     }
     const wasmInterface = interfaceOf(source.module);
+    await this.#declare(request.file, wasmInterface);
     if (request.form === 'esm') {
+      refuseReservedNames(request.file, wasmInterface);
       this.#awaited.add(request.file);
       this.checkFormat(this.format);
       return generateFacade(formatRequest({ ...request, form: 'instance' }), wasmInterface);
@@ -121,8 +127,8 @@ export class Bundle {
     const moduleSource = await this.#sources.choose(this.#place(context, platform), source);
     const resolved = new Map<string, string>();
     if (request.form === 'instance') {
-      for (const [module, names] of groupImports(wasmInterface)) {
-        resolved.set(module, await this.#resolveWasmImport(context, module, names, request));
+      for (const [module, names] of groupImports(source.builtins?.others ?? wasmInterface.imports)) {
+        resolved.set(module, await this.#resolveWasmImport(context, module, [...names.keys()], request));
       }
     }
     return generateGlue(
@@ -132,6 +138,31 @@ export class Bundle {
       wasmInterface,
       (name) => resolved.get(name) ?? name,
     );
+  }
+
+  /** Writes TypeScript declarations, where the option asks for them. A build goes on without. */
+  async #declare(file: string, wasmInterface: WasmInterface): Promise<void> {
+    const { dts } = this.#options;
+    if (dts === undefined || isInstalled(file)) return;
+    try {
+      await writeDeclarations(file, wasmInterface, dts);
+    } catch (error) {
+      this.#warn(`${messageOf(error)} The build goes on without these types.`);
+    }
+  }
+
+  /** Makes ordinary imports of source phase imports of wasm files; undefined where there are none. */
+  async transform(
+    context: BundlerContext,
+    code: string,
+    id: string,
+  ): Promise<{ code: string; map: null } | undefined> {
+    const importer = splitRequest(id).file;
+    const rewritten = await rewriteSourceImports(code, importer, async (specifier) => {
+      const file = await resolveFile(context, specifier, importer);
+      return file !== undefined && this.#isOurs(file);
+    });
+    return rewritten === undefined ? undefined : { code: rewritten, map: null };
   }
 
   /** The id of a wasm file with a query that nobody resolves, where the bundler itself would not find the file. */
@@ -330,13 +361,4 @@ export class Bundle {
 function folderOf({ dir, file }: Pick<OutputSettings, 'dir' | 'file'>): string | undefined {
   const folder = dir ?? (file === undefined ? undefined : dirname(file));
   return folder === undefined ? undefined : resolvePath(folder);
-}
-
-/** Names of what is imported, by module. Modules of builtins are V8's own. */
-function groupImports({ imports }: WasmInterface): Map<string, string[]> {
-  const byModule = new Map<string, string[]>();
-  for (const { module, name } of imports) {
-    if (!module.startsWith('wasm:')) byModule.set(module, [...(byModule.get(module) ?? []), name]);
-  }
-  return byModule;
 }

@@ -5,7 +5,10 @@
 import type { ArtifactMap } from '../runtime/map.ts';
 import type { CompileOptions } from '../runtime/loader.ts';
 import type { ArtifactOptions } from '../runtime/node.ts';
+import { findBuiltins } from '../wasm/builtins.ts';
+import { groupImports } from '../wasm/imports.ts';
 import type { WasmInterface } from '../wasm/types.ts';
+import { isIdentifier } from './identifiers.ts';
 import { mapExpression } from './map-text.ts';
 import type { ResolvedHealing } from './options.ts';
 import type { ImportForm } from './request.ts';
@@ -128,20 +131,27 @@ function generateInstance(
   resolveImport: (module: string) => string,
   instantiate: string,
 ): string {
-  // Modules of builtins are V8's own.
-  const modules = [...new Set(imports.map(({ module }) => module))].filter(
-    (name) => !name.startsWith('wasm:'),
-  );
-  const importLines = modules.map(
-    (name, index) => `import * as import${index} from ${JSON.stringify(resolveImport(name))};`,
-  );
-  const importObject = modules.map((name, index) => {
-    const names = new Set(imports.filter(({ module }) => module === name).map((entry) => entry.name));
-    const fields = [...names].map(
-      (field) => `    ${JSON.stringify(field)}: import${index}[${JSON.stringify(field)}],`,
+  const builtins = findBuiltins(imports);
+  const importLines: string[] = [];
+  const importObject: string[] = [];
+  for (const [module, entries] of groupImports(builtins?.others ?? imports)) {
+    const names = [...entries.keys()];
+    // By name, so that bundlers tell where a module does not have what is imported.
+    const start = importLines.length;
+    const from = JSON.stringify(resolveImport(module));
+    const fields = names.map((name, index) => `    [${JSON.stringify(name)}]: import${start + index},`);
+    importLines.push(
+      ...names.map((name, index) => `import { ${exportName(name)} as import${start + index} } from ${from};`),
     );
-    return `  ${JSON.stringify(name)}: {\n${fields.join('\n')}\n  },`;
-  });
+    importObject.push(`  [${JSON.stringify(module)}]: {\n${fields.join('\n')}\n  },`);
+  }
+  if (builtins && builtins.constants.length > 0) {
+    // For engines that know no string constants; the others do not look here.
+    const fields = builtins.constants.map(
+      (text) => `    [${JSON.stringify(text)}]: ${JSON.stringify(text)},`,
+    );
+    importObject.push(`  [${JSON.stringify(builtins.constantsModule)}]: {\n${fields.join('\n')}\n  },`);
+  }
   const exportLines = exports.map(
     ({ name }, index) => `const export${index} = exports[${JSON.stringify(name)}];
 export { export${index} as ${JSON.stringify(name)} };`,
@@ -152,4 +162,9 @@ ${importObject.join('\n')}
 });
 ${exportLines.join('\n')}
 `;
+}
+
+/** As import declarations have it: as a string only where it must be one, since older targets know no strings there. */
+function exportName(name: string): string {
+  return isIdentifier(name) ? name : JSON.stringify(name);
 }

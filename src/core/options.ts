@@ -5,6 +5,7 @@ import { createFilter, type FilterPattern } from 'unplugin-utils';
 import type { CacheStore } from './cache.ts';
 import { WasmPrecompileError } from '../error.ts';
 import { CPU_LEVELS, type CpuLevel } from '../engines/v8/cpu.ts';
+import type { DeclarationStyle } from './declaration-files.ts';
 import { isTimeLimit, TIME_LIMIT } from '../time-limit.ts';
 import type { StripMode } from '../wasm/strip.ts';
 import type { ResolvedSplit } from './splitting.ts';
@@ -64,6 +65,11 @@ export interface Options {
    * a path writes it there. Not in watch mode. Default: `false`.
    */
   report?: boolean | string;
+  /**
+   * Write TypeScript declarations of imported wasm files beside them, but not into node_modules: `true` for
+   * `moduleResolution: 'bundler'`, `'nodenext'` for that. Default: `false`.
+   */
+  dts?: boolean | 'nodenext';
   /**
    * Where native code is kept between builds: a folder, an unstorage driver (for a cache that several machines
    * share), or `false`. Default: `node_modules/.cache/wasm-precompile`.
@@ -131,6 +137,7 @@ export interface ResolvedOptions {
   inline: number | undefined;
   threshold: number;
   report: boolean | string;
+  dts: DeclarationStyle | undefined;
   cache: string | false | CacheStore;
   platform: 'node' | 'browser' | undefined;
   /** Milliseconds. */
@@ -230,6 +237,7 @@ const optionsSchema = v.strictObject({
     ),
     false,
   ),
+  dts: v.optional(v.union([v.boolean(), v.literal('nodenext')], "Expected true, false or 'nodenext'"), false),
   cache: v.optional(
     v.union(
       [v.pipe(v.string(), v.nonEmpty()), v.literal(false), cacheStore],
@@ -274,12 +282,14 @@ export function resolveOptions(options: Options = {}): ResolvedOptions {
     });
     throw new WasmPrecompileError('INVALID_OPTIONS', `unplugin-wasm-precompile: ${problems.join('; ')}`);
   }
-  const { include, exclude, inline, platform, cpu, profile, split, timeLimit, heal, ...rest } = parsed.output;
+  const { include, exclude, inline, platform, cpu, profile, split, timeLimit, heal, dts, ...rest } =
+    parsed.output;
   return {
     ...rest,
     profile: resolveProfile(profile),
     split: resolveSplit(split),
     filter: createFilter(include ?? /\.wasm$/, exclude ?? []) as (file: string) => boolean,
+    dts: dts === true ? 'bundler' : dts || undefined,
     inline,
     cpu,
     platform,

@@ -22,6 +22,7 @@ import { formatProfiles } from '../profile/format.ts';
 import type { ProfileMatch } from '../profile/match.ts';
 import type { RunCode } from '../train/collect.ts';
 import { PRODUCER } from '../version.ts';
+import { type Builtins, findBuiltins } from '../wasm/builtins.ts';
 import { interfaceOf, readModule, type WasmModule } from '../wasm/module.ts';
 import { stripCustomSections } from '../wasm/strip.ts';
 import type { WasmInterface } from '../wasm/types.ts';
@@ -45,8 +46,8 @@ export interface SourceModule {
   /** What will be loaded: the file without the custom sections that `strip` removes. */
   wire: Uint8Array;
   module: WasmModule;
-  /** It imports JS string builtins or string constants: V8 compiles it with options that native code cannot carry. */
-  builtins: boolean;
+  /** Where it has some: V8 compiles it with options that native code cannot carry. */
+  builtins: Builtins | undefined;
 }
 
 type Contents = ArtifactContents<WasmInterface>;
@@ -349,7 +350,7 @@ async function readSource(file: string, strip: ResolvedOptions['strip']): Promis
     bytes,
     wire: stripCustomSections(bytes, strip),
     module,
-    builtins: module.imports.some((entry) => entry.module.startsWith('wasm:')),
+    builtins: findBuiltins(module.imports),
   };
 }
 

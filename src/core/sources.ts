@@ -43,7 +43,7 @@ export class Sources {
   async choose(place: Place, source: SourceModule): Promise<ModuleSource> {
     const { options, warn } = this.#setup;
     const { dev, inlineLimit } = place.settings;
-    const compileOptions = source.builtins ? { builtins: true } : {};
+    const compileOptions = source.builtins ? { builtins: source.builtins.constantsModule } : {};
     const limit = options.inline ?? inlineLimit(source.file, source.wire);
     if (!dev && source.wire.length < limit) {
       place.output.note(source, { kind: 'inlined' });

@@ -4,10 +4,10 @@ import { WasmPrecompileError } from '../error.ts';
 
 /**
  * Whether Node would find a module that the bundler does not: bundlers may leave such imports to run time. URLs are for
- * whoever runs the program.
+ * whoever runs the program, but those of engines: what an engine gives is not asked for here.
  */
 export function isFoundByNode(module: string, importer: string): boolean {
-  if (/^[a-z][a-z+.-]+:/i.test(module)) return true;
+  if (/^[a-z][a-z+.-]+:/i.test(module)) return !module.startsWith('wasm:');
   try {
     createRequire(importer).resolve(module);
     return true;

@@ -2,10 +2,12 @@
  * The native loader (src/native) as the runtime sees it. Its binaries lie beside the artifacts; where there is none
  * for this Node, or where it may not be loaded, the runtime does without.
  */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { builtin } from './builtin.ts';
 import { checksum } from './checksum.ts';
 import type { SegmentMap } from './map.ts';
+
+const { readFileSync } = builtin('node:fs');
+const { fileURLToPath } = builtin('node:url');
 
 /** What was brought into memory of a file. */
 export interface Contents {

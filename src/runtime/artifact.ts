@@ -5,7 +5,7 @@
  *  3. Check that it is the file that the map was made for, and the checksums.
  *  4. Let V8 deserialize; where anything is missing or wrong, compile the wire bytes.
  */
-import { fileURLToPath } from 'node:url';
+import { builtin } from './builtin.ts';
 import { type Addon, type Addons, type Contents, loadAddon, type Range } from './addon.ts';
 import { getCrc32 } from './crc32.ts';
 import { getHook } from './hooks.ts';
@@ -15,6 +15,8 @@ import { readParts } from './read.ts';
 import { fail, type FallbackMode, reportFallback } from './fallback.ts';
 import { reportLoad } from './report.ts';
 import { either, type Steps } from './steps.ts';
+
+const { fileURLToPath } = builtin('node:url');
 
 export interface ArtifactOptions {
   /** Compare checksums before using what was read. */

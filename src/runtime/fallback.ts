@@ -13,9 +13,9 @@ type Warned = Record<string, boolean>;
 
 /** One object for all copies of this runtime in a thread; workers start with what was in it by then. */
 function findWarned(): Warned {
-  const threads = builtin?.('node:worker_threads');
-  const warned = (threads?.getEnvironmentData(NAME) ?? {}) as unknown as Warned;
-  threads?.setEnvironmentData(NAME, warned as unknown as Serializable);
+  const threads = builtin('node:worker_threads');
+  const warned = (threads.getEnvironmentData(NAME) ?? {}) as unknown as Warned;
+  threads.setEnvironmentData(NAME, warned as unknown as Serializable);
   return warned;
 }
 

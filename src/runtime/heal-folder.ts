@@ -3,7 +3,11 @@
  * counts only where it belongs to this user or to root, and nobody else may write it. The file is checked through the
  * descriptor that it is read from, so that it cannot be another one by then.
  */
-import {
+import { builtin } from './builtin.ts';
+import type { Stats } from 'node:fs';
+import { getCrc32 } from './crc32.ts';
+
+const {
   closeSync,
   constants,
   existsSync,
@@ -14,11 +18,9 @@ import {
   openSync,
   readSync,
   rmSync,
-  type Stats,
-} from 'node:fs';
-import { homedir } from 'node:os';
-import { dirname, isAbsolute, join } from 'node:path';
-import { getCrc32 } from './crc32.ts';
+} = builtin('node:fs');
+const { homedir } = builtin('node:os');
+const { dirname, isAbsolute, join } = builtin('node:path');
 
 /**
  * Of a healed file, the same as in engines/v8/heal-host.js: `wph1`, then the CRC-32 of the file's name and the native code.

@@ -7,10 +7,7 @@
  *  - What it has made is executed, so it is read only where nobody but this user, or root, could have written it.
  *  - It is for one V8 with the very flags of this process. CPU features are in the header, where V8 compares them.
  */
-import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { debuglog } from 'node:util';
+import { builtin } from './builtin.ts';
 import { type Addon, type Addons, loadAddon } from './addon.ts';
 import type { Heal, Healed } from './artifact.ts';
 import { getCrc32 } from './crc32.ts';
@@ -22,6 +19,11 @@ import { deserialize, getFlagHash, HAS_NATIVES } from './natives.ts';
 import { trapHandlerMissing } from './trap-handler.ts';
 
 export type { Heal, Healed } from './artifact.ts';
+
+const { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync } = builtin('node:fs');
+const { basename, join } = builtin('node:path');
+const { fileURLToPath } = builtin('node:url');
+const { debuglog } = builtin('node:util');
 
 export interface HealOptions {
   /** Absolute path of the cache folder. Default: `wasm-precompile` where the user's caches are. */
@@ -125,7 +127,7 @@ function heal(
       maxSize: options.maxSize ?? MAX_SIZE,
     };
     const delay = options.delay ?? DELAY;
-    whenIdle(delay, () => void start(fileURLToPath(options.host), job, known));
+    whenIdle(delay, () => start(fileURLToPath(options.host), job, known));
   }
   return { refused: 'native code is made once the program is idle, for the next start', module };
 }
@@ -143,15 +145,14 @@ function whyOff(addon: Addon | string): string | undefined {
 }
 
 /** Has native code made, where no other process does so or has done so since. */
-async function start(host: string, job: Omit<HealJob, 'flags'>, known: readonly string[]): Promise<void> {
+function start(host: string, job: Omit<HealJob, 'flags'>, known: readonly string[]): void {
   const { folder, id } = job;
   try {
     const flags = commandLine();
     // Loading native code would switch the syntax off for the whole program.
     if (flags.some((flag) => /allow.natives.syntax/.test(flag)))
       throw new Error('--allow-natives-syntax is on');
-    const [{ spawn }, isSea] = await Promise.all([import('node:child_process'), findSea()]);
-    if (isSea) throw new Error('this executable is not node');
+    if (isSea()) throw new Error('this executable is not node');
     makeFolder(folder);
     const lock = lockOf(folder, id);
     if (!take(lock)) return;
@@ -159,17 +160,21 @@ async function start(host: string, job: Omit<HealJob, 'flags'>, known: readonly 
     try {
       // Only now: who had the lock before may have been about to finish.
       if (list(folder, id).some((name) => !known.includes(name))) return release();
-      const child = spawn(process.execPath, [host, JSON.stringify({ ...job, flags } satisfies HealJob)], {
-        cwd: folder,
-        detached: true,
-        env: {
-          ...Object.fromEntries(
-            Object.entries(process.env).filter(([name]) => !REMOVED_VARIABLES.includes(name)),
-          ),
-          [MARK]: '1',
+      const child = builtin('node:child_process').spawn(
+        process.execPath,
+        [host, JSON.stringify({ ...job, flags } satisfies HealJob)],
+        {
+          cwd: folder,
+          detached: true,
+          env: {
+            ...Object.fromEntries(
+              Object.entries(process.env).filter(([name]) => !REMOVED_VARIABLES.includes(name)),
+            ),
+            [MARK]: '1',
+          },
+          stdio: 'ignore',
         },
-        stdio: 'ignore',
-      });
+      );
       child.once('error', (error) => {
         release();
         tell(job.artifact, error);
@@ -185,10 +190,11 @@ async function start(host: string, job: Omit<HealJob, 'flags'>, known: readonly 
 }
 
 /** Whether the program and its node are one file (single executable application): started, it is the program. */
-async function findSea(): Promise<boolean> {
+function isSea(): boolean {
   try {
-    return (await import('node:sea')).isSea();
+    return builtin('node:sea').isSea();
   } catch {
+    // A Node without.
     return false;
   }
 }

@@ -1,5 +1,7 @@
 /** Waits for the event loop to have nothing to do, without keeping the process alive. */
-import { performance } from 'node:perf_hooks';
+import { builtin } from './builtin.ts';
+
+const { performance } = builtin('node:perf_hooks');
 
 /** Part of the time that an idle event loop may work. */
 const IDLE = 0.1;

@@ -6,8 +6,8 @@ export interface AsyncModuleLoader {
 }
 
 export interface CompileOptions {
-  /** The module imports from `wasm:js-string` or uses imported string constants. */
-  builtins?: boolean;
+  /** Where the module uses JS string builtins or string constants: the module name of the latter. */
+  builtins?: string;
 }
 
 /**
@@ -30,7 +30,7 @@ export function initializer(
  * string builtins proposal).
  */
 export function compileArguments<Source>(source: Source, { builtins }: CompileOptions): [Source] {
-  const options = { builtins: ['js-string'], importedStringConstants: 'wasm:js/string-constants' };
+  const options = { builtins: ['js-string'], importedStringConstants: builtins };
   return (builtins ? [source, options] : [source]) as [Source];
 }
 

@@ -1,7 +1,8 @@
 /** Hands native code to V8: through its test natives up to V8 13 (Node 24), through the native loader since. */
-import { runInThisContext, Script } from 'node:vm';
 import type { Addon, Contents } from './addon.ts';
-import { isMainThread, setFlags } from './builtin.ts';
+import { builtin, isMainThread, setFlags } from './builtin.ts';
+
+const { runInThisContext, Script } = builtin('node:vm');
 
 /** V8 14 removed `%DeserializeWasmModule`. */
 export const HAS_NATIVES = parseFloat(process.versions.v8) < 14;

@@ -1,13 +1,15 @@
 /** For Node, where there is no artifact: gives a `WebAssembly.Module` from a wasm file or from bytes in the bundle. */
-import { readFile, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { builtin } from './builtin.ts';
 import { getHook } from './hooks.ts';
 import { compileArguments, type CompileOptions } from './loader.ts';
 import { reportLoad } from './report.ts';
 import { createLoader, either, type ModuleLoader, type Steps } from './steps.ts';
 
 export { initializer } from './loader.ts';
+
+const { readFile, readFileSync } = builtin('node:fs');
+const { fileURLToPath } = builtin('node:url');
+const { promisify } = builtin('node:util');
 
 /** Not `node:fs/promises`, which takes a start a millisecond to load. */
 const readFileAsync = promisify(readFile);

@@ -1,8 +1,10 @@
 /** Reads parts of a file: what the native loader does by mapping, for processes without it. */
-import { closeSync, fstatSync, openSync, read, readSync } from 'node:fs';
-import { promisify } from 'node:util';
+import { builtin } from './builtin.ts';
 import type { Contents, Range } from './addon.ts';
 import { either, type Steps } from './steps.ts';
+
+const { closeSync, fstatSync, openSync, read, readSync } = builtin('node:fs');
+const { promisify } = builtin('node:util');
 
 const readAsync = promisify(read);
 

@@ -1,5 +1,7 @@
 /** Tells what happened: one debug line for each load. Nothing else is here: plain modules need no more. */
-import { debuglog } from 'node:util';
+import { builtin } from './builtin.ts';
+
+const { debuglog } = builtin('node:util');
 
 /** For `NODE_DEBUG`, and of what threads hand on to their workers. */
 export const NAME = 'wasm-precompile';

@@ -4,9 +4,10 @@
  * code, so it is checked here. In workers `process.execArgv` and `process.env` may be the worker's own, so
  * what counts is what the process itself shows.
  */
-import { readFileSync } from 'node:fs';
 import type { Addon } from './addon.ts';
-import { isMainThread } from './builtin.ts';
+import { builtin, isMainThread } from './builtin.ts';
+
+const { readFileSync } = builtin('node:fs');
 
 /** Bytes: a memory with guard regions takes at least 8 GiB of address space, one without them 4 GiB or less. */
 const GUARDED_MEMORY_SIZE = 6 * 1024 ** 3;

@@ -25,18 +25,20 @@ const FILES = {
     import init from './modules/init.wasm?init';
     import module from './modules/init.wasm?module';
     import resvg from './resvg.wasm?module';
+    import source phase from './modules/init.wasm';
     export const use = async () => ({
       sum: add(2, 3),
       answer,
       init: (await init()).exports.value(),
       module: new WebAssembly.Instance(module).exports.value(),
       exports: WebAssembly.Module.exports(resvg).length > 10,
+      source: [phase === module, (await import.source('./modules/init.wasm')) === module],
     });
   `,
   'resvg.wasm': await readPackage('@resvg/resvg-wasm/index_bg.wasm'),
 };
 
-const RESULT = { sum: 1005, answer: 42, init: 3, module: 3, exports: true };
+const RESULT = { sum: 1005, answer: 42, init: 3, module: 3, exports: true, source: [true, true] };
 
 /** Has a cache of its own, which stays away as long as nothing is precompiled. */
 function devConfig(project: Project) {

@@ -1,10 +1,11 @@
 /** The exports of an instance as ES module exports: https://github.com/WebAssembly/esm-integration */
 import { join } from 'node:path';
+import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { describe, expect, test } from 'vitest';
-import { build, BUNDLERS, type Bundler } from '../support/bundlers.ts';
+import { build, BUNDLERS, type Bundler, type CommonPlugin } from '../support/bundlers.ts';
 import { ensureNode } from '../support/nodes.ts';
-import { createProject, type Files, runWell } from '../support/project.ts';
-import { wat } from '../support/wat.ts';
+import { CHECKOUT, createProject, type Files, runWell } from '../support/project.ts';
+import { wat, watOfValue, watString } from '../support/wat.ts';
 
 /** Builds a program that calls `print` with its result; gives what that was. */
 async function resultOf(bundler: Bundler, files: Files): Promise<unknown> {
@@ -12,7 +13,9 @@ async function resultOf(bundler: Bundler, files: Files): Promise<unknown> {
     'print.js': 'export const print = (value) => console.log(JSON.stringify(value));',
     ...files,
   });
-  const { dir } = await build(bundler, project);
+  // Packages for bundlers leave out file name extensions, which Rollup itself does not look for.
+  const plugins = bundler === 'rollup' ? [nodeResolve() as CommonPlugin] : [];
+  const { dir } = await build(bundler, project, { plugins });
   const { result, loads } = await runWell(join(dir, 'main.js'));
   expect(loads.length).toBeGreaterThan(0);
   for (const { how } of loads) expect(how).toBe('precompiled');
@@ -283,6 +286,139 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     expect(warnings).toEqual([]);
   });
 
+  test("takes cycles with the module's own JavaScript, wherever they are entered", async () => {
+    const files = {
+      'cycle.js': `
+        import { memory, answer, get, set } from './cycle.wasm';
+        // Not \`let\`: the start function calls before this module is evaluated.
+        var calls;
+        export function greet(value) { calls = (calls ?? 0) + 1; return value + 1; }
+        export const use = () => [memory.buffer.byteLength, answer, set(20), get(), calls];
+      `,
+      'cycle.wasm': wat(`(module
+        (import "./cycle.js" "greet" (func $greet (param i32) (result i32)))
+        (memory (export "memory") 1)
+        (global (export "answer") i32 (i32.const 42))
+        (global $value (mut i32) (i32.const 0))
+        (func (export "get") (result i32) global.get $value)
+        (func (export "set") (param i32) (result i32)
+          (global.set $value (call $greet (local.get 0)))
+          global.get $value)
+        (func $main (global.set $value (call $greet (i32.const 1))))
+        (start $main))`),
+    };
+    const scriptFirst = await resultOf(bundler, {
+      ...files,
+      'main.js': `
+        import { print } from './print.js';
+        import { use } from './cycle.js';
+        print(use());
+      `,
+    });
+    expect(scriptFirst).toEqual([65536, 42, 21, 21, 2]);
+
+    const wasmFirst = await resultOf(bundler, {
+      ...files,
+      'main.js': `
+        import { print } from './print.js';
+        import { get } from './cycle.wasm';
+        import { use } from './cycle.js';
+        print([get(), ...use()]);
+      `,
+    });
+    expect(wasmFirst).toEqual([2, 65536, 42, 21, 21, 2]);
+  });
+
+  test('takes functions of JavaScript that are there before it is evaluated, as they are then', async () => {
+    const result = await resultOf(bundler, {
+      'cycle.js': `
+        import { call } from './cycle.wasm';
+        export function f() { return 42; }
+        export const before = f;
+        f = () => 24;
+        export const result = [call(), f()];
+      `,
+      'cycle.wasm': wat(`(module
+        (import "./cycle.js" "f" (func $f (result i32)))
+        (func (export "call") (result i32) call $f))`),
+      'main.js': `
+        import { print } from './print.js';
+        import { result } from './cycle.js';
+        print(result);
+      `,
+    });
+    expect(result).toEqual([42, 24]);
+  });
+
+  test('shares one table and one memory between modules, filled by each as it starts', async () => {
+    const result = await resultOf(bundler, {
+      'shared.wasm': wat(`(module
+        (memory (export "memory") 1 4 shared)
+        (table (export "table") 3 funcref)
+        (elem (i32.const 0) $own)
+        (func $own (result i32) i32.const 1))`),
+      'other.wasm': wat(`(module
+        (import "./shared.wasm" "memory" (memory 1 4 shared))
+        (import "./shared.wasm" "table" (table $table 3 funcref))
+        (type $t (func (result i32)))
+        (elem (i32.const 1) $own)
+        (data (i32.const 8) "\\07")
+        (func $own (result i32) i32.const 2)
+        (func (export "through") (param i32) (result i32) (call_indirect (type $t) (local.get 0))))`),
+      'main.js': `
+        import { print } from './print.js';
+        import { memory, table } from './shared.wasm';
+        import { through } from './other.wasm';
+        print([
+          new Uint8Array(memory.buffer)[8], memory.buffer instanceof SharedArrayBuffer,
+          through(0), through(1), table.get(1)(), table.get(2),
+        ]);
+      `,
+    });
+    expect(result).toEqual([7, true, 1, 2, 2, null]);
+  });
+
+  test.each([
+    ['JavaScript', 'other.js', 'export const there = 1;'],
+    ['another wasm module', 'other.wasm', watOfValue(1)],
+  ])('says which import %s does not have', async (_, name, content) => {
+    const project = await createProject({
+      [name]: content,
+      'broken.wasm': wat(`(module (import "./${name}" "absent name" (func)))`),
+      'main.js': "import './broken.wasm';",
+    });
+    const message = await build(bundler, project).then(
+      () => 'no error',
+      (error: Error) => error.message,
+    );
+    expect(message).toContain('absent name');
+    expect(message).toContain('broken.wasm');
+    expect(message).toContain(name);
+  });
+
+  test.each([
+    ['exports', '(func (export "wasm:f"))', 'exports "wasm:f"'],
+    ['imports', '(import "./f.js" "wasm-js:f" (func))', 'imports "wasm-js:f" from "./f.js"'],
+    ['imports', '(import "wasm-js:x" "f" (func))', 'imports "f" from "wasm-js:x"'],
+  ])('refuses a module that %s a reserved name', async (_, field, says) => {
+    const project = await createProject({
+      'f.js': "const f = () => {}; export { f as 'wasm-js:f' };",
+      'reserved.wasm': wat(`(module ${field})`),
+      'main.js': "import './reserved.wasm';",
+    });
+    await expect(build(bundler, project)).rejects.toThrow(`${project.path('reserved.wasm')} ${says}: names`);
+  });
+
+  test('refuses builtins that no engine has', async () => {
+    const project = await createProject({
+      'string.wasm': wat('(module (import "wasm:js-string" "reverse" (func)))'),
+      'main.js': "import './string.wasm';",
+    });
+    await expect(build(bundler, project)).rejects.toThrow(
+      `${project.path('string.wasm')} imports "reverse" from "wasm:js-string", which cannot be resolved`,
+    );
+  });
+
   test('says which import of which wasm file does not exist', async () => {
     const project = await createProject({
       'broken.wasm': wat('(module (import "./missing.js" "f" (func)))'),
@@ -304,12 +440,14 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     expect(result).toBe('RuntimeError');
   });
 
-  test('compiles modules that use JS string builtins at start-up', async () => {
-    const project = await createProject({
-      'string.wasm': wat(`(module
+  test.each(['22', '24', '26'] as const)(
+    'compiles modules that use JS string builtins at start-up, on Node %s',
+    async (version) => {
+      const project = await createProject({
+        'string.wasm': wat(`(module
         (import "wasm:js-string" "length" (func $length (param externref) (result i32)))
         (func (export "length") (param externref) (result i32) local.get 0 call $length))`),
-      'main.js': `
+        'main.js': `
         import { length } from './string.wasm';
         import init from './string.wasm?init';
         import module from './string.wasm?module';
@@ -318,18 +456,147 @@ describe.each(BUNDLERS)('%s', (bundler) => {
           length('four'), exports.length('to'), WebAssembly.Module.imports(module).length,
         ]));
       `,
+      });
+      const node = await ensureNode(version);
+      const { dir, warnings } = await build(bundler, project, { plugin: { targets: [node] } });
+      expect(warnings).toEqual([expect.stringMatching(/string\.wasm.*JS string builtins/)]);
+      // Node 22 has them behind a flag.
+      const nodeArgs = version === '22' ? ['--experimental-wasm-imported-strings'] : [];
+      const { result, loads } = await runWell(join(dir, 'main.js'), { node, nodeArgs });
+      expect(result).toEqual([4, 2, 0]);
+      expect(new Set(loads.map(({ how }) => how))).toEqual(new Set(['compiled']));
+    },
+  );
+
+  test.each([
+    ['the ESM integration has for them', 'wasm:js/string-constants'],
+    ['compilers use', "'"],
+  ])('gives string constants, by the module name that %s', async (_, module) => {
+    const project = await createProject({
+      'constants.wasm': wat(`(module
+        (import "${module}" "hello" (global $hello externref))
+        (import "${module}" "__proto__" (global $proto externref))
+        (import "./there.js" "there" (global $there externref))
+        (func (export "all") (result externref externref externref)
+          global.get $hello global.get $proto global.get $there))`),
+      'there.js': "export const there = 'there';",
+      'main.js': `
+        import { all } from './constants.wasm';
+        console.log(JSON.stringify(all()));
+      `,
+      'init.js': `
+        import init from './constants.wasm?init';
+        const { exports } = await init({ './there.js': { there: 'here' } });
+        console.log(JSON.stringify(exports.all()));
+      `,
     });
     const node = await ensureNode('24');
-    const { dir, warnings } = await build(bundler, project, { plugin: { targets: [node] } });
-    expect(warnings).toEqual([expect.stringMatching(/string\.wasm.*JS string builtins/)]);
-    const { result, loads } = await runWell(join(dir, 'main.js'), { node });
-    expect(result).toEqual([4, 2, 0]);
-    expect(new Set(loads.map(({ how }) => how))).toEqual(new Set(['compiled']));
+    const { dir } = await build(bundler, project);
+    for (const executable of [process.execPath, node]) {
+      const { result, loads } = await runWell(join(dir, 'main.js'), { node: executable });
+      expect(result).toEqual(['hello', '__proto__', 'there']);
+      expect(loads.map(({ how }) => how)).toEqual(['compiled']);
+    }
+    const other = await build(bundler, project, { entry: 'init.js', output: { dir: 'init' } });
+    const { result } = await runWell(join(other.dir, 'init.js'), { node });
+    expect(result).toEqual(['hello', '__proto__', 'here']);
+  });
+
+  test('gives what Node itself gives, without a bundler', async () => {
+    const project = await createProject({
+      'counter.wasm': wat(`(module
+        (import "./log.js" "log" (func $log (param i32)))
+        (import "./log.js" "start" (global $start (mut i32)))
+        (import "./log.js" "limit" (global $limit i64))
+        (export "start" (global $start))
+        (export "limit" (global $limit))
+        (memory (export "memory") 1)
+        (table (export "table") 2 funcref)
+        (elem (i32.const 1) $increment)
+        (global $count (export "count") (mut i32) (i32.const 1))
+        (global (export "vector") v128 (v128.const i32x4 1 2 3 4))
+        (global (export "default") f64 (f64.const 0.5))
+        (func $increment (export "increment") (result i32)
+          (global.set $count (i32.add (global.get $count) (i32.const 1)))
+          (global.get $count))
+        (func $main (call $log (global.get $start)) (global.set $start (i32.const 8)))
+        (start $main))`),
+      'strings.wasm': wat(`(module
+        (import "./counter.wasm" "count" (global $count (mut i32)))
+        (import "./counter.wasm" "increment" (func $increment (result i32)))
+        (import "wasm:js-string" "length" (func $length (param externref) (result i32)))
+        (export "again" (func $increment))
+        (func (export "sum") (param externref) (result i32)
+          (i32.add (global.get $count) (call $length (local.get 0)))))`),
+      'log.js': `
+        export const lines = [];
+        export const log = (line) => { lines.push(line) };
+        export const start = new WebAssembly.Global({ value: 'i32', mutable: true }, 7);
+        export const limit = 2n ** 40n;
+      `,
+      'barrel.js': "export * from './counter.wasm'; export { default as half } from './counter.wasm';",
+      'main.js': `
+        import source module from './counter.wasm';
+        import * as counter from './counter.wasm';
+        import half, { count, increment, table } from './counter.wasm';
+        import * as barrel from './barrel.js';
+        import { again, sum } from './strings.wasm';
+        import { lines, start } from './log.js';
+        increment();
+        again();
+        const described = Object.keys(counter).map((name) => {
+          const value = counter[name];
+          return [name, typeof value, typeof value === 'object' ? value.constructor.name : String(value)];
+        });
+        console.log(JSON.stringify([
+          described, count, counter.count, half, barrel.half, barrel.count, Object.keys(barrel),
+          table.get(1) === increment, again === increment, sum('four'), lines, start.value,
+          module === (await import.source('./counter.wasm')), module instanceof WebAssembly.Module,
+          (await import('./counter.wasm')).increment === increment,
+        ]));
+      `,
+    });
+    const node = await ensureNode('26');
+    const nodes = await runWell(project.path('main.js'), { node });
+    const { dir } = await build(bundler, project, { plugin: { targets: [node] } });
+    const ours = await runWell(join(dir, 'main.js'), { node });
+    // Nothing has run that could make it fail.
+    expect(nodes.loads).toEqual([]);
+    expect(ours.result).toEqual(nodes.result);
+    // One module in two forms.
+    expect(ours.loads.map(({ how }) => how).toSorted()).toEqual(['compiled', 'precompiled', 'precompiled']);
+  });
+
+  test("runs wasm-bindgen's output for bundlers, in which module and JavaScript import each other", async () => {
+    const result = await resultOf(bundler, {
+      'main.js': `
+        import { print } from './print.js';
+        import RAPIER from ${packageFile('@dimforge/rapier2d/rapier.js')};
+        const world = new RAPIER.World({ x: 0, y: -9.81 });
+        world.createCollider(RAPIER.ColliderDesc.cuboid(10, 0.1));
+        const body = world.createRigidBody(RAPIER.RigidBodyDesc.newDynamic().setTranslation(0, 1));
+        world.createCollider(RAPIER.ColliderDesc.cuboid(0.5, 0.5), body.handle);
+        for (let step = 0; step < 120; step++) world.step();
+        print(Math.round(body.translation().y * 10) / 10);
+      `,
+    });
+    expect(result).toBe(0.6);
+  });
+
+  test("runs wasm-bindgen's newer output for bundlers", async () => {
+    const result = await resultOf(bundler, {
+      'main.js': `
+        import { print } from './print.js';
+        import { get_encoding } from ${packageFile('tiktoken/tiktoken.js')};
+        const encoding = get_encoding('gpt2');
+        print([...encoding.encode('hello wasm')]);
+      `,
+    });
+    expect(result).toEqual([31373, 373, 76]);
   });
 });
 
-/** A string of the text format: what is not a plain letter as the bytes of its UTF-8. */
-function watString(text: string): string {
-  const bytes = [...new TextEncoder().encode(text)];
-  return `"${bytes.map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('')}"`;
+/** The path of a package's file, which bundlers do not leave external, as a string literal. */
+function packageFile(path: string): string {
+  return JSON.stringify(join(CHECKOUT, 'node_modules', path));
 }

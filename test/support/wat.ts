@@ -26,3 +26,9 @@ export function wat(text: string): Uint8Array {
 export function watOfValue(value: number): Uint8Array {
   return wat(`(module (func (export "value") (result i32) i32.const ${value}))`);
 }
+
+/** A string of the text format: what is not a plain letter as the bytes of its UTF-8. */
+export function watString(text: string): string {
+  const bytes = [...new TextEncoder().encode(text)];
+  return `"${bytes.map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('')}"`;
+}

@@ -1,0 +1,12 @@
+import type { WasmImport } from './types.ts';
+
+/** Imports by module and name, in the order of the module. One name may be imported several times, as different types. */
+export function groupImports(imports: readonly WasmImport[]): Map<string, Map<string, WasmImport[]>> {
+  const modules = new Map<string, Map<string, WasmImport[]>>();
+  for (const entry of imports) {
+    const names = modules.get(entry.module) ?? new Map<string, WasmImport[]>();
+    modules.set(entry.module, names);
+    names.set(entry.name, [...(names.get(entry.name) ?? []), entry]);
+  }
+  return modules;
+}

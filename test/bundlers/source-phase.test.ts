@@ -1,0 +1,114 @@
+/** `import source` and `import.source()`: https://github.com/tc39/proposal-source-phase-imports */
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { build, BUNDLERS, OLDER_VITES } from '../support/bundlers.ts';
+import { createProject, runWell } from '../support/project.ts';
+import { wat, watOfValue } from '../support/wat.ts';
+
+describe.each([...BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
+  test('gives the module of both forms, the same one each time', async () => {
+    const project = await createProject({
+      'lib/needs.wasm': wat(`(module
+        (import "whatever" "f" (func $f (result i32)))
+        (func (export "value") (result i32) call $f))`),
+      'lib/again.js': "export const again = () => import.source('./needs.wasm');",
+      'main.js': `
+        import source module from './lib/needs.wasm';
+        import { again } from './lib/again.js';
+        const text = "import source text from './lib/needs.wasm'";
+        const later = await import.source(
+          /* the same */ './lib/needs.wasm',
+        );
+        const { exports } = new WebAssembly.Instance(module, { whatever: { f: () => 5 } });
+        console.log(JSON.stringify([
+          module instanceof WebAssembly.Module, later === module, (await again()) === module, exports.value(), text,
+        ]));
+      `,
+    });
+    const { dir, warnings } = await build(bundler, project);
+    const { result, loads } = await runWell(join(dir, 'main.js'));
+    expect(result).toEqual([true, true, true, 5, "import source text from './lib/needs.wasm'"]);
+    expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
+    expect(warnings).toEqual([]);
+  });
+
+  test('leaves a default import that is named source', async () => {
+    const project = await createProject({
+      'default.wasm': wat('(module (func (export "default") (result i32) i32.const 8))'),
+      'main.js': `
+        import source from './default.wasm';
+        console.log(source());
+      `,
+    });
+    const { dir } = await build(bundler, project);
+    expect((await runWell(join(dir, 'main.js'))).result).toBe(8);
+  });
+
+  test('keeps the lines of source maps', async () => {
+    const project = await createProject({
+      'one.wasm': watOfValue(1),
+      'main.js': `import source module from './one.wasm';
+        const later = await import.source(
+          './one.wasm'
+        );
+        if (later === module) throw new Error('here');
+      `,
+    });
+    const { dir } = await build(bundler, project, { output: { sourcemap: true } });
+    const script = project.path('trace.js');
+    await project.write({
+      'trace.js': `await import('./out/main.js').catch((error) => console.log(JSON.stringify(error.stack)));`,
+    });
+    const { result } = await runWell(script, { nodeArgs: ['--enable-source-maps'] });
+    expect(dir).toBe(project.path('out'));
+    expect(result).toMatch(/main\.js:5:/);
+  });
+
+  test('takes no query', async () => {
+    const project = await createProject({
+      'one.wasm': watOfValue(1),
+      'main.js': "import source module from './one.wasm?init'; console.log(module);",
+    });
+    await expect(build(bundler, project)).rejects.toThrow(
+      /main\.js has a source phase import of "\.\/one\.wasm\?init": it gives the module itself, and takes no query/,
+    );
+  });
+
+  test('is left to the bundler where the file is not ours', async () => {
+    const project = await createProject({
+      'one.wasm': watOfValue(1),
+      'main.js': "import source module from './one.wasm'; console.log(module);",
+    });
+    const building = build(bundler, project, { plugin: { exclude: /one\.wasm$/ } });
+    const outcome = await building.then(
+      ({ bundled }) => bundled.map(({ code }) => code).join('\n'),
+      (error: Error) => error.message,
+    );
+    expect(outcome).not.toContain('?module');
+    expect(outcome).not.toContain('fromArtifact');
+  });
+});
+
+test('works in TypeScript and JSX, in Vite', async () => {
+  const project = await createProject({
+    'one.wasm': watOfValue(1),
+    'value.ts': `
+      import source module from './one.wasm';
+      export const value: number = (new WebAssembly.Instance(module).exports['value'] as () => number)();
+      export const generic = <T,>(x: T): Array<T> => [x];
+    `,
+    'element.jsx': `
+      const React = { createElement: (name, props, ...children) => children };
+      export const element = async () => <b>it's {(await import.source('./one.wasm')) instanceof WebAssembly.Module}</b>;
+    `,
+    'main.js': `
+      import { generic, value } from './value.ts';
+      import { element } from './element.jsx';
+      console.log(JSON.stringify([value, generic(2), await element()]));
+    `,
+  });
+  const { dir } = await build('vite', project, {
+    vite: { oxc: { jsx: { runtime: 'classic' } } },
+  });
+  expect((await runWell(join(dir, 'main.js'))).result).toEqual([1, [2], ["it's ", true]]);
+});

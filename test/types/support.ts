@@ -1,0 +1,39 @@
+/** Projects that real tsc checks. */
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { CHECKOUT, type Project } from '../support/project.ts';
+
+const TSC = join(CHECKOUT, 'node_modules/typescript/bin/tsc');
+
+/** Settings of TypeScript by the `moduleResolution` that declarations are made for. */
+export const SETTINGS = {
+  bundler: { module: 'ESNext', moduleResolution: 'Bundler' },
+  nodenext: { module: 'NodeNext', moduleResolution: 'NodeNext', allowArbitraryExtensions: true },
+};
+
+/** For programs: a type that is this one and no other. */
+export const EXACTLY = `
+export type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+export declare function exactly<A>(): <B>(value: B) => Equal<A, B>;
+`;
+
+/**
+ * Checks all TypeScript of a project, declarations included.
+ *
+ * @returns what tsc prints: nothing where all is well
+ */
+export async function check(project: Project, settings: object): Promise<string> {
+  const compilerOptions = {
+    target: 'ES2022',
+    lib: ['ES2023', 'DOM'],
+    strict: true,
+    noUncheckedSideEffectImports: true,
+    noEmit: true,
+    skipDefaultLibCheck: true,
+    types: [],
+    ...settings,
+  };
+  await project.write({ 'tsconfig.json': JSON.stringify({ compilerOptions, include: ['src'] }) });
+  const { stdout, stderr } = await execa(process.execPath, [TSC, '-p', project.folder], { reject: false });
+  return stdout + stderr;
+}
