@@ -55,7 +55,7 @@ export function generateGlue(
   switch (form) {
     case 'init':
       return `${setUp}
-export default initializer(loader${split ? ', instantiate' : ''});
+export default /* @__PURE__ */ initializer(loader${split ? ', instantiate' : ''});
 `;
     case 'module':
       // In Node without top-level await, so that it works in CommonJS output, too.

@@ -77,7 +77,7 @@ export interface Pipeline {
     runs?: readonly RunCode[],
     split?: boolean,
   ): Promise<Contents>;
-  /** Why a module was not split: a clause. Undefined where it was, or where that was not to be. */
+  /** Why a module could not be split: a clause. Undefined where it was, or where that was not to be. */
   whyWhole(source: SourceModule): string | undefined;
   /** After all modules: a sentence where no module has one of the profiles that the option names. Told once. */
   describeUnusedProfiles(): string | undefined;
@@ -147,7 +147,7 @@ export function createPipeline(
     // Nobody could say whether the parts are valid.
     if (targets.length === 0) return undefined;
     const hot = new Set(keep.keys());
-    const { parts, whole } = await splitForTargets(
+    const { parts, whole, possible } = await splitForTargets(
       source,
       hot,
       targets,
@@ -156,7 +156,7 @@ export function createPipeline(
       options.timeLimit,
     );
     if (!parts) {
-      wholes.set(source.file, whole);
+      if (!possible) wholes.set(source.file, whole);
       if (options.split.asked) warnOnce(`${source.file} is not split: ${whole}.`);
       return undefined;
     }

@@ -25,8 +25,13 @@ export interface SplitParts {
   recipe: Uint8Array;
 }
 
-/** Parts, or why a module stays whole: a clause, such as `its memory is shared between threads`. */
-export type SplitResult = { parts: SplitParts; whole?: undefined } | { parts?: undefined; whole: string };
+/**
+ * Parts, or why a module stays whole: a clause, such as `its memory is shared between threads`; and whether it could be
+ * split all the same.
+ */
+export type SplitResult =
+  | { parts: SplitParts; whole?: undefined; possible?: undefined }
+  | { parts?: undefined; whole: string; possible?: boolean };
 
 /** A module as it will be loaded. */
 interface LoadedModule {
@@ -73,9 +78,11 @@ export async function splitForTargets(
   const split = splitModule(wire, hot, { parts, tailCalls: true }, file);
   if ('whole' in split) return split;
   const [primary, ...secondaries] = split.parts;
-  if (!primary) return { whole: 'nothing is left to move' };
+  if (!primary) return { whole: 'it has no parts' };
   const saving = wire.length - primary.length;
-  if (saving < minSaving) return { whole: `it would save a start no more than ${formatSize(saving)}` };
+  if (saving < minSaving) {
+    return { whole: `it would save a start no more than ${formatSize(saving)}`, possible: true };
+  }
   if (Buffer.compare(joinParts(split.parts, split.recipe), wire) !== 0) {
     return { whole: 'its parts do not make the same module again' };
   }

@@ -9,7 +9,7 @@ export type Outcome =
       native: readonly NativeCode[];
       /** Of a split module: bytes of wasm that a start loads, and of the whole. */
       split?: { start: number; whole: number } | undefined;
-      /** Why it was not split, where that was to be. */
+      /** Why it could not be split, where that was to be. */
       whole?: string | undefined;
     }
   | { kind: 'inlined' }

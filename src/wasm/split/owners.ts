@@ -24,12 +24,16 @@ export function assignOwners(
 ): number[] {
   const total = sizes.reduce((sum, size, i) => (stays[i] ? sum : sum + size), 0);
   const share = total / (parts ?? mostParts(total));
-  let part = 1;
+  let part = 0;
   let filled = 0;
+  let last = 0;
   return sizes.map((size, i) => {
     if (stays[i]) return PRIMARY;
-    if (filled >= share * part) part++;
+    // The share that its middle is in. A large function may span several.
+    const middle = 1 + Math.floor((filled + size / 2) / share);
     filled += size;
+    if (middle > last) part++;
+    last = middle;
     return part;
   });
 }

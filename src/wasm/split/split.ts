@@ -56,9 +56,10 @@ export interface SplitModule {
   bound: number;
 }
 
-/** Why a module is left whole: a clause. */
+/** Why a module is left whole: a clause; and whether it could be split all the same. */
 export interface Whole {
   whole: string;
+  possible?: boolean;
 }
 
 /** A call of the hook: part and function. */
@@ -173,7 +174,7 @@ class Splitter {
   }
 
   split(): SplitModule | Whole {
-    if (this.#parts === 1) return { whole: 'nothing is left to move' };
+    if (this.#parts === 1) return { whole: 'nothing is left to move', possible: true };
     const writers = Array.from({ length: this.#parts }, (_, part) =>
       part === PRIMARY ? this.#primary() : this.#secondary(part),
     );
