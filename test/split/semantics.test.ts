@@ -39,6 +39,24 @@ function attempt(call: () => unknown): unknown {
   }
 }
 
+it('lets recursion through parts go as deep, with tail calls in stubs', async () => {
+  const { whole, parts } = await compare(
+    `(module
+      (global $depth (mut i32) (i32.const 0))
+      (func $get (export "depth") (result i32) global.get $depth)
+      (func $hot (export "hot") global.get $depth i32.const 1 i32.add global.set $depth call $cold)
+      (func $cold global.get $depth i32.const 1 i32.add global.set $depth call $hot))`,
+    ['hot', 'get'],
+    ({ hot, depth }) => [attempt(() => hot?.()), depth?.()],
+  );
+  const [failure, depth] = whole as [string, number];
+  expect(failure).toBe('RangeError: Maximum call stack size exceeded');
+  const [ownFailure, ownDepth] = parts as [string, number];
+  expect(ownFailure).toBe(failure);
+  // With calls in stubs it is half.
+  expect(ownDepth).toBeGreaterThan(depth * 0.9);
+});
+
 describe.each([true, false])('a split module, with tail calls in stubs: %s', (tailCalls) => {
   const options = { tailCalls };
 
