@@ -13,6 +13,7 @@ export type ErrorCode =
   | 'UNKNOWN_FORM'
   | 'UNRESOLVED_IMPORT'
   | 'RESERVED_NAME'
+  | 'CONFLICT'
   | 'ADDON_BUILD_FAILED'
   | 'TRAINING_FAILED'
   | 'START_FAILED'

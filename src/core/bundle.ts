@@ -3,7 +3,7 @@
  * from the bundler's hooks.
  */
 import { existsSync } from 'node:fs';
-import { dirname, isAbsolute, relative, resolve as resolvePath } from 'node:path';
+import { isAbsolute, relative, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, WasmPrecompileError } from '../error.ts';
 import { isCoreModule } from '../wasm/identify.ts';
@@ -11,11 +11,9 @@ import { groupImports } from '../wasm/imports.ts';
 import { interfaceOf } from '../wasm/module.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import { BuildReport } from './build-report.ts';
-import type { BundlerContext, BundlerSettings, OutputSettings } from './bundler-context.ts';
-import { updateBundle } from './bundle-entries.ts';
+import type { BundlerContext, BundlerSettings, WrittenOutput } from './bundler-context.ts';
 import { isInstalled, writeDeclarations } from './declaration-files.ts';
 import { EnvironmentOutput } from './environment-output.ts';
-import { findOutputFiles, type WrittenFile } from './file-names.ts';
 import { generateFacade, generateGlue, type Platform } from './glue.ts';
 import type { ResolvedOptions } from './options.ts';
 import { createPipeline, moduleName, type Pipeline, readBytes } from './pipeline.ts';
@@ -27,16 +25,22 @@ import { sha256 } from './sha256.ts';
 import { rewriteSourceImports } from './source-phase.ts';
 import { type Place, plainSource, Sources } from './sources.ts';
 import { describeContents } from './summary.ts';
-import { Training } from './training.ts';
+import { SHARED_FOLDER, Training } from './training.ts';
 import { parseForeignRequest, unknownForm } from './unknown-form.ts';
 import { isFoundByNode, unresolvedImport } from './unresolved-import.ts';
 
 /** Runtime modules, as glue code imports them. */
-const RUNTIME_REQUEST = /^wasm-precompile:runtime\/(node|node-plain|fit|heal|split|web)$/;
+export const RUNTIME_REQUEST = /^wasm-precompile:runtime\/([\w-]+)$/;
 const RUNTIME_FOLDER = fileURLToPath(new URL('../runtime/', import.meta.url)).replaceAll('\\', '/');
 
 /** Requests that `Bundle.resolve` looks at: wasm files, runtime modules, and the runtime's own imports of Node. */
 export const RESOLVE_FILTER = /^[^\0?]+\.wasm(?:\?.*)?$|^wasm-precompile:|^node:/;
+
+/** The file of a runtime module; undefined for other requests. */
+export function runtimeFile(request: string): string | undefined {
+  const name = RUNTIME_REQUEST.exec(request)?.[1];
+  return name && `${RUNTIME_FOLDER}${name}.js`;
+}
 
 export class Bundle {
   settings: BundlerSettings = { dev: false, inlineLimit: () => 0, urlImports: false };
@@ -78,6 +82,16 @@ export class Bundle {
     });
   }
 
+  /** What runs the output: as the option says, else as the bundler does, where it says anything. */
+  platform(declared: Platform | undefined): Platform {
+    return this.#options.platform ?? declared ?? 'node';
+  }
+
+  /** Whether outputs will be trained. */
+  get trains(): boolean {
+    return this.#training !== undefined;
+  }
+
   /** A new run, in watch mode one of many. */
   start(context: BundlerContext): void {
     this.#outputOf(context).start(context);
@@ -90,8 +104,8 @@ export class Bundle {
     id: string,
     importer: string | undefined,
   ): Promise<string | { id: string; external: boolean } | undefined> {
-    const runtime = RUNTIME_REQUEST.exec(id)?.[1];
-    if (runtime) return `${RUNTIME_FOLDER}${runtime}.js`;
+    const runtime = runtimeFile(id);
+    if (runtime !== undefined) return runtime;
     if (id.startsWith('node:')) {
       return importer?.replaceAll('\\', '/').startsWith(RUNTIME_FOLDER) ? { id, external: true } : undefined;
     }
@@ -103,18 +117,18 @@ export class Bundle {
 
   async load(context: BundlerContext, id: string): Promise<string | undefined> {
     const request = parseRequest(id);
-    if (!request || !this.#isOurs(request.file)) return undefined;
-    this.#tell = (message) => context.warn(message);
+    if (!request || !this.isOurs(request.file)) return undefined;
+    this.#tellBy(context);
     context.addWatchFile(request.file);
     if (this.#options.profile?.path !== undefined)
       context.addWatchFile(resolvePath(this.#options.profile.path));
 
-    const platform = this.#platform(context);
+    const { platform } = context;
     let source;
     try {
       source = await this.#pipeline.read(request.file);
     } catch (error) {
-      return this.#loadUnknown(context, platform, request, error);
+      return this.#loadUnknown(context, request, error);
     }
     const wasmInterface = interfaceOf(source.module);
     await this.#declare(request.file, wasmInterface);
@@ -124,7 +138,7 @@ export class Bundle {
       this.checkFormat(this.format);
       return generateFacade(formatRequest({ ...request, form: 'instance' }), wasmInterface);
     }
-    const moduleSource = await this.#sources.choose(this.#place(context, platform), source);
+    const moduleSource = await this.#sources.choose(this.#place(context), source);
     const resolved = new Map<string, string>();
     if (request.form === 'instance') {
       for (const [module, names] of groupImports(source.builtins?.others ?? wasmInterface.imports)) {
@@ -160,7 +174,7 @@ export class Bundle {
     const importer = splitRequest(id).file;
     const rewritten = await rewriteSourceImports(code, importer, async (specifier) => {
       const file = await resolveFile(context, specifier, importer);
-      return file !== undefined && this.#isOurs(file);
+      return file !== undefined && this.isOurs(file);
     });
     return rewritten === undefined ? undefined : { code: rewritten, map: null };
   }
@@ -174,7 +188,7 @@ export class Bundle {
     const request = parseForeignRequest(id);
     if (!request) return undefined;
     const file = await resolveFile(context, request.file, importer && splitRequest(importer).file);
-    return file !== undefined && this.#isOurs(file) ? `${file}${request.query}` : undefined;
+    return file !== undefined && this.isOurs(file) ? `${file}${request.query}` : undefined;
   }
 
   /**
@@ -184,7 +198,7 @@ export class Bundle {
    */
   refuseForeign(id: string): void {
     const request = parseForeignRequest(id);
-    if (request && this.#isOurs(request.file)) {
+    if (request && this.isOurs(request.file)) {
       throw unknownForm(request.file, request.query, this.settings.urlImports);
     }
   }
@@ -195,7 +209,6 @@ export class Bundle {
    */
   async #loadUnknown(
     context: BundlerContext,
-    platform: Platform,
     { file, form }: ImportRequest,
     error: unknown,
   ): Promise<string> {
@@ -208,14 +221,13 @@ export class Bundle {
       { file, name: moduleName(file), sha256: sha256(wire) },
       { kind: 'plain', why: 'it cannot be read' },
     );
-    const source = plainSource(this.#place(context, platform), { file, name: moduleName(file), wire }, {});
-    return generateGlue(form, platform, source, { imports: [], exports: [] }, (name) => name);
+    const source = plainSource(this.#place(context), { file, name: moduleName(file), wire }, {});
+    return generateGlue(form, context.platform, source, { imports: [], exports: [] }, (name) => name);
   }
 
-  /** An output is about to be written. */
-  startOutput(settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>): void {
-    this.checkFormat(settings.format);
-    const folder = folderOf(settings);
+  /** An output is about to be written to a folder: an absolute path, undefined where the bundler does not say. */
+  startOutput(folder: string | undefined, format: string | undefined): void {
+    this.checkFormat(format);
     if (folder !== undefined) this.#folders.set(folder, (this.#folders.get(folder) ?? 0) + 1);
   }
 
@@ -234,41 +246,20 @@ export class Bundle {
     );
   }
 
-  /** The expression for the URL of an emitted file, relative to the chunk that uses it; only for our own files. */
-  resolveFileUrl(referenceId: string, relativePath: string, format: string): string | undefined {
-    if (![...this.#outputs.values()].some((output) => output.has(referenceId))) return undefined;
-    const path = relativePath.replaceAll('\\', '/');
-    // Not `encodeURI`, which takes `#` and `?` for the ends of a path.
-    const url = path.split('/').map(encodeURIComponent).join('/');
-    if (/^(es|esm|module)$/.test(format)) return `new URL(${JSON.stringify(url)}, import.meta.url).href`;
-    if (/^(cjs|commonjs)$/.test(format)) {
-      return `require("node:url").pathToFileURL(__dirname + ${JSON.stringify(`/${path}`)}).href`;
-    }
-    return undefined;
-  }
-
-  /** Emits again what another plugin took out of the bundle: Vite drops every asset of a server build. */
-  restore(context: BundlerContext, bundle: Readonly<Record<string, unknown>>): void {
-    this.#outputOf(context).restore(context, bundle);
-  }
-
   /** Runs the output that was written, and trims its artifacts to what was executed. */
-  async train(
-    context: BundlerContext,
-    settings: OutputSettings,
-    output: Record<string, WrittenFile>,
-  ): Promise<void> {
-    const folder = folderOf(settings);
-    const artifacts = this.#outputOf(context).untrained(context, settings.assetFileNames);
+  async train(context: BundlerContext, output: WrittenOutput): Promise<void> {
+    this.#tellBy(context);
+    const { folder, update } = output;
+    const artifacts = this.#outputOf(context).untrained(output.find);
     if (!this.#training || artifacts.length === 0 || folder === undefined) return;
-    const others = findOutputFiles(Object.values(output), settings.sourcemapFileNames);
     const own = new Set(artifacts.map(({ name }) => name));
+    const shared = (this.#folders.get(folder) ?? 0) > 1;
     const trimmed = await this.#training.apply({
       folder,
-      shared: (this.#folders.get(folder) ?? 0) > 1,
-      files: [...others.filter(({ name }) => !own.has(name)), ...artifacts],
+      keepNames: shared ? SHARED_FOLDER : output.keepNames,
+      files: [...output.files().filter(({ name }) => !own.has(name)), ...artifacts],
       artifacts,
-      update: (rewritten) => updateBundle(output, rewritten, context.meta.rolldownVersion !== undefined),
+      update,
     });
     for (const { source, contents, map } of trimmed) {
       this.#report?.add(map);
@@ -277,18 +268,17 @@ export class Bundle {
   }
 
   /** Tells in one line what became of the modules, in watch mode of those that are new, and where the report is; warns of what was of no use. */
-  async summarize(context: BundlerContext, settings: OutputSettings): Promise<void> {
+  async summarize(context: BundlerContext, folder: string | undefined): Promise<void> {
     const unused = this.#pipeline.describeUnusedProfiles();
     if (unused !== undefined) context.warn(unused);
-    const parts = [this.#outputOf(context).summarize(), await this.#writeReport(context, settings)];
+    const parts = [this.#outputOf(context).summarize(), await this.#writeReport(context, folder)];
     const line = parts.filter((part) => part !== undefined).join('; ');
     if (line !== '') context.info(line);
   }
 
   /** @returns what to say of it; undefined where there is none */
-  async #writeReport({ meta }: BundlerContext, settings: OutputSettings): Promise<string | undefined> {
-    const folder = folderOf(settings);
-    if (!this.#report || meta.watchMode || folder === undefined) return undefined;
+  async #writeReport({ watchMode }: BundlerContext, folder: string | undefined): Promise<string | undefined> {
+    if (!this.#report || watchMode || folder === undefined) return undefined;
     try {
       const file = await this.#report.write(folder);
       return file === undefined ? undefined : `report: ${relative(process.cwd(), file)}`;
@@ -298,16 +288,8 @@ export class Bundle {
     }
   }
 
-  /** Whether a bundler's log is about a file that we emitted twice on purpose. */
-  isExpected({ code, message }: { code?: string | undefined; message: string }): boolean {
-    return (
-      code === 'FILE_NAME_CONFLICT' &&
-      [...this.#outputs.values()].some((output) => output.isRestored(message))
-    );
-  }
-
   /** Whether a file is handled here and not by the bundler. */
-  #isOurs(file: string): boolean {
+  isOurs(file: string): boolean {
     // Not a path: a file of Vite's public folder, or another plugin's virtual module.
     return this.#options.filter(file) && isAbsolute(file) && existsSync(file);
   }
@@ -325,13 +307,18 @@ export class Bundle {
   ): Promise<string> {
     if (module.endsWith('.wasm')) {
       const imported = await resolveFile(context, module, file);
-      if (imported !== undefined && this.#isOurs(imported)) {
+      if (imported !== undefined && this.isOurs(imported)) {
         return formatRequest({ file: imported, form: 'instance' });
       }
     }
-    const found = isFoundByNode(module, file) || (await context.resolve(module, file, { skipSelf: true }));
+    const found = isFoundByNode(module, file) || (await context.resolve(module, file));
     if (!found) throw unresolvedImport(file, module, names);
     return module;
+  }
+
+  /** The bundler takes warnings by way of the hook that is running. */
+  #tellBy(context: BundlerContext): void {
+    this.#tell = (message) => context.warn(message);
   }
 
   #warn(message: string): void {
@@ -339,26 +326,14 @@ export class Bundle {
     this.#told.add(message);
   }
 
-  #platform({ environment }: BundlerContext): Platform {
-    if (this.#options.platform) return this.#options.platform;
-    if (environment) return environment.config.consumer === 'client' ? 'browser' : 'node';
-    return this.settings.platform ?? 'node';
-  }
-
-  #place(context: BundlerContext, platform: Platform): Place {
+  #place(context: BundlerContext): Place {
+    const { platform } = context;
     return { context, platform, settings: this.settings, output: this.#outputOf(context) };
   }
 
   #outputOf({ environment }: BundlerContext): EnvironmentOutput {
-    const name = environment?.name ?? '';
-    const output = this.#outputs.get(name) ?? new EnvironmentOutput();
-    this.#outputs.set(name, output);
+    const output = this.#outputs.get(environment) ?? new EnvironmentOutput();
+    this.#outputs.set(environment, output);
     return output;
   }
-}
-
-/** Where an output is written, as an absolute path; undefined where the bundler does not say. */
-function folderOf({ dir, file }: Pick<OutputSettings, 'dir' | 'file'>): string | undefined {
-  const folder = dir ?? (file === undefined ? undefined : dirname(file));
-  return folder === undefined ? undefined : resolvePath(folder);
 }

@@ -1,37 +1,52 @@
-/** The bundlers' side of the hooks. */
-import type { UnpluginBuildContext, UnpluginContext } from 'unplugin';
+/** What a bundler is for `core/`: each family of bundlers provides it in its own way (src/bundlers/). */
 import type { Platform } from './glue.ts';
-import type { AssetFileNames, SourceMapFileNames } from './file-names.ts';
+import type { OutputFile, Rewritten } from './rewrite-output.ts';
 
-/** What the hooks of Vite, Rollup and Rolldown have beyond unplugin's common part. */
-export interface BundlerContext
-  extends Pick<UnpluginBuildContext, 'addWatchFile'>, Pick<UnpluginContext, 'warn'> {
-  resolve(
-    source: string,
-    importer: string | undefined,
-    options: { skipSelf: boolean },
-  ): Promise<{ id: string; external: boolean | 'absolute' | 'relative' } | null>;
-  emitFile(file: { type: 'asset'; name?: string; fileName?: string; source: Uint8Array }): string;
-  getFileName(referenceId: string): string;
-  info(message: string): void;
-  meta: { watchMode: boolean; rolldownVersion?: string | undefined };
-  /** Vite's environment. */
-  environment?: { name: string; config: { consumer: 'client' | 'server' } };
+/** A file that is added to the output. */
+export interface EmittedFile {
+  /** By which `WrittenOutput.find` knows it. */
+  id: string;
+  /** A JavaScript expression in the glue code: in Node a file URL, in browsers what `fetch` takes. */
+  url: string;
 }
 
-/** The options of an output that are looked at. */
-export interface OutputSettings {
-  dir?: string | undefined;
-  file?: string | undefined;
-  format?: string | undefined;
-  assetFileNames: AssetFileNames;
-  sourcemapFileNames?: SourceMapFileNames;
+/** One hook's view of the bundler. */
+export interface BundlerContext {
+  addWatchFile(file: string): void;
+  warn(message: string): void;
+  info(message: string): void;
+  /** Where a request leads, by the bundler's own rules and without us; null where it does not know. */
+  resolve(request: string, importer: string | undefined): Promise<Resolved | null>;
+  /** The bundler makes the file's name of this one, and leaves out what it has already. */
+  emit(name: string, source: Uint8Array): EmittedFile;
+  watchMode: boolean;
+  /** What runs the output (`Bundle.platform`). */
+  platform: Platform;
+  /** The name of Vite's environment; empty elsewhere. */
+  environment: string;
+}
+
+export interface Resolved {
+  id: string;
+  external: boolean | 'absolute' | 'relative';
+}
+
+/** An output that the bundler has written. */
+export interface WrittenOutput {
+  /** Absolute path; undefined where the bundler does not say, or has written nothing. */
+  folder: string | undefined;
+  /** Every file of the output; only asked for where one of them may change. */
+  files: () => OutputFile[];
+  /** A file that was emitted, by its id; undefined where it is not in this output. */
+  find: (id: string) => OutputFile | undefined;
+  /** Why names may not change; undefined where they may. */
+  keepNames: string | undefined;
+  /** Told what has become of the files, so that the bundler's own description of them can be changed. */
+  update: (rewritten: Rewritten) => void;
 }
 
 /** What the bundler decides; known once its configuration is resolved. */
 export interface BundlerSettings {
-  /** What runs the output; undefined where the bundler does not say. */
-  platform?: Platform | undefined;
   /** Whether this is a dev server, which never precompiles. */
   dev: boolean;
   /** The size in bytes below which the bundler inlines this file. */

@@ -82,11 +82,11 @@ export function generateFacade(instanceRequest: string, { exports }: WasmInterfa
   }
   for (const [index, { name }] of globals.entries()) {
     lines.push(
-      `import { ${JSON.stringify(name)} as global${index} } from ${instance};`,
+      `import { ${exportName(name)} as global${index} } from ${instance};`,
       `let value${index};`,
       // The value of a v128 global cannot be read.
       `try { value${index} = global${index}.value; } catch {}`,
-      `export { value${index} as ${JSON.stringify(name)} };`,
+      `export { value${index} as ${exportName(name)} };`,
     );
   }
   return `${lines.join('\n')}\n`;
@@ -154,7 +154,7 @@ function generateInstance(
   }
   const exportLines = exports.map(
     ({ name }, index) => `const export${index} = exports[${JSON.stringify(name)}];
-export { export${index} as ${JSON.stringify(name)} };`,
+export { export${index} as ${exportName(name)} };`,
   );
   return `${importLines.join('\n')}
 const { exports } = await ${instantiate}(await loader.load(), {

@@ -51,3 +51,9 @@ export function formatRequest({ file, form }: ImportRequest): string {
   const query = Object.keys(FORM_BY_QUERY).find((name) => FORM_BY_QUERY[name] === form);
   return query === undefined ? file : `${file}?${query}`;
 }
+
+/** Whether a module must run though nobody uses what it exports: an instance may have a start function. */
+export function hasSideEffects(request: string): boolean {
+  const form = parseRequest(request)?.form;
+  return form !== 'init' && form !== 'module';
+}

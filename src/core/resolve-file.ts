@@ -8,7 +8,7 @@ export async function resolveFile(
   file: string,
   importer: string | undefined,
 ): Promise<string | undefined> {
-  const resolved = await context.resolve(file, importer, { skipSelf: true });
+  const resolved = await context.resolve(file, importer);
   if (resolved && !resolved.external) return resolved.id;
   if (importer === undefined || !isAbsolute(importer)) return undefined;
   try {

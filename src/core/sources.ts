@@ -71,7 +71,7 @@ export class Sources {
     output.note(source, describeContents(contents, pipeline.whyWhole(source)));
     const { bytes, map } = packArtifact(contents);
     report?.add(map);
-    const untrained = training && !context.meta.watchMode;
+    const untrained = training && !context.watchMode;
     if (training && !untrained) warn('Nothing is trained in watch mode: native code holds all functions.');
     const untrainedParts = untrained ? mostSecondaries(source, this.#setup.options.split) : 0;
     const mapWidth = reserveSplit(map, untrainedParts);

@@ -27,8 +27,8 @@ export interface UntrainedArtifact extends OutputFile {
 
 export interface Output {
   folder: string;
-  /** Whether other outputs are written to the same folder. */
-  shared: boolean;
+  /** Why names may not change; undefined where they may. */
+  keepNames: string | undefined;
   /** Every file that the bundler wrote. */
   files: readonly OutputFile[];
   artifacts: readonly UntrainedArtifact[];
@@ -52,6 +52,9 @@ export interface TrainedArtifact {
   bytes: Uint8Array;
   map: ArtifactMap;
 }
+
+/** Why the names of files are kept. */
+export const SHARED_FOLDER = 'other outputs are written to the same folder';
 
 /** Names of files that a message shows. */
 const NAMES_SHOWN = 5;
@@ -96,7 +99,7 @@ export class Training {
     if (artifacts.some(({ map }) => !this.#trained.has(map.buildId))) await this.#train(artifacts);
     // An earlier output of the folder may use the same file, and was not trained.
     for (const earlier of this.#left.splice(0)) {
-      if (earlier.folder === folder) await this.#rewrite({ ...earlier, shared: true });
+      if (earlier.folder === folder) await this.#rewrite({ ...earlier, keepNames: SHARED_FOLDER });
       else this.#left.push(earlier);
     }
     return this.#rewrite(output);
@@ -104,7 +107,7 @@ export class Training {
 
   /** With what was trained by now. */
   async #rewrite(output: Output): Promise<TrainedArtifact[]> {
-    const { folder, shared, files, artifacts, update } = output;
+    const { folder, keepNames, files, artifacts, update } = output;
     const { warn } = this.#setup;
     const left = artifacts.filter(({ map }) => !this.#trained.has(map.buildId));
     if (left.length > 0) this.#left.push({ ...output, artifacts: left });
@@ -120,9 +123,9 @@ export class Training {
         text: { before: formatMap(map, mapWidth), after: formatMap(trained.map, mapWidth) },
       });
     }
-    const rewritten = await rewriteOutput(folder, files, replacements, !shared);
+    const rewritten = await rewriteOutput(folder, files, replacements, keepNames === undefined);
     update(rewritten);
-    if (rewritten.kept.length > 0) warn(describeKept(rewritten.kept, shared));
+    if (rewritten.kept.length > 0) warn(describeKept(rewritten.kept, keepNames));
     for (const name of rewritten.skipped) {
       byName.delete(name);
       warn(
@@ -162,11 +165,11 @@ export class Training {
   }
 }
 
-function describeKept(names: readonly string[], shared: boolean): string {
+function describeKept(
+  names: readonly string[],
+  why = 'it is not certain that all mentions of them are found',
+): string {
   const more = names.length - NAMES_SHOWN;
-  const why = shared
-    ? 'other outputs are written to the same folder'
-    : 'it is not certain that all mentions of them are found';
   return (
     `Training has changed files whose names keep the hash of what they held before, since ${why}: ` +
     `${names.slice(0, NAMES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}. The output is consistent; ` +

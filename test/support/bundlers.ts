@@ -10,6 +10,7 @@ import * as vite8 from 'vite';
 import { createLogger, type InlineConfig, type Logger, mergeConfig } from 'vite';
 import * as vite6 from 'vite6';
 import * as vite7 from 'vite7';
+import { buildOther, OTHER_BUNDLERS, type OtherBuild, type OtherBundler } from './other-bundlers.ts';
 import { type Project, SHARED_CACHE } from './project.ts';
 
 /** The newest Vite, and the older ones that the plugin is for. */
@@ -17,7 +18,10 @@ export type ViteName = 'vite' | 'vite7' | 'vite6';
 
 export type Bundler = 'vite' | 'rollup' | 'rolldown';
 
+/** Those with Rollup's interface. */
 export const BUNDLERS: Bundler[] = ['vite', 'rollup', 'rolldown'];
+
+export const ALL_BUNDLERS: (Bundler | OtherBundler)[] = [...BUNDLERS, ...OTHER_BUNDLERS];
 
 export const OLDER_VITES = ['vite7', 'vite6'] as const satisfies ViteName[];
 
@@ -34,9 +38,11 @@ export const VITES: Record<ViteName, ViteApi> = {
 export interface BuildOptions {
   /** Default: `main.js`. */
   entry?: string;
+  /** More entries, relative to the project. */
+  entries?: string[];
   /** Options of the plugin; false for a build without it. */
   plugin?: PluginOptions | false;
-  /** What all three call the same. */
+  /** What is called the same in Rollup's interface; the others are given what is meant. */
   output?: {
     format?: 'es' | 'cjs';
     entryFileNames?: string;
@@ -49,6 +55,8 @@ export interface BuildOptions {
   };
   /** Vite only. */
   vite?: InlineConfig;
+  /** Bundlers without Rollup's interface. */
+  other?: Partial<OtherBuild>;
   /** Plugins that all three take. */
   plugins?: CommonPlugin[];
   /** The same, but they come after ours. */
@@ -107,21 +115,23 @@ const CHECKS = { pluginTimings: false };
 
 /** Builds a project for Node. */
 export async function build(
-  bundler: Bundler | ViteName,
+  bundler: Bundler | ViteName | OtherBundler,
   project: Project,
   options: BuildOptions = {},
 ): Promise<BuildResult> {
-  const { entry = 'main.js', plugins = [], pluginsAfter = [] } = options;
+  const { entry = 'main.js', entries = [], plugins = [], pluginsAfter = [] } = options;
   const { dir = 'out', ...names } = options.output ?? {};
   const output = { format: 'es' as const, dir: project.path(dir), entryFileNames: '[name].js', ...names };
   const warnings: string[] = [];
   const plugin = options.plugin ?? {};
-  let bundled: BundledFile[];
+  let bundled: BundledFile[] = [];
 
-  if (bundler !== 'rollup' && bundler !== 'rolldown') {
+  if (isOther(bundler)) {
+    warnings.push(...(await buildOther(bundler, otherBuild(project, options))));
+  } else if (bundler !== 'rollup' && bundler !== 'rolldown') {
     bundled = await buildWithVite(project, { ...options, bundler, warnings, ssr: entry });
   } else {
-    const input = isAbsolute(entry) ? entry : project.path(entry);
+    const input = [entry, ...entries].map((each) => (isAbsolute(each) ? each : project.path(each)));
     const onLog = (level: LogLevel, { message }: { message: string }) => {
       if (level === 'warn') warnings.push(message);
     };
@@ -147,6 +157,32 @@ export async function build(
   return result(project, dir, warnings, bundled);
 }
 
+function isOther(bundler: string): bundler is OtherBundler {
+  return OTHER_BUNDLERS.includes(bundler as OtherBundler);
+}
+
+export function otherBuild(
+  project: Project,
+  { entry = 'main.js', entries = [], plugin = {}, output = {}, other }: BuildOptions,
+): OtherBuild {
+  const { dir = 'out', format = 'es', assetFileNames } = output;
+  return {
+    project,
+    entries: [entry, ...entries].map((each) => (isAbsolute(each) ? each : project.path(each))),
+    plugin: plugin ? pluginOptions(plugin) : undefined,
+    format,
+    platform: 'node',
+    dir: project.path(dir),
+    names: {
+      entry: output.entryFileNames ?? '[name].js',
+      chunk: output.chunkFileNames ?? '[name]-[hash].js',
+      asset: typeof assetFileNames === 'string' ? assetFileNames : 'assets/[name]-[hash][extname]',
+    },
+    external: EXTERNAL,
+    ...other,
+  };
+}
+
 /** Builds a project for a browser, with Vite; its `index.html` is the entry. */
 export async function buildClient(
   project: Project,
@@ -163,6 +199,7 @@ async function buildWithVite(
     bundler,
     ssr,
     warnings,
+    entries = [],
     plugin = {},
     plugins = [],
     pluginsAfter = [],
@@ -177,13 +214,15 @@ async function buildWithVite(
   const { dir = 'out', ...names } = output;
   const config = viteConfig(project, warnings, plugin);
   config.plugins?.push(...plugins, ...pluginsAfter);
+  const input =
+    entries.length > 0 && ssr ? { input: [ssr, ...entries].map((each) => project.path(each)) } : {};
   config.build = {
-    ssr,
+    ssr: ssr && entries.length > 0 ? true : ssr,
     outDir: project.path(dir),
     minify: false,
     ...(bundler === 'vite'
-      ? { rolldownOptions: { output: names, checks: CHECKS } }
-      : { rollupOptions: { output: names } }),
+      ? { rolldownOptions: { ...input, output: names, checks: CHECKS } }
+      : { rollupOptions: { ...input, output: names } }),
     // Vite 6 builds for browsers without top-level await, also where the output is for Node: see README, "Requirements".
     ...(bundler === 'vite6' && { target: ssr ? 'node20' : 'es2022' }),
   };

@@ -64,7 +64,7 @@ const targets = new Map<string, Promise<Target>>();
  *   than the level
  */
 export function probeTarget(target: string, cpu?: CpuLevel): Promise<Target> {
-  const node = target === 'host' ? process.execPath : target;
+  const node = target === 'host' ? hostNode() : target;
   const id = `${cpu ?? ''} ${node}`;
   let probed = targets.get(id);
   if (!probed) {
@@ -73,6 +73,11 @@ export function probeTarget(target: string, cpu?: CpuLevel): Promise<Target> {
     probed.catch(() => targets.delete(id));
   }
   return probed;
+}
+
+/** The node that runs the build; where Bun runs it, the one that a shell finds. */
+function hostNode(): string {
+  return process.versions['bun'] === undefined ? process.execPath : 'node';
 }
 
 async function probe(node: string, cpu: CpuLevel | undefined): Promise<Target> {

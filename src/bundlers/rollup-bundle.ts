@@ -2,8 +2,8 @@
  * The bundler's own description of an output, which plugins after ours and the caller of the bundler get: kept true to
  * what training has made of the files on the disk.
  */
-import { readInlineMap } from './inline-maps.ts';
-import type { Rewritten } from './rewrite-output.ts';
+import { readInlineMap } from '../core/inline-maps.ts';
+import type { Rewritten } from '../core/rewrite-output.ts';
 
 /** What Rollup, Rolldown and Vite say of a file; each of them leaves some of it out. */
 export interface BundleEntry {

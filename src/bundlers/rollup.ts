@@ -1,0 +1,290 @@
+/** Vite, Rollup and Rolldown: bundlers with Rollup's plugin interface. */
+import { dirname, resolve } from 'node:path';
+import type { UnpluginOptions } from 'unplugin';
+import type { ResolvedConfig } from 'vite';
+import { type Bundle, RESOLVE_FILTER } from '../core/bundle.ts';
+import type { BundlerContext, Resolved, WrittenOutput } from '../core/bundler-context.ts';
+import {
+  type AssetFileNames,
+  findAssetHash,
+  findOutputFiles,
+  type SourceMapFileNames,
+  type WrittenFile,
+} from '../core/file-names.ts';
+import type { Platform } from '../core/glue.ts';
+import { WASM_REQUEST } from '../core/request.ts';
+import { SOURCE_PHASE } from '../core/source-phase.ts';
+import { viteInlineLimit } from '../core/vite-inline-limit.ts';
+import { updateBundle } from './rollup-bundle.ts';
+
+/** What the hooks of all of them have beyond unplugin's common part. */
+interface RollupContext {
+  addWatchFile(file: string): void;
+  warn(message: string): void;
+  info(message: string): void;
+  resolve(
+    source: string,
+    importer: string | undefined,
+    options: { skipSelf: boolean },
+  ): Promise<Resolved | null>;
+  emitFile(file: { type: 'asset'; name?: string; fileName?: string; source: Uint8Array }): string;
+  getFileName(referenceId: string): string;
+  meta: { watchMode: boolean; rolldownVersion?: string | undefined };
+  /** Vite's environment. */
+  environment?: { name: string; config: { consumer: 'client' | 'server' } };
+}
+
+/** The options of an output that are looked at. */
+interface OutputSettings {
+  dir?: string | undefined;
+  file?: string | undefined;
+  format?: string | undefined;
+  assetFileNames: AssetFileNames;
+  sourcemapFileNames?: SourceMapFileNames;
+}
+
+interface EmittedAsset {
+  name: string;
+  source: Uint8Array;
+}
+
+/** The plugins for one bundler. */
+export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
+  const assets = new Assets();
+  /** Rolldown's own. */
+  let platform: Platform | undefined;
+
+  const contextOf = (hook: unknown): BundlerContext => {
+    const context = hook as RollupContext;
+    const { environment } = context;
+    const consumer = environment?.config.consumer;
+    return {
+      addWatchFile: (file) => context.addWatchFile(file),
+      warn: (message) => context.warn(message),
+      info: (message) => context.info(message),
+      resolve: (request, importer) => context.resolve(request, importer, { skipSelf: true }),
+      emit: (name, source) => assets.emit(context, name, source),
+      watchMode: context.meta.watchMode,
+      platform: bundle.platform(consumer ? (consumer === 'client' ? 'browser' : 'node') : platform),
+      environment: environment?.name ?? '',
+    };
+  };
+
+  // The same in all of them.
+  const transform = {
+    filter: { code: SOURCE_PHASE },
+    handler(this: unknown, code: string, id: string) {
+      return bundle.transform(contextOf(this), code, id);
+    },
+  };
+  const outputHooks = {
+    transform: { ...transform, order: 'pre' as const },
+    renderStart(settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>) {
+      bundle.startOutput(folderOf(settings), settings.format);
+    },
+    resolveFileUrl({
+      referenceId,
+      relativePath,
+      format,
+    }: {
+      referenceId: string;
+      relativePath: string;
+      format: string;
+    }) {
+      return assets.has(referenceId) ? fileUrl(relativePath, format) : undefined;
+    },
+    onLog(_level: string, log: { code?: string | undefined; message: string }) {
+      return assets.isExpected(log) ? false : undefined;
+    },
+    generateBundle: {
+      order: 'post' as const,
+      handler(this: unknown, _options: unknown, output: Readonly<Record<string, unknown>>) {
+        assets.restore(this as RollupContext, output);
+      },
+    },
+    writeBundle: {
+      order: 'post' as const,
+      sequential: true as const,
+      async handler(this: unknown, options: unknown, output: unknown) {
+        const context = this as RollupContext;
+        const settings = options as OutputSettings;
+        const written = describeOutput(context, assets, settings, output as Record<string, WrittenFile>);
+        await bundle.train(contextOf(context), written);
+        await bundle.summarize(contextOf(context), written.folder);
+      },
+    },
+  };
+
+  const plugin: UnpluginOptions = {
+    name: 'unplugin-wasm-precompile',
+    enforce: 'pre',
+    buildStart() {
+      assets.start(this as unknown as RollupContext);
+      bundle.start(contextOf(this));
+    },
+    resolveId: {
+      filter: { id: RESOLVE_FILTER },
+      handler(id, importer) {
+        return bundle.resolve(contextOf(this), id, importer);
+      },
+    },
+    load: {
+      filter: { id: WASM_REQUEST },
+      handler(id) {
+        return bundle.load(contextOf(this), id);
+      },
+    },
+    rollup: outputHooks,
+    rolldown: {
+      ...outputHooks,
+      // Rolldown reports top-level await in the wrong format itself, before `renderStart`.
+      outputOptions({ format }: { format?: string | undefined }) {
+        bundle.format = format;
+      },
+      options(options: { platform?: string }) {
+        platform = options.platform === 'browser' ? 'browser' : undefined;
+      },
+    },
+    vite: {
+      ...outputHooks,
+      outputOptions({ format }: { format?: string | undefined }) {
+        bundle.format = format;
+      },
+      configResolved(config: ResolvedConfig) {
+        bundle.settings = {
+          dev: config.command === 'serve',
+          inlineLimit: viteInlineLimit(config.build.assetsInlineLimit),
+          urlImports: true,
+        };
+      },
+    },
+  };
+
+  // After everybody else: what gets here is loaded by nobody.
+  const transformLast = { ...transform, order: 'post' as const };
+  const loadLast = {
+    filter: { id: WASM_REQUEST },
+    handler(id: string) {
+      bundle.refuseForeign(id);
+    },
+  };
+  const last: UnpluginOptions = {
+    name: 'unplugin-wasm-precompile:unknown-forms',
+    enforce: 'post',
+    // Vite and Rolldown themselves resolve files with a query.
+    rollup: {
+      // Again, for what is JavaScript only now.
+      transform: transformLast,
+      load: { ...loadLast, order: 'post' },
+      resolveId: {
+        order: 'post',
+        filter: { id: RESOLVE_FILTER },
+        handler(id, importer) {
+          return bundle.resolveForeign(contextOf(this), id, importer);
+        },
+      },
+    },
+    rolldown: { transform: transformLast, load: { ...loadLast, order: 'post' } },
+    // Not later than `enforce` says: Vite's own plugin that reads any file comes last.
+    vite: { transform: transformLast, load: loadLast },
+  };
+  return [plugin, last];
+}
+
+/** What was emitted in one run of the bundler. */
+class Assets {
+  /** By Vite's environment, then by reference. */
+  readonly #emitted = new Map<string, Map<string, EmittedAsset>>();
+  /** Names of files that were emitted a second time. */
+  readonly #restored = new Set<string>();
+
+  /** A new run, in watch mode one of many. */
+  start(context: RollupContext): void {
+    this.#of(context).clear();
+  }
+
+  emit(context: RollupContext, name: string, source: Uint8Array): { id: string; url: string } {
+    const id = context.emitFile({ type: 'asset', name, source });
+    this.#of(context).set(id, { name, source });
+    return { id, url: `import.meta.ROLLUP_FILE_URL_${id}` };
+  }
+
+  get(context: RollupContext, referenceId: string): EmittedAsset | undefined {
+    return this.#of(context).get(referenceId);
+  }
+
+  has(referenceId: string): boolean {
+    return [...this.#emitted.values()].some((emitted) => emitted.has(referenceId));
+  }
+
+  /** Emits again what another plugin took out of the bundle: Vite drops every asset of a server build. */
+  restore(context: RollupContext, bundle: Readonly<Record<string, unknown>>): void {
+    for (const [referenceId, { source }] of this.#of(context)) {
+      const fileName = fileNameOf(context, referenceId);
+      if (fileName === undefined || fileName in bundle) continue;
+      this.#restored.add(fileName);
+      context.emitFile({ type: 'asset', fileName, source });
+    }
+  }
+
+  /** Whether a bundler's log is about a file that was emitted twice on purpose. */
+  isExpected({ code, message }: { code?: string | undefined; message: string }): boolean {
+    return (
+      code === 'FILE_NAME_CONFLICT' && [...this.#restored].some((fileName) => message.includes(fileName))
+    );
+  }
+
+  #of({ environment }: RollupContext): Map<string, EmittedAsset> {
+    const name = environment?.name ?? '';
+    const emitted = this.#emitted.get(name) ?? new Map<string, EmittedAsset>();
+    this.#emitted.set(name, emitted);
+    return emitted;
+  }
+}
+
+/** Undefined for what another run of the bundler has emitted, with which this one shares the plugin. */
+function fileNameOf(context: RollupContext, referenceId: string): string | undefined {
+  try {
+    return context.getFileName(referenceId);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The expression for the URL of an emitted file, relative to the chunk that uses it. */
+function fileUrl(relativePath: string, format: string): string | undefined {
+  const path = relativePath.replaceAll('\\', '/');
+  // Not `encodeURI`, which takes `#` and `?` for the ends of a path.
+  const url = path.split('/').map(encodeURIComponent).join('/');
+  if (/^(es|esm|module)$/.test(format)) return `new URL(${JSON.stringify(url)}, import.meta.url).href`;
+  if (/^(cjs|commonjs)$/.test(format)) {
+    return `require("node:url").pathToFileURL(__dirname + ${JSON.stringify(`/${path}`)}).href`;
+  }
+  return undefined;
+}
+
+function describeOutput(
+  context: RollupContext,
+  assets: Assets,
+  settings: OutputSettings,
+  output: Record<string, WrittenFile>,
+): WrittenOutput {
+  return {
+    folder: folderOf(settings),
+    files: () => findOutputFiles(Object.values(output), settings.sourcemapFileNames),
+    find: (id) => {
+      const name = fileNameOf(context, id);
+      const asset = assets.get(context, id);
+      if (name === undefined || !asset) return undefined;
+      return { name, hash: findAssetHash(name, asset.name, asset.source, settings.assetFileNames) };
+    },
+    keepNames: undefined,
+    update: (rewritten) => updateBundle(output, rewritten, context.meta.rolldownVersion !== undefined),
+  };
+}
+
+/** Where an output is written, as an absolute path; undefined where the bundler does not say. */
+function folderOf({ dir, file }: Pick<OutputSettings, 'dir' | 'file'>): string | undefined {
+  const folder = dir ?? (file === undefined ? undefined : dirname(file));
+  return folder === undefined ? undefined : resolve(folder);
+}

@@ -1,0 +1,251 @@
+/** webpack and Rspack, which has webpack's interface. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { UnpluginOptions } from 'unplugin';
+import type { AssetInfo, Compilation, Compiler, LoaderContext } from 'webpack';
+import { type Bundle, runtimeFile } from '../core/bundle.ts';
+import type { BundlerContext, EmittedFile } from '../core/bundler-context.ts';
+import { conflict } from '../core/conflict.ts';
+import type { Platform } from '../core/glue.ts';
+import { formatRequest, hasSideEffects, parseRequest } from '../core/request.ts';
+import type { HashPlace } from '../core/rewrite-output.ts';
+import { WasmPrecompileError } from '../error.ts';
+
+const NAME = 'unplugin-wasm-precompile';
+const LOADER = fileURLToPath(new URL('./webpack-loader.js', import.meta.url));
+
+/** webpack's default, which says nothing of what a file is. */
+const NAMELESS = /^\[hash\]\[ext\](\[query\])?(\[fragment\])?$/;
+
+type AssetFileName = Extract<
+  Compilation['outputOptions']['assetModuleFilename'],
+  (...data: never[]) => string
+>;
+
+/** What webpack-loader.ts is given. */
+export interface LoaderOptions {
+  load: (loader: LoaderContext<LoaderOptions>) => Promise<string>;
+}
+
+/**
+ * unplugin's own `resolveId` and `load` know only the paths of files here. So a rule says what is ours, by its query and by what
+ * imports it: not `new URL('./x.wasm', import.meta.url)`.
+ */
+export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
+  const apply = (compiler: Compiler) => {
+    const hooks = new CompilerHooks(bundle, compiler);
+    // The last rule: it decides of the type, whatever others make of wasm files.
+    compiler.options.module.rules.push({
+      test: (file) => file.endsWith('.wasm') && bundle.isOurs(unescape(file)),
+      resourceQuery: (query) => parseRequest(`x.wasm${query}`) !== undefined,
+      dependency: { not: ['url'] },
+      type: 'javascript/auto',
+      rules: [{ resourceQuery: (query) => !hasSideEffects(`x.wasm${query}`), sideEffects: false }],
+      use: [{ loader: LOADER, options: { load: (loader) => hooks.load(loader) } satisfies LoaderOptions }],
+    });
+    compiler.hooks.compilation.tap(NAME, (_, { normalModuleFactory }) => {
+      normalModuleFactory.hooks.beforeResolve.tapPromise(NAME, async (data) => {
+        data.request = await hooks.rewrite(data.request, data.context);
+      });
+    });
+    compiler.hooks.make.tap(NAME, (compilation) => hooks.start(compilation));
+    compiler.hooks.afterEmit.tapPromise(NAME, (compilation) => hooks.finish(compilation));
+  };
+  return [{ name: NAME, webpack: apply, rspack: (compiler) => apply(compiler as unknown as Compiler) }];
+}
+
+class CompilerHooks {
+  readonly #bundle: Bundle;
+  readonly #compiler: Compiler;
+  /** By the names of files. */
+  readonly #emitted = new Map<string, { digest: string; by: string; info: AssetInfo }>();
+
+  constructor(bundle: Bundle, compiler: Compiler) {
+    this.#bundle = bundle;
+    this.#compiler = compiler;
+  }
+
+  start(compilation: Compilation): void {
+    this.#bundle.start(this.#contextOf(compilation));
+  }
+
+  /**
+   * Another request for the same: webpack knows none with a scheme of ours, and takes a query for a part of the name where a
+   * package says what it exports.
+   */
+  async rewrite(request: string, folder: string): Promise<string> {
+    const file = runtimeFile(request);
+    if (file !== undefined) return file;
+    const parsed = parseRequest(request);
+    if (!parsed || parsed.file === request) return request;
+    const resolver = this.#compiler.resolverFactory.get('normal', { dependencyType: 'esm' });
+    const resolved = await new Promise((resolve) => {
+      resolver.resolve({}, folder, parsed.file, {}, (error, path) => resolve(error ? undefined : path));
+    });
+    return typeof resolved === 'string' ? formatRequest({ ...parsed, file: resolved }) : request;
+  }
+
+  async load(loader: LoaderContext<LoaderOptions>): Promise<string> {
+    const file = unescape(loader.resourcePath);
+    const others = loader.loaders.map(({ path }) => path).filter((path) => path !== LOADER);
+    if (others.length > 0) throw conflict(file, `the loader ${others.join(', ')}`);
+    // oxlint-disable-next-line no-underscore-dangle
+    const type = loader._module?.type;
+    if (type !== undefined && type !== 'javascript/auto') throw conflict(file, `a rule of type "${type}"`);
+    // What is kept is for the Node that built it, which is nothing that webpack knows of.
+    const { cache } = this.#compiler.options;
+    const isMemory = typeof cache !== 'object' || cache.type === 'memory';
+    loader.cacheable(this.#compiler.watchMode && isMemory);
+    // oxlint-disable-next-line no-underscore-dangle
+    const compilation = loader._compilation;
+    if (!compilation) throw new Error(`${file}: the bundler gives its loaders no compilation`);
+    const context = this.#contextOfLoader(loader, compilation);
+    const code = await this.#bundle.load(context, `${file}${loader.resourceQuery}`);
+    if (code === undefined) throw new Error(`${file}: no wasm file`);
+    return code;
+  }
+
+  async finish(compilation: Compilation): Promise<void> {
+    const { path } = compilation.outputOptions;
+    // Not where the output is kept in memory.
+    const folder = path !== undefined && existsSync(path) ? path : undefined;
+    const context = this.#contextOf(compilation);
+    const assets = new Map(compilation.getAssets().map(({ name, info }) => [fileOf(name), info]));
+    const describe = (name: string, info: AssetInfo) => ({
+      name,
+      hash: findHash(name, this.#emitted.get(name)?.info ?? info),
+    });
+    this.#bundle.startOutput(folder, undefined);
+    await this.#bundle.train(context, {
+      folder,
+      files: () => [...assets].map(([name, info]) => describe(name, info)),
+      find: (name) => {
+        const info = assets.get(name);
+        return info && describe(name, info);
+      },
+      keepNames: 'webpack has told others of them',
+      update: () => {},
+    });
+    await this.#bundle.summarize(context, folder);
+  }
+
+  /** Where no module is being loaded. */
+  #contextOf(compilation: Compilation): BundlerContext {
+    return {
+      addWatchFile: (file) => compilation.fileDependencies.add(file),
+      warn: (message) => compilation.warnings.push(new this.#compiler.webpack.WebpackError(message)),
+      info: (message) => this.#compiler.getInfrastructureLogger(NAME).info(message),
+      resolve: async () => null,
+      emit: () => {
+        throw new Error('files are emitted by modules');
+      },
+      watchMode: this.#compiler.watchMode,
+      platform: this.#platform(),
+      environment: '',
+    };
+  }
+
+  #contextOfLoader(loader: LoaderContext<LoaderOptions>, compilation: Compilation): BundlerContext {
+    const resolve = loader.getResolve({ dependencyType: 'esm' });
+    return {
+      ...this.#contextOf(compilation),
+      addWatchFile: (file) => loader.addDependency(file),
+      warn: (message) => loader.emitWarning(new Error(message)),
+      resolve: async (request, importer) => {
+        try {
+          const id = await resolve(importer === undefined ? loader.rootContext : dirname(importer), request);
+          return { id, external: false };
+        } catch {
+          return null;
+        }
+      },
+      // By the module, so that the file is there, too, where a later build takes the module as it is.
+      emit: (name, source) => this.#emit(loader, compilation, name, source),
+    };
+  }
+
+  #emit(
+    loader: LoaderContext<LoaderOptions>,
+    compilation: Compilation,
+    name: string,
+    source: Uint8Array,
+  ): EmittedFile {
+    const digest = createHash('sha256').update(source).digest('hex');
+    const by = loader.resourcePath;
+    const { path, info } = this.#place(compilation, name, digest, by);
+    this.#emitted.set(path, { digest, by, info });
+    // Told that there is a hash in the name, webpack would put another one there.
+    loader.emitFile(path, Buffer.from(source), undefined, { immutable: info.immutable === true });
+    return { id: fileOf(path), url: urlOf(path, this.#platform()) };
+  }
+
+  #place(
+    compilation: Compilation,
+    name: string,
+    digest: string,
+    by: string,
+  ): { path: string; info: AssetInfo } {
+    const { assetModuleFilename, hashDigestLength = 20 } = compilation.outputOptions;
+    const contentHash = digest.slice(0, hashDigestLength);
+    const place = (filename: string) => {
+      // Without a module webpack replaces no hash.
+      const module = { id: contentHash, hash: contentHash };
+      const data = { filename, contentHash, module } as unknown as Parameters<AssetFileName>[0];
+      const template =
+        typeof assetModuleFilename === 'function' ? assetModuleFilename(data) : assetModuleFilename;
+      const hashed =
+        template === undefined || NAMELESS.test(template)
+          ? '[name]-[contenthash][ext]'
+          : template.replaceAll('[hash', '[contenthash');
+      return compilation.getPathWithInfo(hashed, data);
+    };
+    const placed = place(name);
+    const other = this.#emitted.get(placed.path);
+    // The name has no hash, and another module has the same one.
+    return other === undefined || other.digest === digest || other.by === by
+      ? placed
+      : place(name.replace(/(\.\w+)$/, (extension) => `-${digest.slice(0, 8)}${extension}`));
+  }
+
+  #platform(): Platform {
+    const { externalsPresets, target } = this.#compiler.options;
+    const own = externalsPresets.node ? 'node' : 'browser';
+    const platform = this.#bundle.platform(own);
+    if (platform === 'node' && own === 'browser') {
+      throw new WasmPrecompileError(
+        'INVALID_OPTIONS',
+        `unplugin-wasm-precompile: the option \`platform: 'node'\` needs a target for Node, and the bundler's \`target\` is ` +
+          `${JSON.stringify(target)}. Set it to "node".`,
+      );
+    }
+    return platform;
+  }
+}
+
+/** A file's URL, whichever chunk asks for it. In Node `publicPath` is not where files are. */
+function urlOf(path: string, platform: Platform): string {
+  const url = JSON.stringify(path.split('/').map(encodeURIComponent).join('/'));
+  return platform === 'browser'
+    ? `__webpack_public_path__ + ${url}`
+    : `new URL(${url}, __webpack_base_uri__).href`;
+}
+
+/** The name of an asset may have a query. */
+function fileOf(name: string): string {
+  return name.split('?', 1)[0] ?? name;
+}
+
+/** Paths with the characters that requests escape. */
+function unescape(path: string): string {
+  return path.replaceAll(/[\0\u200B](.)/gs, '$1');
+}
+
+function findHash(name: string, info: AssetInfo): HashPlace | undefined {
+  const hashes = [info.contenthash, info.chunkhash, info.fullhash, info.modulehash]
+    .flat()
+    .filter((hash) => typeof hash === 'string' && name.includes(hash));
+  const [hash] = hashes;
+  return hash === undefined ? undefined : { start: name.indexOf(hash), length: hash.length };
+}

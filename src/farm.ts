@@ -1,0 +1,3 @@
+import wasmPrecompile from './index.ts';
+
+export default wasmPrecompile.farm;

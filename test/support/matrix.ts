@@ -1,0 +1,281 @@
+/**
+ * Every bundler, form of import and format of output, each built and run: `test/bundlers/matrix.test.ts` compares what comes out with
+ * the README's table, which `npm run matrix:readme` makes of it.
+ */
+import { readFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join, resolve } from 'node:path';
+import type { Browser } from 'playwright-core';
+import {
+  ALL_BUNDLERS,
+  type Bundler,
+  build,
+  buildClient,
+  type BuildOptions,
+  OLDER_VITES,
+  type ViteName,
+} from './bundlers.ts';
+import { openPage } from './chromium.ts';
+import type { OtherBundler } from './other-bundlers.ts';
+import { createProject, type Files, type Project, run } from './project.ts';
+import { watOfValue } from './wat.ts';
+
+export type MatrixBundler = Bundler | ViteName | OtherBundler;
+
+const [vite, ...others] = ALL_BUNDLERS;
+
+export const MATRIX_BUNDLERS: MatrixBundler[] = [...(vite ? [vite] : []), ...OLDER_VITES, ...others];
+
+export const LABELS: Record<MatrixBundler, string> = {
+  vite: 'Vite 8',
+  vite7: 'Vite 7',
+  vite6: 'Vite 6',
+  rollup: 'Rollup',
+  rolldown: 'Rolldown',
+  webpack: 'webpack',
+  rspack: 'Rspack',
+  esbuild: 'esbuild',
+  farm: 'Farm',
+  bun: 'Bun',
+};
+
+export const FORMATS = { es: 'Node, ES', cjs: 'Node, CommonJS', browser: 'browser' } as const;
+
+export type Format = keyof typeof FORMATS;
+
+/** What became of a module: its native code was loaded, or it was compiled as without the plugin. */
+export type Cell = 'native' | 'plain' | { missing: string };
+
+interface Form {
+  label: string;
+  files: (format: Format) => Files;
+  /** Beside `main.js`. */
+  entries?: string[];
+  /** Why it may be missing: what the error or the output says, and what that means. */
+  reasons: readonly [RegExp, string][];
+}
+
+/** Tells the result, in Node and in browsers. */
+const DONE = `
+  function done(value) {
+    globalThis.result = value;
+    globalThis.process?.stdout?.write(JSON.stringify(value));
+  }
+`;
+
+/** Instantiates what a URL leads to. */
+function valueAt(format: Format): string {
+  const bytes =
+    format === 'browser'
+      ? 'await (await fetch(url)).arrayBuffer()'
+      : `(await import('node:fs')).readFileSync(new URL(url))`;
+  return `async function valueAt(url) {
+    return (await WebAssembly.instantiate(${bytes})).instance.exports.value();
+  }`;
+}
+
+const NO_AWAIT: [RegExp, string] = [
+  /top-level await|"await" can only be used|"cjs" output/i,
+  'CommonJS output has no top-level await',
+];
+
+const WASM = { 'one.wasm': watOfValue(7) };
+
+function program(code: string): (format: Format) => Files {
+  return (format) => ({ ...WASM, 'main.js': `${code}\n${DONE}\n${valueAt(format)}` });
+}
+
+export const FORMS: readonly Form[] = [
+  {
+    label: '`?module`',
+    files: program(`
+      import module from './one.wasm?module';
+      done(new WebAssembly.Instance(module).exports.value());
+    `),
+    reasons: [],
+  },
+  {
+    label: '`?init`',
+    files: program(`
+      import init from './one.wasm?init';
+      init().then(({ exports }) => done(exports.value()));
+    `),
+    reasons: [],
+  },
+  {
+    label: 'exports',
+    files: program(`
+      import { value } from './one.wasm';
+      done(value());
+    `),
+    reasons: [NO_AWAIT],
+  },
+  {
+    label: '`import source`',
+    files: program(`
+      import source module from './one.wasm';
+      done(new WebAssembly.Instance(module).exports.value());
+    `),
+    reasons: [
+      [
+        /expected|unexpected|syntax|parse|source phase|does not provide|import source/i,
+        'it knows no source phase imports, or not of files in the bundle',
+      ],
+    ],
+  },
+  {
+    label: 'worker',
+    files: (format) => ({
+      ...WASM,
+      'worker.js': `
+        ${format === 'browser' ? '' : `import { parentPort } from 'worker_threads';`}
+        import init from './one.wasm?init';
+        init().then(({ exports }) => ${format === 'browser' ? '' : 'parentPort.'}postMessage(exports.value()));
+      `,
+      'main.js': `${
+        {
+          browser: `
+        const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+        worker.onmessage = ({ data }) => done(data);`,
+          es: `
+        import { Worker } from 'worker_threads';
+        new Worker(new URL('./worker.js', import.meta.url)).on('message', done);`,
+          cjs: `
+        import { Worker } from 'worker_threads';
+        new Worker(__dirname + '/worker.cjs').on('message', done);`,
+        }[format]
+      }\n${DONE}`,
+    }),
+    entries: ['worker.js'],
+    reasons: [
+      [
+        /Cannot find module '[^']*project\/worker\.cjs'/,
+        'it makes a constant of `__dirname`: the folder of the source',
+      ],
+    ],
+  },
+  {
+    label: '`?url`',
+    files: (format) =>
+      program(`
+        import url from './one.wasm?url';
+        ${format === 'browser' ? 'valueAt(url).then(done)' : 'done(url)'};
+      `)(format),
+    reasons: [
+      [
+        /unknown form|no loader|parse failed|could not resolve|can not (load|resolve)|parse error|is there a loader|unexpected|was not found in/i,
+        'it has no `?url`',
+      ],
+    ],
+  },
+  {
+    label: '`new URL()`',
+    files: (format) =>
+      program(
+        format === 'cjs'
+          ? `const { pathToFileURL } = require('node:url');
+            valueAt(new URL('./one.wasm', pathToFileURL(__filename)).href).then(done);`
+          : `valueAt(new URL('./one.wasm', import.meta.url).href).then(done);`,
+      )(format),
+    reasons: [[/ENOENT|404|expected magic word/i, 'it leaves the URL as it is, and the file where it is']],
+  },
+];
+
+/** Builds and runs one; an outcome that nothing explains is an error. */
+export async function runCell(
+  bundler: MatrixBundler,
+  form: Form,
+  format: Format,
+  browser: Browser | undefined,
+): Promise<Cell | undefined> {
+  if (format === 'browser' && !browser) return undefined;
+  const files = form.files(format);
+  const project = await createProject({
+    ...files,
+    'index.html':
+      '<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,"><script type="module" src="./main.js"></script>',
+  });
+  try {
+    const options: BuildOptions = { entries: form.entries ?? [] };
+    return format === 'browser' && browser
+      ? await inBrowser(bundler, project, options, browser)
+      : await inNode(bundler, project, options, format as 'es' | 'cjs');
+  } catch (error) {
+    const message = error instanceof Error ? `${error.message} ${String(error.cause ?? '')}` : String(error);
+    const reason = form.reasons.find(([pattern]) => pattern.test(message));
+    if (!reason) throw new Error(`${bundler}, ${form.label}, ${format}: ${message}`, { cause: error });
+    return { missing: reason[1] };
+  }
+}
+
+async function inNode(
+  bundler: MatrixBundler,
+  project: Project,
+  options: BuildOptions,
+  format: 'es' | 'cjs',
+): Promise<Cell> {
+  const extension = format === 'es' ? 'js' : 'cjs';
+  const { dir } = await build(bundler, project, {
+    ...options,
+    output: { format, entryFileNames: `[name].${extension}`, chunkFileNames: `[name]-[hash].${extension}` },
+  });
+  const ended = await run(join(dir, `main.${extension}`));
+  if (ended.exitCode !== 0) throw new Error(ended.stderr);
+  if (ended.stdout !== '7' && !ended.stdout.endsWith('.wasm"')) throw new Error(`printed ${ended.stdout}`);
+  const isNative = ended.loads.length > 0 && ended.loads.every(({ how }) => how === 'precompiled');
+  if (!isNative && ended.loads.length > 0) throw new Error(ended.stderr);
+  return isNative ? 'native' : 'plain';
+}
+
+async function inBrowser(
+  bundler: MatrixBundler,
+  project: Project,
+  options: BuildOptions,
+  browser: Browser,
+): Promise<Cell> {
+  let dir;
+  if (bundler === 'vite' || bundler === 'vite7' || bundler === 'vite6') {
+    ({ dir } = await buildClient(project, { bundler, vite: { build: { assetsInlineLimit: 0 } } }));
+  } else {
+    ({ dir } = await build(bundler, project, {
+      ...options,
+      plugin: { platform: 'browser' },
+      other: { platform: 'browser' },
+    }));
+    await project.write({ 'out/index.html': await project.read('index.html') });
+  }
+  const server = await serve(dir);
+  try {
+    const { port } = server.address() as AddressInfo;
+    const { result, errors } = await openPage(browser, `http://127.0.0.1:${port}/`);
+    if (result !== 7) throw new Error(`gave ${JSON.stringify(result)}: ${errors.join('; ')}`);
+    return 'plain';
+  } finally {
+    server.close();
+  }
+}
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.wasm': 'application/wasm',
+};
+
+/** A static server. */
+async function serve(folder: string): Promise<Server> {
+  const server = createServer(async ({ url = '/' }, response) => {
+    const path = decodeURIComponent(new URL(url, 'http://localhost').pathname);
+    const file = resolve(folder, `.${path === '/' ? '/index.html' : path}`);
+    try {
+      const body = await readFile(file);
+      response
+        .writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' })
+        .end(body);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  return server;
+}

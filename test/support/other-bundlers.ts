@@ -1,0 +1,201 @@
+/** Bundlers without Rollup's interface: `bundlers.ts` builds with them what it builds with the others. */
+import { fileURLToPath } from 'node:url';
+import { rspack } from '@rspack/core';
+import { build as esbuildBuild } from 'esbuild';
+import { execa } from 'execa';
+import type { Options } from 'unplugin-wasm-precompile';
+import esbuildPlugin from 'unplugin-wasm-precompile/esbuild';
+import rspackPlugin from 'unplugin-wasm-precompile/rspack';
+import webpackPlugin from 'unplugin-wasm-precompile/webpack';
+import { webpack, type Configuration } from 'webpack';
+import type { Project } from './project.ts';
+import { ensureRuntime } from './runtimes.ts';
+
+export type OtherBundler = 'webpack' | 'rspack' | 'esbuild' | 'farm' | 'bun';
+
+export const OTHER_BUNDLERS: OtherBundler[] = ['webpack', 'rspack', 'esbuild', 'farm', 'bun'];
+
+/** What a build is made of; names of files are patterns as Rollup has them. */
+export interface OtherBuild {
+  project: Project;
+  /** Absolute paths. */
+  entries: string[];
+  /** Undefined for a build without it. */
+  plugin: Options | undefined;
+  format: 'es' | 'cjs';
+  platform: 'node' | 'browser';
+  /** Absolute path. */
+  dir: string;
+  names: { entry: string; chunk: string; asset: string };
+  external: string[];
+  publicPath?: string | undefined;
+  /** webpack and Rspack: options on top. */
+  webpack?: Configuration | undefined;
+}
+
+/** @returns warnings */
+export function buildOther(bundler: OtherBundler, options: OtherBuild): Promise<string[]> {
+  switch (bundler) {
+    case 'webpack':
+    case 'rspack':
+      return buildWithWebpack(bundler, options);
+    case 'esbuild':
+      return buildWithEsbuild(options);
+    case 'farm':
+      return buildWithFarm(options);
+    case 'bun':
+      return buildWithBun(options);
+  }
+}
+
+/** A configuration for webpack and Rspack, which take the same. */
+export function webpackConfig(bundler: 'webpack' | 'rspack', options: OtherBuild): Configuration {
+  const { project, entries, plugin, format, platform, dir, names, external, publicPath } = options;
+  const isEs = format === 'es';
+  const own = bundler === 'webpack' ? webpackPlugin : (rspackPlugin as unknown as typeof webpackPlugin);
+  return {
+    mode: 'production',
+    context: project.folder,
+    entry: Object.fromEntries(entries.map((entry) => [nameOf(entry), entry])),
+    target: platform === 'node' ? 'node20' : 'web',
+    devtool: false,
+    infrastructureLogging: { level: 'warn' },
+    performance: { hints: false },
+    optimization: { minimize: false },
+    experiments: { outputModule: isEs },
+    externalsType: isEs ? 'module' : 'commonjs',
+    externals: external,
+    output: {
+      path: dir,
+      hashDigestLength: 8,
+      module: isEs,
+      chunkFormat: isEs ? 'module' : platform === 'node' ? 'commonjs' : 'array-push',
+      library: {
+        type: isEs ? 'module' : platform === 'node' ? 'commonjs2' : 'var',
+        ...(isEs ? {} : { name: 'out' }),
+      },
+      filename: inWebpack(names.entry),
+      chunkFilename: inWebpack(names.chunk),
+      assetModuleFilename: inWebpack(names.asset),
+      ...(publicPath === undefined ? {} : { publicPath }),
+    },
+    plugins: plugin ? [own(plugin)] : [],
+    ...options.webpack,
+  };
+}
+
+function buildWithWebpack(bundler: 'webpack' | 'rspack', options: OtherBuild): Promise<string[]> {
+  const make = bundler === 'webpack' ? webpack : (rspack as unknown as typeof webpack);
+  const compiler = make(webpackConfig(bundler, options));
+  if (!compiler) throw new Error('there is no compiler');
+  return new Promise((resolve, reject) => {
+    compiler.run((error, stats) => {
+      compiler.close(() => {
+        const { errors = [], warnings = [] } =
+          stats?.toJson({ all: false, errors: true, warnings: true }) ?? {};
+        if (error) reject(error);
+        else if (errors.length > 0) reject(new Error(errors.map(({ message }) => message).join('\n')));
+        else resolve(warnings.map(({ message }) => message));
+      });
+    });
+  });
+}
+
+async function buildWithEsbuild(options: OtherBuild): Promise<string[]> {
+  const { project, entries, plugin, format, platform, dir, names, external, publicPath } = options;
+  const extension = /\.\w+$/.exec(names.entry)?.[0] ?? '.js';
+  const { warnings } = await esbuildBuild({
+    absWorkingDir: project.folder,
+    entryPoints: entries,
+    bundle: true,
+    format: format === 'es' ? 'esm' : 'cjs',
+    splitting: format === 'es',
+    platform,
+    outdir: dir,
+    entryNames: inEsbuild(names.entry),
+    chunkNames: inEsbuild(names.chunk),
+    assetNames: inEsbuild(names.asset),
+    outExtension: { '.js': extension },
+    external,
+    logLevel: 'silent',
+    plugins: plugin ? [esbuildPlugin(plugin)] : [],
+    ...(publicPath === undefined ? {} : { publicPath }),
+  });
+  return warnings.map(({ text }) => text);
+}
+
+function buildWithFarm(options: OtherBuild): Promise<string[]> {
+  const { project, entries, format, platform, dir, names, external, publicPath } = options;
+  return buildInProcess('farm', process.execPath, options, {
+    root: project.folder,
+    configFile: false,
+    compilation: {
+      input: Object.fromEntries(entries.map((entry) => [nameOf(entry), entry])),
+      output: {
+        path: dir,
+        format: format === 'es' ? 'esm' : 'cjs',
+        targetEnv: platform === 'node' ? 'node-next' : 'browser-esnext',
+        entryFilename: names.entry.replace('[name]', '[entryName]'),
+        assetsFilename: inFarm(names.asset),
+        filename: inFarm(names.chunk),
+        ...(publicPath === undefined ? {} : { publicPath }),
+      },
+      external: external.map((name) => `^${name}$`),
+      minify: false,
+      persistentCache: false,
+      progress: false,
+      presetEnv: false,
+    },
+  });
+}
+
+async function buildWithBun(options: OtherBuild): Promise<string[]> {
+  const { entries, format, platform, dir, names, external, publicPath } = options;
+  return buildInProcess('bun', await ensureRuntime('bun'), options, {
+    entrypoints: entries,
+    format: format === 'es' ? 'esm' : 'cjs',
+    splitting: format === 'es',
+    target: platform,
+    outdir: dir,
+    naming: { entry: inBun(names.entry), chunk: inBun(names.chunk), asset: inBun(names.asset) },
+    external,
+    publicPath,
+  });
+}
+
+async function buildInProcess(
+  bundler: 'farm' | 'bun',
+  runtime: string,
+  { plugin, project }: OtherBuild,
+  options: object,
+): Promise<string[]> {
+  const job = JSON.stringify({ plugin, options });
+  const program = fileURLToPath(new URL('./run-bundler.js', import.meta.url));
+  const { all } = await execa(runtime, [program, bundler, job], { cwd: project.folder, all: true });
+  return all.split('\n').filter((line) => /\bwarn/i.test(line));
+}
+
+function nameOf(entry: string): string {
+  return entry.replace(/^.*\//, '').replace(/\.\w+$/, '');
+}
+
+// Patterns of names, which Rollup writes as `[name]-[hash:10][extname]`.
+
+function inWebpack(pattern: string): string {
+  return pattern.replaceAll('[extname]', '[ext]').replaceAll('[hash', '[contenthash');
+}
+
+function inEsbuild(pattern: string): string {
+  return pattern.replace(/(\[extname\]|\.\w+)$/, '').replace(/\[hash:\d+\]/, '[hash]');
+}
+
+function inFarm(pattern: string): string {
+  return pattern
+    .replace('[name]', '[resourceName]')
+    .replace('[extname]', '.[ext]')
+    .replace(/\[hash:\d+\]/, '[hash]');
+}
+
+function inBun(pattern: string): string {
+  return pattern.replace(/(\[extname\]|\.\w+)$/, '.[ext]').replace(/\[hash:\d+\]/, '[hash]');
+}
