@@ -364,6 +364,17 @@ describe('whether a module is split', () => {
     expect((await run(join(built.dir, 'main.js'))).stdout).toBe('42');
   });
 
+  test('what is in which part is told by `inspect`', async () => {
+    const built = await buildSplit(await createSplitProject(MAINS.esm));
+    const text = await wasmPrecompile('inspect', onlyArtifact(built));
+    expect(text).toMatch(/\n  part +wasm +functions\n +0 +\d+ +2\n +1 +\d+ +1\n +2 +\d+ +1\n/);
+    expect(text).toMatch(/\n  \.text\.2\.v8-/);
+    const { parts } = JSON.parse(await wasmPrecompile('inspect', '--json', onlyArtifact(built))) as {
+      parts: { functions: number[] }[];
+    };
+    expect(parts.map(({ functions }) => functions)).toEqual([[USED, START], [FIRST], [SECOND]]);
+  });
+
   test('a second build takes the parts from the cache', async () => {
     const project = await createSplitProject(MAINS.esm);
     const cache = project.path('cache');
