@@ -3,18 +3,12 @@
  * kept, so that nobody types one.
  */
 import { readFile } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { execa } from 'execa';
 import { formatBytes } from '../../src/format-bytes.ts';
 import type { BenchCase, BenchMode, BenchResult, BenchSample } from '../../src/report/data.ts';
 import { median, pairRatios } from '../../src/report/statistics.ts';
-import { writeAtomic } from '../../src/write-atomic.ts';
 import { fail, UsageError } from '../support/arguments.ts';
 import { formatTimes } from '../support/figures.ts';
-
-const README = fileURLToPath(new URL('../../README.md', import.meta.url));
-const START = '<!-- bench:start -->';
-const END = '<!-- bench:end -->';
+import { formatMarkdown, README, writeSection } from '../support/readme.ts';
 
 const ROWS: readonly [label: string, value: (sample: BenchSample) => number][] = [
   ['first result', ({ total }) => total],
@@ -27,19 +21,9 @@ try {
   if (file === undefined) {
     throw new UsageError('expected the path of a file that `npm run bench -- --json` has written');
   }
-  await rewrite(readme, describe(JSON.parse(await readFile(file, 'utf8')) as BenchResult));
+  await writeSection(readme, 'bench', describe(JSON.parse(await readFile(file, 'utf8')) as BenchResult));
 } catch (error) {
   fail('bench:readme', error);
-}
-
-async function rewrite(file: string, figures: string): Promise<void> {
-  const [before, rest, ...more] = (await readFile(file, 'utf8')).split(START);
-  const after = rest?.split(END)[1];
-  if (before === undefined || after === undefined || more.length > 0) {
-    throw new Error(`${file}: expected ${START} and ${END}, once each`);
-  }
-  await writeAtomic(file, Buffer.from(`${before}${START}\n\n${figures}\n\n${END}${after}`));
-  await execa('oxfmt', [file], { preferLocal: true });
 }
 
 function describe(result: BenchResult): string {
@@ -106,8 +90,4 @@ function describePeers({ peers }: BenchResult): string {
     formatMarkdown([['', ...tasks], ...lines]),
     ...notes,
   ].join('\n\n');
-}
-
-function formatMarkdown([head = [], ...lines]: readonly (readonly string[])[]): string {
-  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }

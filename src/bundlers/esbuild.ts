@@ -34,6 +34,8 @@ interface Settings {
   /** The expression for the directory of the running file and a path from there, in CommonJS. */
   commonJsPath: (file: string) => string;
   info: (message: string) => void;
+  /** Where the bundler does not take warnings of hooks. */
+  warn?: (message: string) => void;
   resolver: (kind: ImportKind) => BundlerContext['resolve'];
   written: (
     result: BuildResult,
@@ -52,8 +54,11 @@ export function bunPlugins(bundle: Bundle): UnpluginOptions[] {
     {
       name: NAME,
       bun: {
-        setup: (build: unknown) =>
-          setUp(bundle, build as PluginBuild, settingsOfBun(build as unknown as BunBuild)),
+        setup(build: unknown) {
+          const { config } = build as BunBuild;
+          if (config.target === 'bun') bundle.settings = { ...bundle.settings, plain: 'for Bun' };
+          setUp(bundle, build as PluginBuild, settingsOfBun(config));
+        },
       },
     },
   ];
@@ -67,7 +72,7 @@ function setUp(bundle: Bundle, build: PluginBuild, settings: Settings): void {
   const warnings: string[] = [];
   const context: BundlerContext = {
     addWatchFile: () => {},
-    warn: (message) => warnings.push(message),
+    warn: settings.warn ?? ((message) => warnings.push(message)),
     info: settings.info,
     resolve: async () => null,
     emit: () => {
@@ -252,7 +257,7 @@ interface BunResult {
   outputs: { path: string; kind: string; hash: string | null }[];
 }
 
-function settingsOfBun({ config }: BunBuild): Settings {
+function settingsOfBun(config: BunBuild['config']): Settings {
   const { target = 'browser', format = 'esm', publicPath, outdir } = config;
   const folder = outdir === undefined ? undefined : resolve(outdir);
   const describe = ({ path, hash }: BunResult['outputs'][number]) => {
@@ -270,6 +275,7 @@ function settingsOfBun({ config }: BunBuild): Settings {
     // Bun makes a constant of `__dirname`: the source's folder.
     commonJsPath: (file) => `require.resolve(${file})`,
     info: (message) => console.error(`[${NAME}] ${message}`),
+    warn: (message) => console.warn(`[${NAME}] warning: ${message}`),
     // `build.resolve` is not there yet; where a file is, Bun's runtime says (https://github.com/oven-sh/bun/issues/2771).
     resolver: () => async (path, importer) => {
       try {

@@ -15,9 +15,6 @@ const NAME = 'unplugin-wasm-precompile';
 /** Stands for the way from a file of the output to its folder, until it is known which file it is in. */
 const ROOT = 'wasm-precompile-root:';
 
-/** Where Farm's option `assetsFilename` has no hash. */
-const DEFAULT_PATTERN = '[resourceName]-[hash].[ext]';
-
 /** How imports of wasm files may be written that are ours. */
 const KINDS = new Set<unknown>(['import', 'dynamicImport', 'require', 'exportFrom']);
 
@@ -25,7 +22,7 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
   let root = '';
   let folder = '';
   let publicPath = '/';
-  let pattern = DEFAULT_PATTERN;
+  let pattern = withHash();
   let declared: Platform | undefined;
   let watchMode = false;
   /** Files of the output, by their names. */
@@ -80,9 +77,7 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
         publicPath: base,
         assetsFilename,
       } = compilation?.output ?? {};
-      // Without a hash, modules of one name would have one file.
-      pattern =
-        assetsFilename && /\[(hash|contentHash)\]/.test(assetsFilename) ? assetsFilename : DEFAULT_PATTERN;
+      pattern = withHash(assetsFilename);
       folder = resolve(root, path);
       declared = targetEnv.startsWith('library')
         ? targetEnv === 'library-browser'
@@ -163,6 +158,11 @@ function resolvedTo(id: string) {
     external: false,
     meta: {},
   };
+}
+
+/** Without a hash, modules of one name would have one file. */
+function withHash(pattern = '[resourceName].[ext]'): string {
+  return /\[(hash|contentHash)\]/.test(pattern) ? pattern : pattern.replace('.[ext]', '-[hash].[ext]');
 }
 
 function fileNameOf(name: string, digest: string, pattern: string): string {

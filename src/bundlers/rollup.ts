@@ -1,5 +1,6 @@
 /** Vite, Rollup and Rolldown: bundlers with Rollup's plugin interface. */
 import { dirname, resolve } from 'node:path';
+import type { Program } from 'estree';
 import type { UnpluginOptions } from 'unplugin';
 import type { ResolvedConfig } from 'vite';
 import { type Bundle, RESOLVE_FILTER } from '../core/bundle.ts';
@@ -12,8 +13,10 @@ import {
   type WrittenFile,
 } from '../core/file-names.ts';
 import type { Platform } from '../core/glue.ts';
+import { GLUE_TEXT } from '../core/find-glue.ts';
 import { WASM_REQUEST } from '../core/request.ts';
 import { SOURCE_PHASE } from '../core/source-phase.ts';
+import { GLUE_ID } from '../core/transform-glue.ts';
 import { viteInlineLimit } from '../core/vite-inline-limit.ts';
 import { updateBundle } from './rollup-bundle.ts';
 
@@ -29,9 +32,18 @@ interface RollupContext {
   ): Promise<Resolved | null>;
   emitFile(file: { type: 'asset'; name?: string; fileName?: string; source: Uint8Array }): string;
   getFileName(referenceId: string): string;
+  /** @param options Rolldown only */
+  parse(code: string, options?: { lang?: string }): Program;
   meta: { watchMode: boolean; rolldownVersion?: string | undefined };
   /** Vite's environment. */
-  environment?: { name: string; config: { consumer: 'client' | 'server' } };
+  environment?: {
+    name: string;
+    config: {
+      consumer: 'client' | 'server';
+      ssr?: { target?: 'node' | 'webworker' | undefined };
+      resolve?: { conditions?: readonly string[] };
+    };
+  };
 }
 
 /** The options of an output that are looked at. */
@@ -188,8 +200,44 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
     // Not later than `enforce` says: Vite's own plugin that reads any file comes last.
     vite: { transform: transformLast, load: loadLast },
   };
-  return [plugin, last];
+
+  // When all that is left is JavaScript, and CommonJS is ES modules where the bundler does not know it.
+  const transformGlue = {
+    order: 'post' as const,
+    filter: { id: GLUE_ID, code: GLUE_TEXT },
+    handler(this: unknown, code: string, id: string, meta?: object) {
+      const context = this as RollupContext;
+      // Only Rolldown says, which has TypeScript until the end.
+      const lang = meta && 'moduleType' in meta ? String(meta.moduleType) : undefined;
+      return bundle.transformGlue(contextOf(context), code, id, {
+        parse: (text) => context.parse(text, lang === undefined ? {} : { lang }),
+        commonJs: context.meta.rolldownVersion !== undefined,
+        hasNode: hasNode(context),
+      });
+    },
+  };
+  const glue: UnpluginOptions = {
+    name: 'unplugin-wasm-precompile:glue',
+    enforce: 'post',
+    rollup: { transform: transformGlue },
+    rolldown: { transform: transformGlue },
+    vite: { transform: transformGlue },
+  };
+  return [plugin, last, glue];
 }
+
+/** Servers that Vite builds for need not be Node: those of workers have none of its modules. */
+function hasNode({ environment }: RollupContext): boolean {
+  const { ssr, resolve: { conditions = [] } = {} } = environment?.config ?? {};
+  const worker = conditions.some((name) => ['workerd', 'worker', 'edge-light'].includes(name));
+  return !worker && ssr?.target !== 'webworker';
+}
+
+/**
+ * Not as one word: Nitro (2) takes the text `import.meta.` for something of its own, in modules and in chunks, and the URL of every chunk
+ * would be that of the entry.
+ */
+const IMPORT_META = 'import.meta/**/';
 
 /** What was emitted in one run of the bundler. */
 class Assets {
@@ -206,7 +254,7 @@ class Assets {
   emit(context: RollupContext, name: string, source: Uint8Array): { id: string; url: string } {
     const id = context.emitFile({ type: 'asset', name, source });
     this.#of(context).set(id, { name, source });
-    return { id, url: `import.meta.ROLLUP_FILE_URL_${id}` };
+    return { id, url: `${IMPORT_META}.ROLLUP_FILE_URL_${id}` };
   }
 
   get(context: RollupContext, referenceId: string): EmittedAsset | undefined {
@@ -256,7 +304,7 @@ function fileUrl(relativePath: string, format: string): string | undefined {
   const path = relativePath.replaceAll('\\', '/');
   // Not `encodeURI`, which takes `#` and `?` for the ends of a path.
   const url = path.split('/').map(encodeURIComponent).join('/');
-  if (/^(es|esm|module)$/.test(format)) return `new URL(${JSON.stringify(url)}, import.meta.url).href`;
+  if (/^(es|esm|module)$/.test(format)) return `new URL(${JSON.stringify(url)}, ${IMPORT_META}.url).href`;
   if (/^(cjs|commonjs)$/.test(format)) {
     return `require("node:url").pathToFileURL(__dirname + ${JSON.stringify(`/${path}`)}).href`;
   }

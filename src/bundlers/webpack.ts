@@ -37,14 +37,25 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
   const apply = (compiler: Compiler) => {
     const hooks = new CompilerHooks(bundle, compiler);
     // The last rule: it decides of the type, whatever others make of wasm files.
-    compiler.options.module.rules.push({
-      test: (file) => file.endsWith('.wasm') && bundle.isOurs(unescape(file)),
-      resourceQuery: (query) => parseRequest(`x.wasm${query}`) !== undefined,
+    const rule = (load: LoaderOptions['load'], phase = {}) => ({
+      test: (file: string) => file.endsWith('.wasm') && bundle.isOurs(unescape(file)),
+      resourceQuery: (query: string) => parseRequest(`x.wasm${query}`) !== undefined,
       dependency: { not: ['url'] },
+      ...phase,
       type: 'javascript/auto',
-      rules: [{ resourceQuery: (query) => !hasSideEffects(`x.wasm${query}`), sideEffects: false }],
-      use: [{ loader: LOADER, options: { load: (loader) => hooks.load(loader) } satisfies LoaderOptions }],
+      rules: [{ resourceQuery: (query: string) => !hasSideEffects(`x.wasm${query}`), sideEffects: false }],
+      use: [{ loader: LOADER, options: { load } satisfies LoaderOptions }],
     });
+    const { sourceImport } = compiler.options.experiments as { sourceImport?: boolean };
+    compiler.options.module.rules.push(
+      ...(sourceImport
+        ? [
+            rule((loader) => hooks.load(loader), { phase: { not: ['source'] } }),
+            rule((loader) => hooks.load(loader, '?module'), { phase: 'source' }),
+          ]
+        : // Versions that know no phases refuse rules that name them.
+          [rule((loader) => hooks.load(loader))]),
+    );
     compiler.hooks.compilation.tap(NAME, (_, { normalModuleFactory }) => {
       normalModuleFactory.hooks.beforeResolve.tapPromise(NAME, async (data) => {
         data.request = await hooks.rewrite(data.request, data.context);
@@ -53,7 +64,20 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
     compiler.hooks.make.tap(NAME, (compilation) => hooks.start(compilation));
     compiler.hooks.afterEmit.tapPromise(NAME, (compilation) => hooks.finish(compilation));
   };
-  return [{ name: NAME, webpack: apply, rspack: (compiler) => apply(compiler as unknown as Compiler) }];
+  const applyToRspack = (compiler: Compiler) => {
+    const { target, output } = compiler.options;
+    const isNode = [target].flat().some((each) => /node/.test(String(each)));
+    // Else it does not tell workers in ES modules for Node where they are: `__webpack_base_uri__` is undefined there.
+    if (isNode && output.module) output.workerChunkLoading ??= 'import';
+    apply(compiler);
+  };
+  return [
+    {
+      name: NAME,
+      webpack: apply,
+      rspack: (compiler) => applyToRspack(compiler as unknown as Compiler),
+    },
+  ];
 }
 
 class CompilerHooks {
@@ -84,10 +108,12 @@ class CompilerHooks {
     const resolved = await new Promise((resolve) => {
       resolver.resolve({}, folder, parsed.file, {}, (error, path) => resolve(error ? undefined : path));
     });
-    return typeof resolved === 'string' ? formatRequest({ ...parsed, file: resolved }) : request;
+    if (typeof resolved !== 'string') return request;
+    // Rspack writes it in another way than it reads it.
+    return formatRequest({ ...parsed, file: resolved.replaceAll('\u200B#', '\0#') });
   }
 
-  async load(loader: LoaderContext<LoaderOptions>): Promise<string> {
+  async load(loader: LoaderContext<LoaderOptions>, query = loader.resourceQuery): Promise<string> {
     const file = unescape(loader.resourcePath);
     const others = loader.loaders.map(({ path }) => path).filter((path) => path !== LOADER);
     if (others.length > 0) throw conflict(file, `the loader ${others.join(', ')}`);
@@ -102,7 +128,7 @@ class CompilerHooks {
     const compilation = loader._compilation;
     if (!compilation) throw new Error(`${file}: the bundler gives its loaders no compilation`);
     const context = this.#contextOfLoader(loader, compilation);
-    const code = await this.#bundle.load(context, `${file}${loader.resourceQuery}`);
+    const code = await this.#bundle.load(context, `${file}${query}`);
     if (code === undefined) throw new Error(`${file}: no wasm file`);
     return code;
   }

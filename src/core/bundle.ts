@@ -14,7 +14,7 @@ import { BuildReport } from './build-report.ts';
 import type { BundlerContext, BundlerSettings, WrittenOutput } from './bundler-context.ts';
 import { isInstalled, writeDeclarations } from './declaration-files.ts';
 import { EnvironmentOutput } from './environment-output.ts';
-import { generateFacade, generateGlue, type Platform } from './glue.ts';
+import { generateFacade, generateGlue, generateGlueFile, type Platform } from './glue.ts';
 import type { ResolvedOptions } from './options.ts';
 import { createPipeline, moduleName, type Pipeline, readBytes } from './pipeline.ts';
 import { createProgress } from './progress.ts';
@@ -26,6 +26,7 @@ import { rewriteSourceImports } from './source-phase.ts';
 import { type Place, plainSource, Sources } from './sources.ts';
 import { describeContents } from './summary.ts';
 import { SHARED_FOLDER, Training } from './training.ts';
+import { type GlueHost, type TransformedGlue, transformGlue } from './transform-glue.ts';
 import { parseForeignRequest, unknownForm } from './unknown-form.ts';
 import { isFoundByNode, unresolvedImport } from './unresolved-import.ts';
 
@@ -130,6 +131,10 @@ export class Bundle {
     } catch (error) {
       return this.#loadUnknown(context, request, error);
     }
+    if (request.form === 'glue') {
+      const { url, artifact } = await this.#sources.chooseForGlue(this.#place(context), source);
+      return generateGlueFile(url, artifact);
+    }
     const wasmInterface = interfaceOf(source.module);
     await this.#declare(request.file, wasmInterface);
     if (request.form === 'esm') {
@@ -179,6 +184,25 @@ export class Bundle {
     return rewritten === undefined ? undefined : { code: rewritten, map: null };
   }
 
+  /** Changes code that loads wasm files by itself, in builds for Node; undefined where there is nothing to change. */
+  async transformGlue(
+    context: BundlerContext,
+    code: string,
+    id: string,
+    host: GlueHost,
+  ): Promise<TransformedGlue | undefined> {
+    const { glue, platform } = this.#options;
+    if (!glue || this.settings.dev || context.platform !== 'node') return undefined;
+    if (!host.hasNode && platform === undefined) return undefined;
+    // The runtime's own.
+    if (id.startsWith(RUNTIME_FOLDER)) return undefined;
+    return transformGlue(context, code, id, {
+      ...host,
+      isOurs: (file) => this.isOurs(file),
+      found: (file) => this.#outputOf(context).noteLoader(file, splitRequest(id).file),
+    });
+  }
+
   /** The id of a wasm file with a query that nobody resolves, where the bundler itself would not find the file. */
   async resolveForeign(
     context: BundlerContext,
@@ -212,17 +236,20 @@ export class Bundle {
     { file, form }: ImportRequest,
     error: unknown,
   ): Promise<string> {
-    const unknown = error instanceof WasmPrecompileError && error.code === 'UNSUPPORTED_WASM';
-    if (!unknown || (form !== 'init' && form !== 'module')) throw error;
+    const code = error instanceof WasmPrecompileError ? error.code : undefined;
+    const unknown = code === 'UNSUPPORTED_WASM' && (form === 'init' || form === 'module' || form === 'glue');
+    // Code that loads it by itself may know more of it: a component, or something else altogether.
+    if (!unknown && (code !== 'INVALID_WASM' || form !== 'glue')) throw error;
     const wire = await readBytes(file);
-    if (!isCoreModule(wire)) throw error;
-    this.#warn(`${error.message} It is shipped as plain wasm.`);
-    this.#outputOf(context).note(
-      { file, name: moduleName(file), sha256: sha256(wire) },
-      { kind: 'plain', why: 'it cannot be read' },
-    );
-    const source = plainSource(this.#place(context), { file, name: moduleName(file), wire }, {});
-    return generateGlue(form, context.platform, source, { imports: [], exports: [] }, (name) => name);
+    const isCore = isCoreModule(wire);
+    if (!isCore && form !== 'glue') throw error;
+    if (isCore) this.#warn(`${messageOf(error)} It is shipped as plain wasm.`);
+    const name = moduleName(file);
+    const output = this.#outputOf(context);
+    output.note({ file, name, sha256: sha256(wire) }, { kind: 'plain', why: 'it cannot be read' });
+    if (form === 'glue') return generateGlueFile(output.emit(context, `${name}.wasm`, wire), undefined);
+    const source = plainSource(this.#place(context), { file, name, wire }, {});
+    return generateGlue(form, context.platform, source, { imports: [], exports: [] }, (module) => module);
   }
 
   /** An output is about to be written to a folder: an absolute path, undefined where the bundler does not say. */

@@ -49,6 +49,8 @@ export interface WrittenOutput {
 export interface BundlerSettings {
   /** Whether this is a dev server, which never precompiles. */
   dev: boolean;
+  /** Why no module gets native code; undefined where they do. */
+  plain?: string;
   /** The size in bytes below which the bundler inlines this file. */
   inlineLimit: (file: string, wire: Uint8Array) => number;
   /** Whether the bundler gives URLs to files imported as `?url`, with its own base and file names. */

@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import type { BundlerContext, WrittenOutput } from './bundler-context.ts';
 import type { SourceModule } from './pipeline.ts';
 import { type Outcome, Summary } from './summary.ts';
@@ -25,7 +26,7 @@ export class EnvironmentOutput {
   /** The same for an artifact that training may trim when it is written. */
   emitUntrained(context: BundlerContext, bytes: Uint8Array, artifact: Untrained): string {
     const { id, url } = context.emit(`${artifact.source.name}.elf`, bytes);
-    this.#untrained.set(id, artifact);
+    this.#untrained.set(id, together(this.#untrained.get(id), artifact));
     return url;
   }
 
@@ -35,7 +36,7 @@ export class EnvironmentOutput {
     const byName = new Map<string, UntrainedArtifact>();
     for (const [id, artifact] of this.#untrained) {
       const file = find(id);
-      if (file) byName.set(file.name, { ...file, ...artifact });
+      if (file) byName.set(file.name, { ...file, ...together(byName.get(file.name), artifact) });
     }
     return [...byName.values()];
   }
@@ -44,8 +45,19 @@ export class EnvironmentOutput {
     this.#summary.add(file, { name, sha256, outcome });
   }
 
+  /** A JavaScript module was found that loads a wasm file by itself. Both are absolute paths. */
+  noteLoader(file: string, loader: string): void {
+    const [, inPackage] = /^.*\/node_modules\/(.+)$/.exec(loader) ?? [];
+    this.#summary.addLoader(file, inPackage ?? relative(process.cwd(), loader));
+  }
+
   /** What became of the modules, in one line; in watch mode of those that are new. */
   summarize(): string | undefined {
     return this.#summary.tell();
   }
+}
+
+/** What is emitted for several imports is split only where that is right for all of them. */
+function together(known: Untrained | undefined, artifact: Untrained): Untrained {
+  return known && !known.split ? { ...artifact, split: undefined } : artifact;
 }

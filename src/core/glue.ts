@@ -34,7 +34,12 @@ export type ModuleSource =
   | { kind: 'url-import'; request: string; options: CompileOptions }
   | { kind: 'inline'; base64: string; options: CompileOptions };
 
-type ArtifactHeal = NonNullable<Extract<ModuleSource, { kind: 'artifact' }>['heal']>;
+type ArtifactSource = Extract<ModuleSource, { kind: 'artifact' }>;
+
+/** Forms whose code loads something. */
+type ArtifactForm = Exclude<ImportForm, 'esm'>;
+
+type ArtifactHeal = NonNullable<ArtifactSource['heal']>;
 
 /** The runtime modules, by what runs them. Artifacts are for Node only. */
 function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
@@ -44,7 +49,7 @@ function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
 
 /** The glue code for one form. `wasmImports` are those module names that name wasm files. */
 export function generateGlue(
-  form: Exclude<ImportForm, 'esm'>,
+  form: Exclude<ImportForm, 'esm' | 'glue'>,
   platform: Platform,
   source: ModuleSource,
   { imports, exports }: WasmInterface,
@@ -66,6 +71,34 @@ export default ${platform === 'node' ? 'loader.loadSync()' : 'await loader.load(
       return `${setUp}
 ${generateInstance(imports, exports, resolveImport, split ? 'instantiate' : 'WebAssembly.instantiate')}`;
   }
+}
+
+/**
+ * The module that stands for a wasm file in code that loads it by itself.
+ *
+ * @param url of the plain file, as an expression
+ */
+export function generateGlueFile(url: string, artifact: ArtifactSource | undefined): string {
+  const register = 'import { register } from "wasm-precompile:runtime/glue";';
+  if (!artifact) {
+    return `${register}
+export const file = /* @__PURE__ */ register(${url}, import.meta.url);
+`;
+  }
+  const {
+    imports,
+    url: artifactUrl,
+    map,
+    options,
+  } = generateArtifact('wasm-precompile:runtime/node', artifact, 'glue');
+  return `${register}
+${imports}
+const map = ${map};
+const options = ${options};
+export const file = /* @__PURE__ */ register(${url}, import.meta.url, {
+  url: ${artifactUrl}, map, options, open: () => fromArtifact(${artifactUrl}, map, options, addons),
+});
+`;
 }
 
 /**
@@ -92,15 +125,15 @@ export function generateFacade(instanceRequest: string, { exports }: WasmInterfa
   return `${lines.join('\n')}\n`;
 }
 
-function generateLoader(runtime: string, source: ModuleSource, form: Exclude<ImportForm, 'esm'>): string {
+function generateLoader(runtime: string, source: ModuleSource, form: ArtifactForm): string {
   const from = JSON.stringify(runtime);
+  if (source.kind === 'artifact') {
+    const { imports, url, map, options } = generateArtifact(runtime, source, form);
+    return `${imports}
+const loader = /* @__PURE__ */ fromArtifact(${url}, ${map}, ${options}, addons);`;
+  }
   const options = JSON.stringify(source.options);
   switch (source.kind) {
-    case 'artifact':
-      return `import { fromArtifact, initializer } from ${from};
-import { fit } from "wasm-precompile:runtime/fit";
-${source.split ? `${generateSplit(form)}\n` : ''}${source.heal ? `${generateHeal(source.heal)}\n` : ''}const addons = { ${source.addons.map(([key, url, checksum]) => `${JSON.stringify(key)}: [${url}, ${checksum}]`).join(', ')} };
-const loader = /* @__PURE__ */ fromArtifact(${source.url}, ${mapExpression(source.map, source.split?.mapWidth)}, { ...${options}, fit${source.split ? ', split' : ''}${source.heal ? ', heal' : ''} }, addons);`;
     case 'file':
       return `import { fromFile, initializer } from ${from};
 const loader = /* @__PURE__ */ fromFile(${source.url}, ${options});`;
@@ -114,8 +147,27 @@ const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${op
   }
 }
 
+/** What `fromArtifact` takes, as expressions, and the statements that they need. */
+function generateArtifact(
+  runtime: string,
+  { url, map, split, options, addons, heal }: ArtifactSource,
+  form: ArtifactForm,
+) {
+  const binaries = addons.map(
+    ([key, binary, checksum]) => `${JSON.stringify(key)}: [${binary}, ${checksum}]`,
+  );
+  return {
+    imports: `import { fromArtifact, initializer } from ${JSON.stringify(runtime)};
+import { fit } from "wasm-precompile:runtime/fit";
+${split ? `${generateSplit(form)}\n` : ''}${heal ? `${generateHeal(heal)}\n` : ''}const addons = { ${binaries.join(', ')} };`,
+    url,
+    map: mapExpression(map, split?.mapWidth),
+    options: `{ ...${JSON.stringify(options)}, fit${split ? ', split' : ''}${heal ? ', heal' : ''} }`,
+  };
+}
+
 /** Instances of the module are made by the glue code, or by whoever gets it. */
-function generateSplit(form: Exclude<ImportForm, 'esm'>): string {
+function generateSplit(form: ArtifactForm): string {
   const names = form === 'module' ? 'splitForOthers as split' : 'instantiate, split';
   return `import { ${names} } from "wasm-precompile:runtime/split";`;
 }

@@ -61,6 +61,11 @@ export interface Options {
    */
   threshold?: number;
   /**
+   * Look for packages that load their wasm files themselves, in server builds, and give them native code, too. Only code that
+   * is bundled is seen. Default: `true`.
+   */
+  glue?: boolean;
+  /**
    * Write an HTML page about the artifacts of a build: `true` writes `wasm-precompile-report.html` beside the output folder,
    * a path writes it there. Not in watch mode. Default: `false`.
    */
@@ -136,6 +141,7 @@ export interface ResolvedOptions {
   fallback: 'warn' | 'silent' | 'error';
   inline: number | undefined;
   threshold: number;
+  glue: boolean;
   report: boolean | string;
   dts: DeclarationStyle | undefined;
   cache: string | false | CacheStore;
@@ -230,6 +236,7 @@ const optionsSchema = v.strictObject({
     v.pipe(v.number(), v.minValue(0, 'Expected a number of bytes, 0 or more')),
     DEFAULT_THRESHOLD,
   ),
+  glue: v.optional(v.boolean(), true),
   report: v.optional(
     v.union(
       [v.boolean(), v.pipe(v.string(), v.nonEmpty())],

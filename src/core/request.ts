@@ -6,8 +6,9 @@
  * - `module`: the `WebAssembly.Module`
  * - `instance`: the same instance as `esm`, with its globals as `WebAssembly.Global`: for imports between wasm
  *   modules. Only glue code asks for it
+ * - `glue`: the file itself in the output, for code that loads it by itself. Only `transform-glue.ts` asks for it
  */
-export type ImportForm = 'esm' | 'init' | 'module' | 'instance';
+export type ImportForm = 'esm' | 'init' | 'module' | 'instance' | 'glue';
 
 export interface ImportRequest {
   /** The request without its query. */
@@ -19,6 +20,7 @@ const FORM_BY_QUERY: Readonly<Record<string, ImportForm>> = {
   init: 'init',
   module: 'module',
   'wasm-instance': 'instance',
+  'wasm-glue': 'glue',
 };
 
 /** Parameters that Vite's dev server adds: a time stamp, a mark for imports, a version. */

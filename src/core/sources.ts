@@ -33,6 +33,12 @@ export interface SourcesSetup {
 
 type Artifact = Extract<ModuleSource, { kind: 'artifact' }>;
 
+/** A plain wasm file in the output, with its URL as an expression. */
+export interface GlueSource {
+  url: string;
+  artifact: Artifact | undefined;
+}
+
 export class Sources {
   readonly #setup: SourcesSetup;
 
@@ -54,35 +60,46 @@ export class Sources {
       };
     }
     if (dev) return plainSource(place, source, compileOptions);
-    const why = this.#whyPlain(place.platform, source);
+    const why = place.settings.plain ?? this.#whyPlain(place.platform, source);
     if (why !== undefined) {
-      if (place.platform === 'node' && source.builtins) warn(describeBuiltins(source));
+      if (place.platform === 'node' && source.builtins && !place.settings.plain)
+        warn(describeBuiltins(source));
       place.output.note(source, { kind: 'plain', why });
       return plainSource(place, source, compileOptions);
     }
-    return this.#artifact(place, source);
+    return this.#artifact(place, source, true);
   }
 
-  async #artifact(place: Place, source: SourceModule): Promise<Artifact> {
+  /** The file itself, for code that loads it by itself, and its artifact where it gets native code. */
+  async chooseForGlue(place: Place, source: SourceModule): Promise<GlueSource> {
+    const url = place.output.emit(place.context, `${source.name}.wasm`, source.wire);
+    const why = this.#whyPlain(place.platform, source);
+    if (why === undefined) return { url, artifact: await this.#artifact(place, source, false) };
+    place.output.note(source, { kind: 'plain', why });
+    return { url, artifact: undefined };
+  }
+
+  /** @param splittable whether instances are made by those who can make them whole; code that loads bytes has them compared */
+  async #artifact(place: Place, source: SourceModule, splittable: boolean): Promise<Artifact> {
     const { context, output } = place;
     const { pipeline, report, training, warn } = this.#setup;
     const { verify, fallback, heal } = this.#setup.options;
-    const contents = await pipeline.compile(source, true);
+    const contents = await pipeline.compile(source, splittable);
     output.note(source, describeContents(contents, pipeline.whyWhole(source)));
     const { bytes, map } = packArtifact(contents);
     report?.add(map);
     const untrained = training && !context.watchMode;
     if (training && !untrained) warn('Nothing is trained in watch mode: native code holds all functions.');
-    const untrainedParts = untrained ? mostSecondaries(source, this.#setup.options.split) : 0;
-    const mapWidth = reserveSplit(map, untrainedParts);
+    const parts = untrained && splittable ? mostSecondaries(source, this.#setup.options.split) : 0;
+    const split = map.split || parts > 0 ? { mapWidth: reserveSplit(map, parts) } : undefined;
     const url = untrained
-      ? output.emitUntrained(context, bytes, { source, contents, map, mapWidth })
+      ? output.emitUntrained(context, bytes, { source, contents, map, split })
       : output.emit(context, `${source.name}.elf`, bytes);
     return {
       kind: 'artifact',
       url,
       map,
-      split: map.split || untrainedParts > 0 ? { mapWidth } : undefined,
+      split,
       options: { verify, fallback },
       addons: await this.#addons(place),
       heal: heal && {

@@ -23,12 +23,19 @@ interface Entry {
   outcome: Outcome;
 }
 
+/** JavaScript modules that a message names for one wasm file. */
+const NAMES_SHOWN = 2;
+
 export class Summary {
   /** By path; what was told stays there, so that a rebuild tells only what is new. */
   #entries = new Map<string, Entry & { told?: string }>();
 
+  /** JavaScript modules that load a file by themselves, by its path. */
+  #loaders = new Map<string, Set<string>>();
+
   clear(): void {
     this.#entries.clear();
+    this.#loaders.clear();
   }
 
   /** @param file absolute path */
@@ -37,11 +44,21 @@ export class Summary {
     this.#entries.set(file, told === undefined ? entry : { ...entry, told });
   }
 
+  /**
+   * A JavaScript module was found that loads the file by itself.
+   *
+   * @param file absolute path
+   * @param loader what to call that module
+   */
+  addLoader(file: string, loader: string): void {
+    this.#loaders.set(file, (this.#loaders.get(file) ?? new Set()).add(loader));
+  }
+
   /** Tells each module once, unless it has changed since. */
   tell(): string | undefined {
     const lines: string[] = [];
-    for (const entry of this.#entries.values()) {
-      const text = `${entry.name} (${describe(entry.outcome)})`;
+    for (const [file, entry] of this.#entries) {
+      const text = `${entry.name} (${describe(entry.outcome)}${describeLoaders(this.#loaders.get(file))})`;
       const told = `${entry.sha256} ${text}`;
       if (entry.told !== told) lines.push(text);
       entry.told = told;
@@ -80,6 +97,13 @@ function describe(outcome: Outcome): string {
 function describeSplit({ split, whole }: Extract<Outcome, { kind: 'native' }>): string {
   if (split) return `; a start loads ${formatBytes(split.start)} of ${formatBytes(split.whole)} of wasm`;
   return whole === undefined ? '' : `; not split: ${whole}`;
+}
+
+function describeLoaders(loaders: ReadonlySet<string> | undefined): string {
+  if (!loaders) return '';
+  const names = [...loaders].slice(0, NAMES_SHOWN);
+  const more = loaders.size > names.length ? ` and ${loaders.size - names.length} more` : '';
+  return `; loaded by ${names.join(', ')}${more}`;
 }
 
 /** `node 22.23.3 and node 26.9.0, 641 of 1968 functions`: targets with as many functions stand together. */

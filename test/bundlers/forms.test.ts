@@ -235,7 +235,7 @@ describe.each([...BUNDLERS, ...OLDER_VITES])('%s without the plugin and with it'
       id.endsWith('.wasm?url') ? `export default ${JSON.stringify(`/files/${id.slice(1)}`)}` : undefined,
   };
 
-  test('makes the same of ?url and of new URL()', async () => {
+  test('makes the same of ?url, and of new URL() where the user does without glue code', async () => {
     const project = await createProject({
       'one.wasm': wat('(module (func (export "one") (result i32) i32.const 1))'),
       'main.js': `
@@ -248,7 +248,11 @@ describe.each([...BUNDLERS, ...OLDER_VITES])('%s without the plugin and with it'
       vite: { build: { assetsInlineLimit: 0, ssrEmitAssets: true } },
     };
     const without = await build(bundler, project, { ...options, plugin: false, output: { dir: 'without' } });
-    const withIt = await build(bundler, project, { ...options, output: { dir: 'with' } });
+    const withIt = await build(bundler, project, {
+      ...options,
+      plugin: { glue: false },
+      output: { dir: 'with' },
+    });
 
     expect(withIt.files).toEqual(without.files);
     expect(withIt.artifacts).toEqual([]);

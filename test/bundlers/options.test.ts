@@ -25,6 +25,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     ['inline', { inline: '4kb' }],
     ['inline', { inline: -1 }],
     ['inline', { inline: Number.NaN }],
+    ['glue', { glue: 'off' }],
     ['report', { report: 1 }],
     ['report', { report: '' }],
     ['cache', { cache: true }],

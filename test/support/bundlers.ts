@@ -23,6 +23,11 @@ export const BUNDLERS: Bundler[] = ['vite', 'rollup', 'rolldown'];
 
 export const ALL_BUNDLERS: (Bundler | OtherBundler)[] = [...BUNDLERS, ...OTHER_BUNDLERS];
 
+/** Whether it takes plugins with Rollup's interface. */
+export function hasRollupPlugins(bundler: string): boolean {
+  return !isOther(bundler);
+}
+
 export const OLDER_VITES = ['vite7', 'vite6'] as const satisfies ViteName[];
 
 /** What tests use of Vite, which takes and gives the same in all three. */
@@ -55,6 +60,8 @@ export interface BuildOptions {
   };
   /** Vite only. */
   vite?: InlineConfig;
+  /** Rollup and Rolldown: packages that are not bundled. Default: those that other tests find at run time. */
+  external?: (string | RegExp)[];
   /** Bundlers without Rollup's interface. */
   other?: Partial<OtherBuild>;
   /** Plugins that all three take. */
@@ -68,6 +75,7 @@ export interface CommonPlugin {
   name: string;
   resolveId?: (id: string, importer: string | undefined) => Promise<string | undefined> | string | undefined;
   load?: (id: string) => string | undefined;
+  transform?: (code: string) => string | undefined;
   renderChunk?: (code: string) => string;
   writeBundle?: {
     order: 'post';
@@ -119,7 +127,7 @@ export async function build(
   project: Project,
   options: BuildOptions = {},
 ): Promise<BuildResult> {
-  const { entry = 'main.js', entries = [], plugins = [], pluginsAfter = [] } = options;
+  const { entry = 'main.js', entries = [], plugins = [], pluginsAfter = [], external = EXTERNAL } = options;
   const { dir = 'out', ...names } = options.output ?? {};
   const output = { format: 'es' as const, dir: project.path(dir), entryFileNames: '[name].js', ...names };
   const warnings: string[] = [];
@@ -139,14 +147,14 @@ export async function build(
       bundler === 'rollup'
         ? await rollup({
             input,
-            external: EXTERNAL,
+            external,
             onLog,
             plugins: [...plugins, plugin && rollupPlugin(pluginOptions(plugin)), ...pluginsAfter],
           })
         : await rolldown({
             cwd: project.folder,
             input,
-            external: EXTERNAL,
+            external,
             checks: CHECKS,
             onLog,
             plugins: [...plugins, plugin && rolldownPlugin(pluginOptions(plugin)), ...pluginsAfter],

@@ -7,45 +7,15 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join, resolve } from 'node:path';
 import type { Browser } from 'playwright-core';
-import {
-  ALL_BUNDLERS,
-  type Bundler,
-  build,
-  buildClient,
-  type BuildOptions,
-  OLDER_VITES,
-  type ViteName,
-} from './bundlers.ts';
+import { ALL_BUNDLERS, build, buildClient, type BuildOptions, OLDER_VITES } from './bundlers.ts';
 import { openPage } from './chromium.ts';
-import type { OtherBundler } from './other-bundlers.ts';
+import type { Format, MatrixBundler } from './matrix-labels.ts';
 import { createProject, type Files, type Project, run } from './project.ts';
 import { watOfValue } from './wat.ts';
-
-export type MatrixBundler = Bundler | ViteName | OtherBundler;
 
 const [vite, ...others] = ALL_BUNDLERS;
 
 export const MATRIX_BUNDLERS: MatrixBundler[] = [...(vite ? [vite] : []), ...OLDER_VITES, ...others];
-
-export const LABELS: Record<MatrixBundler, string> = {
-  vite: 'Vite 8',
-  vite7: 'Vite 7',
-  vite6: 'Vite 6',
-  rollup: 'Rollup',
-  rolldown: 'Rolldown',
-  webpack: 'webpack',
-  rspack: 'Rspack',
-  esbuild: 'esbuild',
-  farm: 'Farm',
-  bun: 'Bun',
-};
-
-export const FORMATS = { es: 'Node, ES', cjs: 'Node, CommonJS', browser: 'browser' } as const;
-
-export type Format = keyof typeof FORMATS;
-
-/** What became of a module: its native code was loaded, or it was compiled as without the plugin. */
-export type Cell = 'native' | 'plain' | { missing: string };
 
 interface Form {
   label: string;
@@ -119,8 +89,8 @@ export const FORMS: readonly Form[] = [
     `),
     reasons: [
       [
-        /expected|unexpected|syntax|parse|source phase|does not provide|import source/i,
-        'it knows no source phase imports, or not of files in the bundle',
+        /expected|unexpected|syntax|parse|source phase|does not provide|import source|panicked|is not exported by|top-level await/i,
+        'it does not know source phase imports',
       ],
     ],
   },
@@ -137,7 +107,8 @@ export const FORMS: readonly Form[] = [
         {
           browser: `
         const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-        worker.onmessage = ({ data }) => done(data);`,
+        worker.onmessage = ({ data }) => done(data);
+        worker.onerror = () => done('the worker fails');`,
           es: `
         import { Worker } from 'worker_threads';
         new Worker(new URL('./worker.js', import.meta.url)).on('message', done);`,
@@ -151,8 +122,9 @@ export const FORMS: readonly Form[] = [
     reasons: [
       [
         /Cannot find module '[^']*project\/worker\.cjs'/,
-        'it makes a constant of `__dirname`: the folder of the source',
+        '`__dirname` becomes a constant, the folder of the source',
       ],
+      [/Cannot find module '[^']*one\.wasm'|the worker fails/, 'it ships the worker as it is, not bundled'],
     ],
   },
   {
@@ -160,7 +132,7 @@ export const FORMS: readonly Form[] = [
     files: (format) =>
       program(`
         import url from './one.wasm?url';
-        ${format === 'browser' ? 'valueAt(url).then(done)' : 'done(url)'};
+        ${format === 'browser' ? 'valueAt(url).then(done, (error) => done(String(error)))' : 'done(url)'};
       `)(format),
     reasons: [
       [
@@ -175,21 +147,25 @@ export const FORMS: readonly Form[] = [
       program(
         format === 'cjs'
           ? `const { pathToFileURL } = require('node:url');
-            valueAt(new URL('./one.wasm', pathToFileURL(__filename)).href).then(done);`
-          : `valueAt(new URL('./one.wasm', import.meta.url).href).then(done);`,
+            valueAt(new URL('./one.wasm', pathToFileURL(__filename)).href).then(done, (error) => done(String(error)));`
+          : `valueAt(new URL('./one.wasm', import.meta.url).href).then(done, (error) => done(String(error)));`,
       )(format),
     reasons: [[/ENOENT|404|expected magic word/i, 'it leaves the URL as it is, and the file where it is']],
   },
 ];
 
-/** Builds and runs one; an outcome that nothing explains is an error. */
+/**
+ * Builds and runs one.
+ *
+ * @returns `native`: its native code was loaded; `plain`: it works, and was compiled as without the plugin; `no: ` and the reason
+ * @throws Error for an outcome that nothing explains
+ */
 export async function runCell(
   bundler: MatrixBundler,
   form: Form,
   format: Format,
   browser: Browser | undefined,
-): Promise<Cell | undefined> {
-  if (format === 'browser' && !browser) return undefined;
+): Promise<string> {
   const files = form.files(format);
   const project = await createProject({
     ...files,
@@ -205,7 +181,7 @@ export async function runCell(
     const message = error instanceof Error ? `${error.message} ${String(error.cause ?? '')}` : String(error);
     const reason = form.reasons.find(([pattern]) => pattern.test(message));
     if (!reason) throw new Error(`${bundler}, ${form.label}, ${format}: ${message}`, { cause: error });
-    return { missing: reason[1] };
+    return `no: ${reason[1]}`;
   }
 }
 
@@ -214,10 +190,11 @@ async function inNode(
   project: Project,
   options: BuildOptions,
   format: 'es' | 'cjs',
-): Promise<Cell> {
+): Promise<string> {
   const extension = format === 'es' ? 'js' : 'cjs';
   const { dir } = await build(bundler, project, {
     ...options,
+    vite: { build: { assetsInlineLimit: 0 } },
     output: { format, entryFileNames: `[name].${extension}`, chunkFileNames: `[name]-[hash].${extension}` },
   });
   const ended = await run(join(dir, `main.${extension}`));
@@ -233,7 +210,7 @@ async function inBrowser(
   project: Project,
   options: BuildOptions,
   browser: Browser,
-): Promise<Cell> {
+): Promise<string> {
   let dir;
   if (bundler === 'vite' || bundler === 'vite7' || bundler === 'vite6') {
     ({ dir } = await buildClient(project, { bundler, vite: { build: { assetsInlineLimit: 0 } } }));
@@ -278,4 +255,23 @@ async function serve(folder: string): Promise<Server> {
   });
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   return server;
+}
+
+/** The README's table, as rows by bundler and output; cells as `runCell` gives them. */
+export function parseMatrix(section: string): Map<string, Map<string, Record<string, string>>> {
+  const notes = new Map<string, string>();
+  for (const [, number = '', text = ''] of section.matchAll(/^\((\d+)\) (.+)\.$/gm)) notes.set(number, text);
+  const [head = [], , ...rows] = [...section.matchAll(/^\|(.+)\|$/gm)].map(([, line = '']) =>
+    line.split('|').map((cell) => cell.trim()),
+  );
+  const table = new Map<string, Map<string, Record<string, string>>>();
+  for (const [bundler = '', format = '', ...cells] of rows) {
+    const row = cells.map((cell, index) => {
+      const [, note] = /^– \((\d+)\)$/.exec(cell) ?? [];
+      return [head[index + 2] ?? '', note === undefined ? cell : `no: ${notes.get(note)}`];
+    });
+    const formats = table.get(bundler) ?? new Map<string, Record<string, string>>();
+    table.set(bundler, formats.set(format, Object.fromEntries(row) as Record<string, string>));
+  }
+  return table;
 }

@@ -145,6 +145,7 @@ function buildWithFarm(options: OtherBuild): Promise<string[]> {
       persistentCache: false,
       progress: false,
       presetEnv: false,
+      sourcemap: false,
     },
   });
 }
@@ -157,7 +158,7 @@ async function buildWithBun(options: OtherBuild): Promise<string[]> {
     splitting: format === 'es',
     target: platform,
     outdir: dir,
-    naming: { entry: inBun(names.entry), chunk: inBun(names.chunk), asset: inBun(names.asset) },
+    naming: { entry: names.entry, chunk: names.chunk, asset: inBun(names.asset) },
     external,
     publicPath,
   });

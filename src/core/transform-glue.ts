@@ -1,0 +1,152 @@
+/**
+ * Changes JavaScript modules that load wasm files by themselves: names of files become those in the output, and what any module
+ * asks of `WebAssembly` goes through `runtime/glue.ts` where that has something to say. What is not recognised stays as it is.
+ */
+import { dirname, isAbsolute, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Program } from 'estree';
+import MagicString, { type SourceMap } from 'magic-string';
+import type { BundlerContext } from './bundler-context.ts';
+import { findGlue, type Glue, type Reference } from './find-glue.ts';
+import { formatRequest } from './request.ts';
+import { resolveFile } from './resolve-file.ts';
+
+/** What `runtime/glue.ts` has put there. */
+const REGISTERED = 'globalThis[Symbol.for("wasm-precompile.glue")]';
+
+/** Ids of modules that are looked at. */
+export const GLUE_ID = /^[^\0?]+\.(?:[cm]?[jt]sx?|vue|svelte|astro)(?:\?.*)?$/;
+
+/** What is asked of the bundler besides its context. */
+export interface GlueHost {
+  /** @throws where the code cannot be parsed */
+  parse: (code: string) => Program;
+  /** Whether the bundler knows CommonJS itself: its modules come here as they are. */
+  commonJs: boolean;
+  /** Whether what runs the output has Node's modules. */
+  hasNode: boolean;
+}
+
+interface GlueSetup extends GlueHost {
+  /** Whether a wasm file is handled. */
+  isOurs: (file: string) => boolean;
+  /** Told of each wasm file that was found. */
+  found: (file: string) => void;
+}
+
+export interface TransformedGlue {
+  code: string;
+  map: SourceMap;
+}
+
+/** @returns undefined where there is nothing to change */
+export async function transformGlue(
+  context: BundlerContext,
+  code: string,
+  id: string,
+  setup: GlueSetup,
+): Promise<TransformedGlue | undefined> {
+  const file = id.replace(/\?.*$/, '');
+  if (!isAbsolute(file)) return undefined;
+  const glue = find(setup, code);
+  if (!glue) return undefined;
+  const references = await resolveReferences(context, glue.references, file, setup);
+  if (references.length === 0 && glue.uses.length === 0) return undefined;
+  const text = new MagicString(code);
+  rewrite(text, glue, references, setup.commonJs && !glue.esm);
+  return { code: text.toString(), map: text.generateMap({ source: id, hires: 'boundary' }) };
+}
+
+function find({ parse }: GlueHost, code: string): Glue | undefined {
+  try {
+    return findGlue(parse(code));
+  } catch {
+    // The bundler will say it better.
+    return undefined;
+  }
+}
+
+interface Resolved extends Reference {
+  /** Absolute path. */
+  file: string;
+}
+
+async function resolveReferences(
+  context: BundlerContext,
+  references: readonly Reference[],
+  importer: string,
+  { isOurs, found }: GlueSetup,
+): Promise<Resolved[]> {
+  const resolved: Resolved[] = [];
+  for (const reference of references) {
+    // Mostly one or two.
+    // oxlint-disable-next-line no-await-in-loop
+    const file = (await resolveReference(context, reference, importer))?.replaceAll('\\', '/');
+    if (file === undefined || !isOurs(file)) continue;
+    found(file);
+    resolved.push({ ...reference, file });
+  }
+  return resolved;
+}
+
+async function resolveReference(
+  context: BundlerContext,
+  { kind, specifier }: Reference,
+  importer: string,
+): Promise<string | undefined> {
+  switch (kind) {
+    case 'url': {
+      const url = new URL(specifier, pathToFileURL(importer));
+      return url.protocol === 'file:' ? fileURLToPath(url) : undefined;
+    }
+    case 'resolve':
+      return resolveFile(context, specifier, importer);
+    case 'text':
+      return resolve(dirname(importer), specifier);
+  }
+}
+
+/** @param commonJs the module must not become an ES module */
+function rewrite(text: MagicString, glue: Glue, references: readonly Resolved[], commonJs: boolean): void {
+  for (const { start, end } of glue.uses) {
+    // Where nothing was registered, or where this is not Node, it is what it was.
+    text.overwrite(start, end, `(${REGISTERED} ?? ${text.slice(start, end)})`);
+  }
+  const [first] = references;
+  if (!first) return;
+  const files = [...new Set(references.map(({ file }) => file))];
+  const prefix = freeName(text.original, '$wasmPrecompile');
+  const nameOf = (file: string) => `${prefix}${files.indexOf(file)}`;
+  // A CommonJS module has no `import.meta`, and a bundler may leave it without `__dirname`.
+  const here = (file: string) =>
+    commonJs ? `(typeof __dirname === "undefined" ? ${nameOf(file)}.base : __dirname)` : 'import.meta.url';
+  const any = nameOf(first.file);
+
+  for (const { start, end } of glue.fetches) text.overwrite(start, end, `${any}.fetch`);
+  // ES modules have none; code that was CommonJS before relies on it.
+  const folder = `(typeof __dirname === "undefined" ? ${any}.dirname(${commonJs ? `${any}.base` : 'import.meta.url'}) : __dirname)`;
+  for (const { start, end, shorthand } of glue.folders) {
+    text.overwrite(start, end, shorthand ? `__dirname: ${folder}` : folder);
+  }
+  for (const { kind, start, end, file, specifier, gives = 'url' } of references) {
+    if (kind === 'url') text.overwrite(start, end, `${nameOf(file)}.url`);
+    else if (kind === 'resolve') text.overwrite(start, end, `${nameOf(file)}.${gives}`);
+    else {
+      text.appendLeft(start, `${nameOf(file)}.locate(`);
+      text.appendLeft(end, `, ${here(file)}, ${JSON.stringify(specifier)})`);
+    }
+  }
+  const statements = files.map((file) => {
+    const from = JSON.stringify(formatRequest({ file, form: 'glue' }));
+    return commonJs
+      ? `const ${nameOf(file)} = require(${from}).file;`
+      : `import { file as ${nameOf(file)} } from ${from};`;
+  });
+  text.appendLeft(glue.top, `\n${statements.join(' ')}\n`);
+}
+
+function freeName(code: string, wanted: string): string {
+  let name = wanted;
+  while (code.includes(name)) name += '_';
+  return name;
+}

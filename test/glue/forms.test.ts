@@ -1,0 +1,194 @@
+/** All the ways in which code names a wasm file that lies near it. */
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { build, type Bundler, type CommonPlugin, type ViteName } from '../support/bundlers.ts';
+import { createProject, type Files, runWell } from '../support/project.ts';
+import { watOfValue } from '../support/wat.ts';
+
+const BUNDLERS: (Bundler | ViteName)[] = ['vite', 'vite7', 'vite6', 'rollup', 'rolldown'];
+
+/** Gives the bytes of `wasm/one.wasm`, from a module in another folder. */
+const WAYS = `
+import { createReadStream, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const __dirname = here;
+const require = createRequire(import.meta.url);
+const locateFile = (name) => new URL(name, import.meta.url).href;
+const isRemote = (name) => name.startsWith('https:');
+
+export const ways = {
+  url: () => readFileSync(new URL('../wasm/one.wasm', import.meta.url)),
+  later: () => readFile(new URL('../wasm/one.wasm', import.meta.url)),
+  stream: async () => {
+    const chunks = [];
+    for await (const chunk of createReadStream(new URL('../wasm/one.wasm', import.meta.url))) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  },
+  href: () => readFileSync(fileURLToPath(new URL('../wasm/one.wasm', import.meta.url).href)),
+  pathname: () => readFileSync(decodeURI(new URL('../wasm/one.wasm', import.meta.url).pathname)),
+  required: () => readFileSync(require.resolve('../wasm/one.wasm')),
+  requiredDirectly: () => readFileSync(createRequire(import.meta.url).resolve('../wasm/one.wasm')),
+  resolved: () => readFileSync(new URL(import.meta.resolve('../wasm/one.wasm'))),
+  joined: () => readFileSync(join(__dirname, '../wasm/one.wasm')),
+  joinedParts: () => readFileSync(resolve(here, '..', 'wasm', 'one.wasm')),
+  added: () => readFileSync(__dirname + '/../wasm/one.wasm'),
+  inserted: () => readFileSync(\`\${here}/../wasm/one.wasm\`),
+  addedToUrl: () => readFileSync(new URL(new URL('.', import.meta.url).href + '../wasm/one.wasm')),
+  located: () => readFileSync(new URL(locateFile('../wasm/one.wasm'))),
+  locatedLater() {
+    let file = '../wasm/one.wasm';
+    if (!isRemote(file)) file = locateFile(file);
+    return readFileSync(new URL(file));
+  },
+};
+`;
+
+const MAIN = `
+const { ways } = await import('./code/ways.js');
+const results = {};
+for (const [name, way] of Object.entries(ways)) {
+  const { instance } = await WebAssembly.instantiate(await way());
+  results[name] = instance.exports.value();
+}
+console.log(JSON.stringify(results));
+`;
+
+const FILES: Files = { 'wasm/one.wasm': watOfValue(1), 'code/ways.js': WAYS, 'main.js': MAIN };
+
+/** Each of them is a module of the same bytes: one load, and the same module for the others while it is alive. */
+function expectPrecompiled(loads: readonly { how: string }[]): void {
+  expect(loads.length).toBeGreaterThan(0);
+  expect(new Set(loads.map(({ how }) => how))).toEqual(new Set(['precompiled']));
+}
+
+describe.each(BUNDLERS)('%s', (bundler) => {
+  test.each([
+    ['ES modules', 'es', ''],
+    ['chunks in folders of their own', 'es', 'some/chunks/'],
+  ] as const)('finds the file in %s', async (_, format, folder) => {
+    const project = await createProject(FILES);
+    const plain = await runWell(project.path('main.js'));
+    const built = await build(bundler, project, {
+      output: {
+        format,
+        chunkFileNames: `${folder}[name]-[hash].js`,
+        assetFileNames: 'wasm files/[name]-[hash][extname]',
+      },
+    });
+    expect(built.files.filter((file) => file.endsWith('.wasm'))).toEqual([
+      expect.stringMatching(/^wasm files\/one-[\w-]{8}\.wasm$/),
+    ]);
+    // A deployed program has nothing else.
+    const dir = await project.move('out', 'deployed here/out');
+    const { result, loads } = await runWell(join(dir, 'main.js'));
+    expect(result).toEqual(plain.result);
+    expectPrecompiled(loads);
+    const code = (await project.read('deployed here/out', chunkOf(built.files))).toString();
+    expect(code.match(/file\d*\.locate\(/g)).toHaveLength(7);
+  });
+
+  test('finds the file in CommonJS output', async () => {
+    const project = await createProject({
+      ...FILES,
+      'main.js':
+        MAIN.replace(
+          'const { ways } = await',
+          "import { ways } from './code/ways.js'; (async () => {",
+        ).replace(/import\('.\/code\/ways.js'\);/, '') + '})();',
+    });
+    const { dir } = await build(bundler, project, {
+      output: { format: 'cjs', entryFileNames: '[name].cjs' },
+    });
+    const { result, loads } = await runWell(join(dir, 'main.cjs'));
+    expect(new Set(Object.values(result as object))).toEqual(new Set([1]));
+    expectPrecompiled(loads);
+  });
+});
+
+function chunkOf(files: readonly string[]): string {
+  return files.find((file) => /ways-[\w-]+\.js$/.test(file)) ?? 'none';
+}
+
+test('TypeScript that only the bundler knows', async () => {
+  const project = await createProject({
+    'one.wasm': watOfValue(1),
+    'main.ts': `
+      import { readFileSync } from 'node:fs';
+      const bytes: Uint8Array = readFileSync(new URL('./one.wasm', import.meta.url));
+      const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes as BufferSource)) as any;
+      console.log(JSON.stringify(exports.value() satisfies number));
+    `,
+  });
+  for (const bundler of ['rolldown', 'vite', 'vite6'] as const) {
+    const { dir } = await build(bundler, project, { entry: 'main.ts' });
+    const { result, loads } = await runWell(join(dir, 'main.js'));
+    expect(result).toBe(1);
+    expectPrecompiled(loads);
+  }
+});
+
+test('a worker thread', async () => {
+  const project = await createProject({
+    'one.wasm': watOfValue(1),
+    'main.js': `
+      import { readFileSync } from 'node:fs';
+      import { fileURLToPath } from 'node:url';
+      import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+      const value = () => {
+        const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
+        return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.value();
+      };
+      if (isMainThread) {
+        new Worker(fileURLToPath(import.meta.url)).on('message', (message) => {
+          console.log(JSON.stringify([message, value()]));
+        });
+      } else {
+        parentPort.postMessage(value());
+      }
+    `,
+  });
+  const { dir } = await build('vite', project);
+  const { result, loads } = await runWell(join(dir, 'main.js'));
+  expect(result).toEqual([1, 1]);
+  expectPrecompiled(loads);
+});
+
+test('a build that trains itself trims what glue code loads', async () => {
+  const heard: string[] = [];
+  const listener: CommonPlugin = {
+    name: 'listener',
+    onLog(level, { message, plugin }) {
+      if (level === 'info' && plugin === 'unplugin-wasm-precompile') heard.push(message);
+      return undefined;
+    },
+  };
+  const project = await createProject({
+    'main.cjs': `
+      const initSqlJs = require('sql.js');
+      initSqlJs().then((SQL) => {
+        const db = new SQL.Database();
+        console.log(JSON.stringify(db.exec('SELECT 1 + 1')[0].values));
+      });
+    `,
+  });
+  const { dir } = await build('vite', project, {
+    entry: 'main.cjs',
+    plugins: [listener],
+    output: { format: 'cjs', entryFileNames: '[name].cjs' },
+    vite: { ssr: { noExternal: true } },
+    plugin: { profile: { train: [process.execPath, project.path('out/main.cjs')] } },
+  });
+  const { result, loads } = await runWell(join(dir, 'main.cjs'));
+  expect(result).toEqual([[2]]);
+  expectPrecompiled(loads);
+  const [, executed] =
+    /sql-wasm \(native code for node [\d.]+, (\d+) of 1968 functions; /.exec(heard[0] ?? '') ?? [];
+  expect(Number(executed)).toBeGreaterThan(100);
+  expect(Number(executed)).toBeLessThan(1000);
+  expect(heard[0]).toContain('; loaded by sql.js/dist/sql-wasm.js)');
+});

@@ -1,0 +1,150 @@
+/** What is not recognised stays as it is, and what the user excludes. */
+import { join } from 'node:path';
+import type { InlineConfig } from 'vite';
+import { describe, expect, test } from 'vitest';
+import { build, type BuildOptions, type Bundler } from '../support/bundlers.ts';
+import { createProject, type Files, type Project, runWell } from '../support/project.ts';
+import { watOfValue } from '../support/wat.ts';
+
+const BUNDLERS: Bundler[] = ['vite', 'rollup', 'rolldown'];
+
+const READ = "import { readFileSync } from 'node:fs'; import { join } from 'node:path';";
+
+/** Code that would be recognised. */
+const KNOWN = `${READ}
+  const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
+  console.log(JSON.stringify(new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.value()));
+`;
+
+/** A project whose wasm file is already where the bundled code looks for it. */
+async function createBundled(program: string, files: Files = {}): Promise<Project> {
+  const wasm = watOfValue(1);
+  return createProject({ 'one.wasm': wasm, 'out/one.wasm': wasm, 'main.js': program, ...files });
+}
+
+/** @param bundler Vite would empty the folder, which has the wasm file */
+function keep(bundler: Bundler, options: BuildOptions): BuildOptions {
+  return bundler === 'vite' ? { ...options, vite: { build: { emptyOutDir: false } } } : options;
+}
+
+async function codeOf(project: Project): Promise<string> {
+  return (await project.read('out/main.js')).toString();
+}
+
+describe.each(BUNDLERS)('%s', (bundler) => {
+  test.each([
+    [
+      'a name that is put together',
+      `${READ}
+       const name = 'one'; const here = import.meta.url;
+       const { instance } = await load(readFileSync(new URL(\`./\${name}.wasm\`, here)));
+       async function load(bytes) { return (({ instantiate }) => instantiate)(WebAssembly)(bytes); }
+       console.log(JSON.stringify(instance.exports.value()));`,
+    ],
+    [
+      'a file that is not there',
+      `${READ}
+       let error;
+       try { readFileSync(new URL('./two.wasm', import.meta.url)); } catch ({ code }) { error = code; }
+       console.log(JSON.stringify(error));`,
+    ],
+    [
+      'a WebAssembly of its own',
+      `${READ}
+       function compile(WebAssembly) { return WebAssembly.compile('bytes'); }
+       console.log(JSON.stringify(compile({ compile: (what) => what })));`,
+    ],
+  ])('leaves alone %s', async (_, program) => {
+    const project = await createBundled(program);
+    await build(bundler, project, keep(bundler, { plugin: false }));
+    const without = await codeOf(project);
+    const expected = await runWell(project.path('out/main.js'));
+    const { artifacts } = await build(bundler, project, keep(bundler, {}));
+    expect(artifacts).toEqual([]);
+    expect(await codeOf(project)).toBe(without);
+    expect(await runWell(project.path('out/main.js'))).toMatchObject({ result: expected.result, loads: [] });
+  });
+
+  test.each([
+    ['glue: false', { glue: false }],
+    ['exclude', { exclude: '**/one.wasm' }],
+  ])('leaves alone what the user excludes: %s', async (option, plugin) => {
+    const project = await createBundled(KNOWN);
+    const { artifacts } = await build(bundler, project, keep(bundler, { plugin }));
+    expect(artifacts).toEqual([]);
+    const code = await codeOf(project);
+    expect(code).toContain('./one.wasm');
+    if (option === 'glue: false') expect(code).toContain('new WebAssembly.Module(');
+    expect(await runWell(project.path('out/main.js'))).toMatchObject({ result: 1, loads: [] });
+  });
+
+  test('leaves alone paths that lead elsewhere', async () => {
+    const elsewhere = await createProject({ 'one.wasm': watOfValue(2) });
+    const project = await createBundled(`${READ}
+      const value = (folder) => {
+        const bytes = readFileSync(join(folder, 'one.wasm'));
+        return new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.value();
+      };
+      console.log(JSON.stringify([value(import.meta.dirname), value(${JSON.stringify(elsewhere.folder)})]));
+    `);
+    const { artifacts } = await build(bundler, project, keep(bundler, {}));
+    expect(artifacts).toHaveLength(1);
+    const { result, loads } = await runWell(project.path('out/main.js'));
+    expect(result).toEqual([1, 2]);
+    expect(loads).toHaveLength(1);
+  });
+
+  test('ships what is no module as it is', async () => {
+    const component = Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0, 5);
+    const project = await createProject({
+      'one.wasm': component,
+      'main.js': `${READ}
+        const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
+        let error;
+        try { new WebAssembly.Module(bytes); } catch ({ name }) { error = name; }
+        console.log(JSON.stringify([[...bytes], error]));`,
+    });
+    const { dir, warnings } = await build(bundler, project);
+    expect(warnings.filter((warning) => warning.includes('.wasm'))).toEqual([]);
+    expect((await runWell(join(dir, 'main.js'))).result).toEqual([[...component], 'CompileError']);
+  });
+});
+
+test.each<[string, InlineConfig]>([
+  ['ssr.target', { ssr: { target: 'webworker' } }],
+  ['conditions', { ssr: { resolve: { conditions: ['workerd'] } } }],
+])('leaves alone what is for servers that are not Node (%s)', async (_, vite) => {
+  const program = `
+    export const url = new URL('./one.wasm', import.meta.url);
+    export const load = (bytes) => WebAssembly.instantiate(bytes);
+  `;
+  const project = await createBundled(program);
+  await build('vite', project, { vite, plugin: false });
+  const without = await codeOf(project);
+  await build('vite', project, { vite });
+  expect(await codeOf(project)).toBe(without);
+});
+
+test("CommonJS keeps its folder for files that are not wasm's", async () => {
+  const project = await createBundled('', {
+    'out/data.txt': 'beside the output',
+    'main.cjs': `
+      const { readFileSync } = require('node:fs');
+      const { join } = require('node:path');
+      const { Module, Instance } = WebAssembly;
+      const wasm = new WebAssembly.Module(readFileSync(join(__dirname, 'one.wasm')));
+      const text = readFileSync(join(__dirname, 'data.txt'), 'utf8');
+      console.log(JSON.stringify([text, new Instance(wasm).exports.value()]));
+    `,
+  });
+  for (const format of ['cjs', 'es'] as const) {
+    const { dir } = await build('vite', project, {
+      entry: 'main.cjs',
+      output: { format, entryFileNames: `${format}.${format === 'cjs' ? 'cjs' : 'mjs'}` },
+      vite: { build: { emptyOutDir: false } },
+    });
+    const { result, loads } = await runWell(join(dir, format === 'cjs' ? 'cjs.cjs' : 'es.mjs'));
+    expect(result).toEqual(['beside the output', 1]);
+    expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
+  }
+});

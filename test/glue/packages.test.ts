@@ -1,0 +1,63 @@
+/** Real packages that load their wasm files themselves, bundled as they are: they start with native code. */
+import { join } from 'node:path';
+import commonjsPlugin from '@rollup/plugin-commonjs';
+import { nodeResolve } from '@rollup/plugin-node-resolve';
+import { describe, expect, test } from 'vitest';
+import { build, type BuildOptions, type BuildResult, type CommonPlugin } from '../support/bundlers.ts';
+import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
+import { CHECKOUT, createProject, runWell } from '../support/project.ts';
+import { gluePackages } from './packages.ts';
+
+const BUNDLES = [
+  { bundler: 'vite', format: 'es' },
+  { bundler: 'vite', format: 'cjs' },
+  { bundler: 'vite7', format: 'es' },
+  { bundler: 'rollup', format: 'es' },
+  { bundler: 'rollup', format: 'cjs' },
+] as const;
+
+// Its types are those of a CommonJS module.
+const commonjs = commonjsPlugin as unknown as () => CommonPlugin;
+
+const NODES = await Promise.all(NODE_VERSIONS.map((version) => ensureNode(version)));
+
+/** What bundles npm packages. */
+function bundlesAll({ bundler, format }: (typeof BUNDLES)[number], external: string[] = []): BuildOptions {
+  const extension = format === 'es' ? 'mjs' : 'cjs';
+  const output = {
+    format,
+    entryFileNames: `[name].${extension}`,
+    chunkFileNames: `[name]-[hash].${extension}`,
+  };
+  if (bundler !== 'rollup') return { output, vite: { ssr: { noExternal: true, external } } };
+  const plugins = [nodeResolve({ preferBuiltins: true, exportConditions: ['node'] }), commonjs()];
+  return {
+    output,
+    external: external.map((name) => new RegExp(`^${name}(/|$)`)),
+    plugins: plugins as CommonPlugin[],
+  };
+}
+
+const entryOf = ({ dir, files }: BuildResult) =>
+  join(dir, files.includes('main.mjs') ? 'main.mjs' : 'main.cjs');
+
+describe.each(gluePackages(join(CHECKOUT, 'node_modules')))('$tool: $module', (glue) => {
+  test.each(BUNDLES)('starts with native code ($bundler, $format)', async (bundle) => {
+    if ((bundle.format === 'cjs' && glue.awaits) || glue.notWith?.includes(bundle.bundler)) return;
+    const project = await createProject({ 'main.js': glue.program });
+    const built = await build(bundle.bundler, project, {
+      ...bundlesAll(bundle, glue.external),
+      plugin: { targets: NODES },
+    });
+    const plain = glue.plainRuns === false ? undefined : await runWell(project.path('main.js'));
+    expect(plain?.loads ?? []).toEqual([]);
+    let first: unknown;
+    for (const node of NODES) {
+      const { result, loads, stderr } = await runWell(entryOf(built), { node });
+      expect(result).toEqual(plain ? plain.result : (first ??= result));
+      const names = loads.map(({ file }) => file.replace(/^.*\//, '').replace(/-[\w-]{8}\.elf$/, ''));
+      expect([node, names.toSorted()], stderr).toEqual([node, glue.wasm]);
+      expect(loads.map(({ how }) => how)).toEqual(glue.wasm.map(() => 'precompiled'));
+    }
+  });
+});
