@@ -28,8 +28,11 @@ const MEASURE = `
 const variant = process.argv[2];
 const print = console.log;
 const start = performance.now();
+const before = process.cpuUsage();
 console.log = () => {
-  print(JSON.stringify({ total: performance.now() - start }));
+  const total = performance.now() - start;
+  const { user, system } = process.cpuUsage(before);
+  print(JSON.stringify({ total, processor: (user + system) / 1000 }));
   process.exit(0);
 };
 await import(\`./\${variant}/main.cjs\`);
@@ -53,7 +56,8 @@ await runPairs({
     return cases;
   },
   legend: `Milliseconds, medians of fresh processes. Ratio: precompiled to plain, median of the pairs (least–greatest).
-total  from before the bundle is imported, with all its JavaScript, until the first result`,
+total      from before the bundle is imported, with all its JavaScript, until the first result
+processor  time that the processor has worked for it until then, all threads together`,
 });
 
 async function createProject(

@@ -1,5 +1,6 @@
 /** Starts a module in a process of its own, and looks how it was loaded. */
 import * as v from 'valibot';
+import { parseLoads } from './loads.ts';
 import { type Command, type ProgramOptions, runProgram } from './program.ts';
 
 /** What `app/src/sample.ts` prints. */
@@ -37,12 +38,8 @@ export async function startModule(
 /** The warning says without being asked that native code was there and was not used. */
 function findLoads(stderr: string): string | undefined {
   if (stderr.includes('WASM_PRECOMPILE_FALLBACK')) return 'compiled';
-  const loads = [
-    ...stderr.matchAll(
-      /^WASM-PRECOMPILE .* (?<how>(?:pre)?compiled) \(.*\) \d+ bytes (?<access>mapped|read) /gm,
-    ),
-  ].map(({ groups }) =>
-    groups?.['how'] === 'precompiled' ? `precompiled, ${groups['access']}` : 'compiled',
+  const loads = parseLoads(stderr).map(({ precompiled, access }) =>
+    precompiled ? `precompiled, ${access}` : 'compiled',
   );
   return loads.length === 0 ? undefined : [...new Set(loads)].join(' and ');
 }

@@ -37,14 +37,25 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
   const apply = (compiler: Compiler) => {
     const hooks = new CompilerHooks(bundle, compiler);
     // The last rule: it decides of the type, whatever others make of wasm files.
-    compiler.options.module.rules.push({
-      test: (file) => file.endsWith('.wasm') && bundle.isOurs(unescape(file)),
-      resourceQuery: (query) => parseRequest(`x.wasm${query}`) !== undefined,
+    const rule = (load: LoaderOptions['load'], phase = {}) => ({
+      test: (file: string) => file.endsWith('.wasm') && bundle.isOurs(unescape(file)),
+      resourceQuery: (query: string) => parseRequest(`x.wasm${query}`) !== undefined,
       dependency: { not: ['url'] },
+      ...phase,
       type: 'javascript/auto',
-      rules: [{ resourceQuery: (query) => !hasSideEffects(`x.wasm${query}`), sideEffects: false }],
-      use: [{ loader: LOADER, options: { load: (loader) => hooks.load(loader) } satisfies LoaderOptions }],
+      rules: [{ resourceQuery: (query: string) => !hasSideEffects(`x.wasm${query}`), sideEffects: false }],
+      use: [{ loader: LOADER, options: { load } satisfies LoaderOptions }],
     });
+    const { sourceImport } = compiler.options.experiments as { sourceImport?: boolean };
+    compiler.options.module.rules.push(
+      ...(sourceImport
+        ? [
+            rule((loader) => hooks.load(loader), { phase: { not: ['source'] } }),
+            rule((loader) => hooks.load(loader, '?module'), { phase: 'source' }),
+          ]
+        : // Versions that know no phases refuse rules that name them.
+          [rule((loader) => hooks.load(loader))]),
+    );
     compiler.hooks.compilation.tap(NAME, (_, { normalModuleFactory }) => {
       normalModuleFactory.hooks.beforeResolve.tapPromise(NAME, async (data) => {
         data.request = await hooks.rewrite(data.request, data.context);
@@ -102,7 +113,7 @@ class CompilerHooks {
     return formatRequest({ ...parsed, file: resolved.replaceAll('\u200B#', '\0#') });
   }
 
-  async load(loader: LoaderContext<LoaderOptions>): Promise<string> {
+  async load(loader: LoaderContext<LoaderOptions>, query = loader.resourceQuery): Promise<string> {
     const file = unescape(loader.resourcePath);
     const others = loader.loaders.map(({ path }) => path).filter((path) => path !== LOADER);
     if (others.length > 0) throw conflict(file, `the loader ${others.join(', ')}`);
@@ -117,7 +128,7 @@ class CompilerHooks {
     const compilation = loader._compilation;
     if (!compilation) throw new Error(`${file}: the bundler gives its loaders no compilation`);
     const context = this.#contextOfLoader(loader, compilation);
-    const code = await this.#bundle.load(context, `${file}${loader.resourceQuery}`);
+    const code = await this.#bundle.load(context, `${file}${query}`);
     if (code === undefined) throw new Error(`${file}: no wasm file`);
     return code;
   }

@@ -25,6 +25,8 @@ const FILES = {
 
 const PRECOMPILED = ['precompiled', 'precompiled', 'precompiled'];
 
+const replaced = (code: string) => code.replaceAll('import.meta.', 'globalThis.somethingElse?.');
+
 describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   test.skipIf(!hasRollupPlugins(bundler))(
     'with entries, chunks and assets in nested folders of their own',
@@ -47,6 +49,30 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
       expect(result).toEqual([1, 2, 3]);
       expect(loads.map(({ how }) => how)).toEqual(PRECOMPILED);
       expect(loads.map(({ file }) => dirname(file))).toEqual(Array(3).fill(join(dir, 'static')));
+    },
+  );
+
+  // Nitro does it, and gives every chunk the URL of the entry. Rolldown prints all code anew, as one word.
+  test.runIf(bundler === 'rollup')(
+    'where another plugin replaces the text `import.meta.` in modules and chunks',
+    async () => {
+      const project = await createProject({
+        ...FILES,
+        'main.js': `globalThis.seen = typeof import.meta.url;\n${FILES['main.js'].replace('[one.exports', '[seen, one.exports')}`,
+      });
+      const { dir } = await build(bundler, project, {
+        output: { chunkFileNames: 'chunks/[name]-[hash].js' },
+        pluginsAfter: [
+          {
+            name: 'replacer',
+            transform: (code) => (code.includes('import.meta.') ? replaced(code) : undefined),
+            renderChunk: replaced,
+          },
+        ],
+      });
+      const { result, loads } = await runWell(join(dir, 'main.js'));
+      expect(result).toEqual(['undefined', 1, 2, 3]);
+      expect(loads.map(({ how }) => how)).toEqual(PRECOMPILED);
     },
   );
 

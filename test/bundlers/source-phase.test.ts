@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { build, BUNDLERS, OLDER_VITES } from '../support/bundlers.ts';
+import { ensureNode } from '../support/nodes.ts';
 import { createProject, runWell } from '../support/project.ts';
 import { wat, watOfValue } from '../support/wat.ts';
 
@@ -30,6 +31,28 @@ describe.each([...BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
     expect(result).toEqual([true, true, true, 5, "import source text from './lib/needs.wasm'"]);
     expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
     expect(warnings).toEqual([]);
+  });
+
+  test('gives what Node itself gives, without a bundler', async () => {
+    const project = await createProject({
+      'counter.wasm': wat('(module (func (export "increment")))'),
+      'main.js': `
+        import source module from './counter.wasm';
+        import { increment } from './counter.wasm';
+        const again = await import.source('./counter.wasm');
+        console.log(JSON.stringify([
+          module === again, module instanceof WebAssembly.Module, typeof increment,
+          WebAssembly.Module.exports(module), Object.prototype.toString.call(module),
+        ]));
+      `,
+    });
+    const node = await ensureNode('26');
+    const nodes = await runWell(project.path('main.js'), { node });
+    const { dir } = await build(bundler, project, { plugin: { targets: [node] } });
+    const ours = await runWell(join(dir, 'main.js'), { node });
+    expect(nodes.loads).toEqual([]);
+    expect(ours.result).toEqual(nodes.result);
+    expect(new Set(ours.loads.map(({ how }) => how))).toEqual(new Set(['precompiled']));
   });
 
   test('leaves a default import that is named source', async () => {
@@ -112,3 +135,23 @@ test('works in TypeScript and JSX, in Vite', async () => {
   });
   expect((await runWell(join(dir, 'main.js'))).result).toEqual([1, [2], ["it's ", true]]);
 });
+
+test.each(['webpack', 'rspack'] as const)(
+  '%s gives it, where an experiment lets it parse',
+  async (bundler) => {
+    const project = await createProject({
+      'one.wasm': watOfValue(1),
+      'main.js': `
+      import source module from './one.wasm';
+      import { value } from './one.wasm';
+      const later = await import.source('./one.wasm');
+      console.log(JSON.stringify([module instanceof WebAssembly.Module, later === module, value()]));
+    `,
+    });
+    const experiments = { outputModule: true, sourceImport: true };
+    const { dir } = await build(bundler, project, { other: { webpack: { experiments } } });
+    const { result, loads } = await runWell(join(dir, 'main.js'));
+    expect(result).toEqual([true, true, 1]);
+    expect(loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled']);
+  },
+);

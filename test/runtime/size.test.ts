@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../engines/support.ts';
@@ -6,8 +7,22 @@ import { ROOT } from '../engines/support.ts';
 /** Bytes. Programs carry the runtime with them. */
 const LIMIT = 6144;
 
-/** What is in programs with code that loads wasm by itself, besides. */
-const GLUE_LIMIT = 4096;
+/** In programs with code that loads wasm by itself, besides; with what both have, which is there once. */
+const GLUE_LIMIT = 4608;
+/** Bytes, compressed by brotli. Pages carry it with them. */
+const WEB_LIMIT = 2048;
+
+describe('the runtime for browsers', () => {
+  it('is small when it is minified and compressed, with all that it has, and imports nothing', async () => {
+    const bundle = await rolldown({ input: path.join(ROOT, 'dist/runtime/web.js'), platform: 'browser' });
+    const { output } = await bundle.generate({ format: 'esm', minify: true });
+    await bundle.close();
+    const [chunk] = output;
+    expect(output).toHaveLength(1);
+    expect([...chunk.imports, ...chunk.dynamicImports]).toEqual([]);
+    expect(brotliCompressSync(chunk.code).length).toBeLessThan(WEB_LIMIT);
+  });
+});
 
 describe('the runtime for Node', () => {
   it.each([
@@ -20,8 +35,8 @@ describe('the runtime for Node', () => {
     ['glue', 'import { register } from "RUNTIME"; globalThis.keep = register;', GLUE_LIMIT],
   ])(
     'is small when it is minified, and imports nothing but what Node has: %s, %j',
-    async (name, glue, limit) => {
-      const runtime = path.join(ROOT, `dist/runtime/${name}.js`);
+    async (part, glue, limit) => {
+      const runtime = path.join(ROOT, `dist/runtime/${part}.js`);
       const bundle = await rolldown({
         input: glue === '' ? runtime : 'virtual:glue',
         external: /^node:/,

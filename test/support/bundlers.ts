@@ -75,6 +75,7 @@ export interface CommonPlugin {
   name: string;
   resolveId?: (id: string, importer: string | undefined) => Promise<string | undefined> | string | undefined;
   load?: (id: string) => string | undefined;
+  transform?: (code: string) => string | undefined;
   renderChunk?: (code: string) => string;
   writeBundle?: {
     order: 'post';

@@ -1,0 +1,226 @@
+/**
+ * `npm run playground:frameworks`: installs the packed plugin into an application of each framework, builds and starts it, asks its
+ * server for a picture, and prints how the module that draws it was loaded. Every application has its own packages, in its own folder.
+ */
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { basename, delimiter, dirname, join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Command, Option } from 'commander';
+import { execa } from 'execa';
+import { formatTable } from '../../src/cli/format.ts';
+import { messageOf } from '../../src/error.ts';
+import { fail, parseList, UsageError } from '../support/arguments.ts';
+import { type Load, parseLoads } from '../support/loads.ts';
+import { chooseNodes, type InstalledNode } from '../support/nodes.ts';
+
+interface Framework {
+  /** Of the folder. */
+  name: string;
+  /** The package whose version counts. */
+  framework: string;
+  /** What node is started with, relative to the folder. */
+  start: string[];
+}
+
+const FRAMEWORKS: readonly Framework[] = [
+  { name: 'sveltekit', framework: '@sveltejs/kit', start: ['build/index.js'] },
+  { name: 'nuxt', framework: 'nuxt', start: ['.output/server/index.mjs'] },
+  { name: 'astro', framework: 'astro', start: ['dist/server/entry.mjs'] },
+  { name: 'next', framework: 'next', start: ['node_modules/next/dist/bin/next', 'start'] },
+];
+
+interface Result {
+  framework: Framework;
+  version: string;
+  /** Of the build. */
+  seconds: number;
+  loads: Load[];
+}
+
+interface Settings {
+  node: string;
+  only: string[];
+}
+
+const HERE = fileURLToPath(new URL('.', import.meta.url));
+const CHECKOUT = join(HERE, '../..');
+
+/** Pixels. */
+const PICTURE_SIZE = 64;
+
+/** Seconds for a server to answer. */
+const START_LIMIT = 30;
+
+const NAMES = FRAMEWORKS.map(({ name }) => name);
+
+const command = new Command('npm run playground:frameworks --')
+  .description('Build and start an application of each framework with the plugin.')
+  .option('--node <version>', 'the Node that builds and runs them: most need 22', '22')
+  .addOption(
+    new Option('--only <names>', `some of ${NAMES.join(', ')}, separated by commas`)
+      .argParser(parseList)
+      .default(NAMES, 'all'),
+  )
+  .allowExcessArguments(false)
+  .exitOverride();
+
+try {
+  await run(command.parse().opts<Settings>());
+} catch (error) {
+  fail('playground:frameworks', error);
+}
+
+async function run({ node: wanted, only }: Settings): Promise<void> {
+  const unknown = only.find((name) => !NAMES.includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(`unknown framework "${unknown}": expected some of ${NAMES.join(', ')}`);
+  }
+  const [node] = await chooseNodes([wanted]);
+  if (!node) throw new UsageError(`no Node ${wanted}`);
+  const plugin = await pack();
+  const rows: string[][] = [['framework', 'version', 'build', 'module', 'loaded']];
+  let failed = false;
+  for (const framework of FRAMEWORKS.filter(({ name }) => only.includes(name))) {
+    try {
+      const result = await tryFramework(framework, node, plugin);
+      rows.push(...describe(result));
+      failed ||= result.loads.length === 0 || result.loads.some(({ precompiled }) => !precompiled);
+    } catch (error) {
+      failed = true;
+      rows.push([framework.name, '', '', '', `failed: ${messageOf(error)}`]);
+    }
+  }
+  console.log(`${formatTable(rows)}\nNode ${node.version}.`);
+  if (failed) process.exitCode = 1;
+}
+
+function describe({ framework, version, seconds, loads }: Result): string[][] {
+  const start = [framework.name, version, `${seconds.toFixed(1)} s`];
+  if (loads.length === 0) return [[...start, '', 'the plugin has loaded nothing']];
+  return loads.map(({ file, precompiled, detail, access }) => [
+    ...start,
+    basename(file),
+    precompiled ? `precompiled, ${access}` : `compiled: ${detail}`,
+  ]);
+}
+
+/** As users get it. */
+async function pack(): Promise<string> {
+  const { stdout } = await execa(
+    'npm',
+    ['pack', '--ignore-scripts', '--json', '--pack-destination', HERE, '--loglevel=error'],
+    { cwd: CHECKOUT },
+  );
+  const [packed] = JSON.parse(stdout) as [{ filename: string }];
+  return join(HERE, packed.filename);
+}
+
+async function tryFramework(framework: Framework, node: InstalledNode, plugin: string): Promise<Result> {
+  const folder = join(HERE, framework.name);
+  const env = {
+    // What npm runs finds this node.
+    PATH: [dirname(node.path), process.env['PATH']].join(delimiter),
+    NODE_OPTIONS: undefined,
+    ASTRO_TELEMETRY_DISABLED: '1',
+    NEXT_TELEMETRY_DISABLED: '1',
+    NUXT_TELEMETRY_DISABLED: '1',
+  };
+  console.error(`${framework.name}: installing …`);
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error'];
+  await npm(folder, env, 'install', '--no-save', '--no-package-lock', '--ignore-scripts', ...quiet, plugin);
+  console.error(`${framework.name}: building …`);
+  const start = performance.now();
+  await npm(folder, env, 'run', 'build');
+  const seconds = (performance.now() - start) / 1000;
+  const manifest = await readFile(join(folder, 'node_modules', framework.framework, 'package.json'), 'utf8');
+  const { version } = JSON.parse(manifest) as { version: string };
+  return { framework, version, seconds, loads: await serve(framework, folder, node, env) };
+}
+
+/** @throws Error with the end of what it printed */
+async function npm(
+  folder: string,
+  env: Record<string, string | undefined>,
+  ...args: string[]
+): Promise<void> {
+  const { exitCode, all } = await execa('npm', args, {
+    cwd: folder,
+    env,
+    all: true,
+    reject: false,
+    stdin: 'ignore',
+  });
+  if (exitCode !== 0) throw new Error(`npm ${args[0]} ended with ${exitCode}:\n${all.slice(-2000)}`);
+}
+
+/** Starts the server, asks it for a picture twice, and ends it. */
+async function serve(
+  { start }: Framework,
+  folder: string,
+  node: InstalledNode,
+  env: Record<string, string | undefined>,
+): Promise<Load[]> {
+  const port = await findPort();
+  const server = execa(node.path, start, {
+    cwd: folder,
+    env: {
+      ...env,
+      PORT: String(port),
+      HOST: '127.0.0.1',
+      HOSTNAME: '127.0.0.1',
+      NODE_ENV: 'production',
+      NODE_DEBUG: 'wasm-precompile',
+    },
+    all: true,
+    reject: false,
+    stdin: 'ignore',
+  });
+  try {
+    const url = `http://127.0.0.1:${port}/picture?size=${PICTURE_SIZE}`;
+    await checkPicture(await Promise.race([requestPatiently(url), endOf(server)]));
+    await checkPicture(await fetch(url));
+  } finally {
+    server.kill();
+  }
+  return parseLoads((await server).all);
+}
+
+async function endOf(server: PromiseLike<{ all: string }>): Promise<never> {
+  const { all } = await server;
+  throw new Error(`the server ended:\n${all.slice(-2000)}`);
+}
+
+/** Until somebody listens. */
+async function requestPatiently(url: string): Promise<Response> {
+  const deadline = performance.now() + START_LIMIT * 1000;
+  for (;;) {
+    try {
+      return await fetch(url);
+    } catch (error) {
+      if (performance.now() > deadline) {
+        throw new Error(`the server did not listen within ${START_LIMIT} s`, { cause: error });
+      }
+      await wait(100);
+    }
+  }
+}
+
+/** @throws Error for anything but a PNG file of the right width */
+async function checkPicture(response: Response): Promise<void> {
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const isPicture = bytes.subarray(1, 4).toString('latin1') === 'PNG';
+  if (response.ok && isPicture && bytes.readUInt32BE(16) === PICTURE_SIZE) return;
+  throw new Error(`the server answered ${response.status} ${bytes.subarray(0, 500).toString()}`);
+}
+
+async function findPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

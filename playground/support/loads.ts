@@ -1,0 +1,22 @@
+/** What `NODE_DEBUG=wasm-precompile` prints: one line for each load. */
+
+export interface Load {
+  /** The file that the module came from. */
+  file: string;
+  precompiled: boolean;
+  /** The engine key, or why native code was not used. */
+  detail: string;
+  access: string;
+}
+
+export function parseLoads(stderr: string): Load[] {
+  const lines = stderr.matchAll(
+    /^WASM-PRECOMPILE \d+: (?<file>.*) (?<how>(?:pre)?compiled) \((?<detail>.*)\) \d+ bytes (?<access>mapped|read) /gm,
+  );
+  return [...lines].map(({ groups }) => ({
+    file: groups?.['file'] ?? '',
+    precompiled: groups?.['how'] === 'precompiled',
+    detail: groups?.['detail'] ?? '',
+    access: groups?.['access'] ?? '',
+  }));
+}
