@@ -23,6 +23,9 @@ const FILES = {
   `,
 };
 
+/** By a plugin that takes it for something else. */
+const replaced = (code: string) => code.replaceAll('import.meta.', 'globalThis.somethingElse?.');
+
 const PRECOMPILED = ['precompiled', 'precompiled', 'precompiled'];
 
 describe.each(ALL_BUNDLERS)('%s', (bundler) => {
@@ -58,7 +61,6 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
         ...FILES,
         'main.js': `globalThis.seen = typeof import.meta.url;\n${FILES['main.js'].replace('[one.exports', '[seen, one.exports')}`,
       });
-      const replaced = (code: string) => code.replaceAll('import.meta.', 'globalThis.somethingElse?.');
       const { dir } = await build(bundler, project, {
         output: { chunkFileNames: 'chunks/[name]-[hash].js' },
         pluginsAfter: [
