@@ -7,6 +7,7 @@
 
 import { crc32 } from 'node:zlib';
 import { ELF_NOTE_GNU, ET_DYN, ET_REL, NT_GNU_BUILD_ID, STB_LOCAL, STT_FUNC } from '../elf/constants.ts';
+import { compressedPart, isCompressed, sectionContents } from '../elf/compressed.ts';
 import { descriptorOffset, readNotes } from '../elf/notes.ts';
 import { type ElfFile, type ElfSection, readElf } from '../elf/read.ts';
 import { type ElfSymbol, readSymbols } from '../elf/symbols.ts';
@@ -40,8 +41,8 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
   const form = readForm(elf);
   const machine = readMachine(elf);
 
-  const wire = readSegment(elf, description.wire);
-  const segments = description.native.map((segment) => readSegment(elf, segment));
+  const { section: wireSection, contents: wire } = readSegment(elf, description.wire);
+  const segments = description.native.map((segment) => readSegment(elf, segment).section);
   const buildId = checkBuildId(elf, bytes);
 
   const nativeSections = nameNativeSections(description.native);
@@ -67,10 +68,14 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
       return { engine, version, release, cpu, bytes: section.data, functions: ranges, statistics };
     },
   );
+  const compressed = isCompressed(wireSection);
   const map: ArtifactMap = {
     size: bytes.length,
     ...buildId,
-    wire: { offset: wire.offset, size: wire.size, crc32: description.wire.crc32 },
+    wire: {
+      ...(compressed ? compressedPart(wireSection) : { offset: wireSection.offset, size: wireSection.size }),
+      crc32: description.wire.crc32,
+    },
     native: description.native.map(({ engine, release: node, cpu, crc32: checksum }, index) => ({
       engine,
       node,
@@ -87,7 +92,8 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
     machine,
     name: description.name,
     sourceSha256: description.source.sha256,
-    wire: wire.data,
+    wire,
+    compressed,
     interface: readInterface(elf),
     functionNames,
     native,
@@ -119,16 +125,20 @@ function readMachine({ file, machine }: ElfFile): Machine {
   return name;
 }
 
-function readSegment(elf: ElfFile, { section: name, crc32: expected }: SegmentDescription): ElfSection {
+function readSegment(
+  elf: ElfFile,
+  { section: name, crc32: expected }: SegmentDescription,
+): { section: ElfSection; contents: Uint8Array } {
   const section = findSection(elf, name);
-  const found = crc32(section.data);
+  const contents = sectionContents(section, elf.file);
+  const found = crc32(contents);
   if (found !== expected) {
     throw invalidArtifact(
       elf.file,
       `section ${name} is damaged: its CRC-32 should be ${hex32(expected)} and is ${hex32(found)}`,
     );
   }
-  return section;
+  return { section, contents };
 }
 
 function findSection({ file, sections }: ElfFile, name: string): ElfSection {

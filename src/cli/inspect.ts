@@ -37,7 +37,7 @@ function summarize(artifact: Artifact) {
     buildId: map.buildId,
     size: map.size,
     segments: [
-      { section: '.wasm', ...map.wire },
+      { section: '.wasm', ...map.wire, ...(artifact.compressed && { inflated: artifact.wire.length }) },
       ...map.native.map((segment, index) => ({ section: nativeSections[index] ?? '', ...segment })),
     ],
     interface: artifact.interface,
@@ -75,6 +75,7 @@ function describe(file: string, summary: Summary): string {
           segment.size,
           segment.crc32.toString(16).padStart(8, '0'),
           'engine' in segment ? segment.engine : '',
+          'inflated' in segment ? `compressed by zlib, ${segment.inflated} bytes inflated` : '',
         ]),
       ]),
     ),
