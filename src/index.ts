@@ -8,7 +8,7 @@ import { Bundle } from './core/bundle.ts';
 import { type Options, resolveOptions } from './core/options.ts';
 
 export type { CacheStore } from './core/cache.ts';
-export type { Options, TrainingOptions } from './core/options.ts';
+export type { Options, TrainingOptions, WebBuildOptions } from './core/options.ts';
 export { WasmPrecompileError } from './error.ts';
 
 const factory: UnpluginFactory<Options | undefined, true> = (options, { framework }) => {

@@ -81,13 +81,15 @@ export interface SplitContents {
 export type Machine = 'x64' | 'arm64' | 'none';
 
 /**
- * An artifact read whole. `functionNames` has the functions with machine code only, by any target; `wire` and the
- * `bytes` of native code are views of the file. Packing an artifact again gives the same bytes.
+ * An artifact read whole. `functionNames` has the functions with machine code only, by any target; `wire`, unless it was
+ * compressed, and the `bytes` of native code are views of the file. Packing an artifact again gives the same bytes.
  */
 export interface Artifact extends ArtifactContents {
   /** `artifact` for ET_DYN, `object` for ET_REL. */
   form: ArtifactForm;
   formatVersion: number;
+  /** Whether the wire bytes are compressed in the file; `map.wire` is then the place of the zlib stream. */
+  compressed: boolean;
   map: ArtifactMap;
   /** In order of `native`: the names of their sections. */
   nativeSections: readonly string[];

@@ -9,6 +9,7 @@ import {
   ET_REL,
   NT_GNU_BUILD_ID,
   SHF_ALLOC,
+  SHF_COMPRESSED,
   SHF_EXCLUDE,
   SHF_EXECINSTR,
   SHF_MERGE,
@@ -16,6 +17,7 @@ import {
   SHT_NOTE,
   SHT_PROGBITS,
 } from '../elf/constants.ts';
+import { CHDR_ALIGNMENT, compressedPart, compressSection } from '../elf/compressed.ts';
 import { NOTE_ALIGNMENT, descriptorOffset, encodeNotes } from '../elf/notes.ts';
 import { type SectionInput, type SymbolInput, writeElf } from '../elf/write.ts';
 import type { ArtifactMap } from '../runtime/map.ts';
@@ -68,9 +70,25 @@ export function packObject(contents: ArtifactContents<unknown>): Uint8Array {
   return pack(contents, 'object').bytes;
 }
 
+/**
+ * The artifact that a browser fetches a part of: no native code, which no browser takes from the network.
+ *
+ * @param compress whether that part is a zlib stream (RFC 1950) of the wire bytes, not the wire bytes themselves
+ * @returns with where the part is, in bytes
+ * @throws like `packArtifact`
+ */
+export function packForBrowsers(
+  contents: Omit<ArtifactContents<unknown>, 'machine' | 'native'>,
+  compress: boolean,
+): { bytes: Uint8Array; part: { offset: number; size: number } } {
+  const { bytes, map } = pack({ ...contents, machine: 'none', native: [] }, 'artifact', compress);
+  return { bytes, part: { offset: map.wire.offset, size: map.wire.size } };
+}
+
 function pack(
   contents: ArtifactContents<unknown>,
   form: ArtifactForm,
+  compress = false,
 ): { bytes: Uint8Array; map: ArtifactMap } {
   check(contents, form);
   const names = nameNativeSections(contents.native);
@@ -128,13 +146,14 @@ function pack(
     const sizes = natives.map(({ native, section }) => ({ section, size: native.bytes.length }));
     symbols.push(...linkSymbols(contents.name, contents.wire, sizes));
   }
+  const wireSection = compress ? compressedWire(wire) : segment(SECTION_WASM, SHF_ALLOC, wire);
   const { bytes, offsets } = writeElf({
     type: form === 'artifact' ? ET_DYN : ET_REL,
     machine: MACHINES[contents.machine],
     osabi: ELFOSABI_ARTIFACT,
     sections: [
       ...noteSections(notes, form),
-      segment(SECTION_WASM, SHF_ALLOC, wire),
+      wireSection,
       ...secondaries.map(({ wire: part }) => segment(part.section, SHF_ALLOC, part.contents)),
       ...natives.map(({ native, section }) => segment(section, SHF_ALLOC | SHF_EXECINSTR, native.bytes)),
       ...secondaries
@@ -153,6 +172,7 @@ function pack(
     crc32: crc32(content),
   });
   const buildIdOffset = offsetOf(SECTION_BUILD_ID) + descriptorOffset(ELF_NOTE_GNU);
+  const wirePart = { offset: offsetOf(SECTION_WASM), size: wireSection.contents.length };
   const buildId = computeBuildId(bytes, buildIdOffset);
   bytes.set(buildId, buildIdOffset);
   return {
@@ -161,7 +181,7 @@ function pack(
       size: bytes.length,
       buildId: buildId.toString('hex'),
       buildIdOffset,
-      wire: { offset: offsetOf(SECTION_WASM), size: wire.length, crc32: wireCrc32 },
+      wire: { ...(compress ? compressedPart(wirePart) : wirePart), crc32: wireCrc32 },
       native: natives.map(({ native, section, crc32: checksum }) => ({
         engine: native.engine,
         node: native.release,
@@ -243,6 +263,19 @@ function segment(name: string, flags: number, contents: Uint8Array): SectionInpu
     entsize: 0,
     placement: 'segment',
     contents,
+  };
+}
+
+/** What is compressed is not loaded; the format forbids it. */
+function compressedWire(wire: Uint8Array): SectionInput {
+  return {
+    name: SECTION_WASM,
+    type: SHT_PROGBITS,
+    flags: SHF_COMPRESSED,
+    addralign: CHDR_ALIGNMENT,
+    entsize: 0,
+    placement: 'unloaded',
+    contents: compressSection(wire, OBJECT_ALIGNMENT),
   };
 }
 

@@ -32,7 +32,9 @@ export const SECTION_NOTE_WASM = '.note.wasm';
 /**
  * The wire bytes, from the first byte of the wasm magic to the last byte of the module. A segment of its own: the
  * runtime maps it by the offset in the glue code's map, and a browser may fetch it as a range. Offsets that wasm tools
- * give for this module count from the start of this section. Of a split module it is the primary.
+ * give for this module count from the start of this section. Of a split module it is the primary. In artifacts for browsers
+ * it may have SHF_COMPRESSED: then it is no segment, and stands first of what is not loaded; the browser fetches the file and
+ * inflates this section (`web.delivery: 'inflate'`).
  */
 export const SECTION_WASM = '.wasm';
 

@@ -7,6 +7,7 @@
 
 import { crc32 } from 'node:zlib';
 import { ELF_NOTE_GNU, ET_DYN, ET_REL, NT_GNU_BUILD_ID, STB_LOCAL, STT_FUNC } from '../elf/constants.ts';
+import { compressedPart, isCompressed, sectionContents } from '../elf/compressed.ts';
 import { descriptorOffset, readNotes } from '../elf/notes.ts';
 import { type ElfFile, type ElfSection, readElf } from '../elf/read.ts';
 import { type ElfSymbol, readSymbols } from '../elf/symbols.ts';
@@ -56,9 +57,9 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
   const form = readForm(elf);
   const machine = readMachine(elf);
 
-  const wire = readSegment(elf, description.wire);
+  const { section: wireSection, contents: wire } = readSegment(elf, description.wire);
   const split = description.split && readSplit(elf, description.split, wire);
-  const segments = description.native.map((segment) => readSegment(elf, segment));
+  const segments = description.native.map((segment) => readSegment(elf, segment).section);
   const buildId = checkBuildId(elf, bytes);
 
   const nativeSections = nameNativeSections(description.native);
@@ -84,10 +85,14 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
       return { engine, version, release, cpu, bytes: section.data, functions: ranges, statistics };
     },
   );
+  const compressed = isCompressed(wireSection);
   const map: ArtifactMap = {
     size: bytes.length,
     ...buildId,
-    wire: { offset: wire.offset, size: wire.size, crc32: description.wire.crc32 },
+    wire: {
+      ...(compressed ? compressedPart(wireSection) : { offset: wireSection.offset, size: wireSection.size }),
+      crc32: description.wire.crc32,
+    },
     native: description.native.map(({ engine, release: node, cpu, crc32: checksum }, index) => ({
       engine,
       node,
@@ -105,7 +110,8 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
     machine,
     name: description.name,
     sourceSha256: description.source.sha256,
-    wire: split ? split.whole : wire.data,
+    wire: split ? split.whole : wire,
+    compressed,
     ...(split && { split: split.contents }),
     interface: readInterface(elf),
     functionNames,
@@ -138,23 +144,27 @@ function readMachine({ file, machine }: ElfFile): Machine {
   return name;
 }
 
-function readSegment(elf: ElfFile, { section: name, crc32: expected }: SegmentDescription): ElfSection {
+function readSegment(
+  elf: ElfFile,
+  { section: name, crc32: expected }: SegmentDescription,
+): { section: ElfSection; contents: Uint8Array } {
   const section = findSection(elf, name);
-  const found = crc32(section.data);
+  const contents = sectionContents(section, elf.file);
+  const found = crc32(contents);
   if (found !== expected) {
     throw invalidArtifact(
       elf.file,
       `section ${name} is damaged: its CRC-32 should be ${hex32(expected)} and is ${hex32(found)}`,
     );
   }
-  return section;
+  return { section, contents };
 }
 
 /** The parts of a split module, and the module that they are. */
-function readSplit(elf: ElfFile, { parts, recipe }: SplitDescription, primary: ElfSection) {
+function readSplit(elf: ElfFile, { parts, recipe }: SplitDescription, primary: Uint8Array) {
   const read = (segment: SegmentDescription) => {
-    const { data, offset, size } = readSegment(elf, segment);
-    return { data, map: { offset, size, crc32: segment.crc32 } };
+    const { section, contents: data } = readSegment(elf, segment);
+    return { data, map: { offset: section.offset, size: section.size, crc32: segment.crc32 } };
   };
   const secondaries = parts.map((part) => ({
     wire: read(part.wire),
@@ -162,7 +172,7 @@ function readSplit(elf: ElfFile, { parts, recipe }: SplitDescription, primary: E
   }));
   const joining = read(recipe);
   const contents: SplitContents = {
-    primary: primary.data,
+    primary,
     secondaries: secondaries.map((part) => ({
       wire: part.wire.data,
       native: part.native.map((native) => native?.data),

@@ -4,7 +4,7 @@ import type { Program } from 'estree';
 import type { UnpluginOptions } from 'unplugin';
 import type { ResolvedConfig } from 'vite';
 import { type Bundle, RESOLVE_FILTER } from '../core/bundle.ts';
-import type { BundlerContext, Resolved, WrittenOutput } from '../core/bundler-context.ts';
+import type { BundlerContext, Resolved, WebSettings, WrittenOutput } from '../core/bundler-context.ts';
 import {
   type AssetFileNames,
   findAssetHash,
@@ -18,6 +18,8 @@ import { WASM_REQUEST } from '../core/request.ts';
 import { SOURCE_PHASE } from '../core/source-phase.ts';
 import { GLUE_ID } from '../core/transform-glue.ts';
 import { viteInlineLimit } from '../core/vite-inline-limit.ts';
+import { encodePath, viteWebSettings } from '../core/vite-web.ts';
+import { startLazily } from '../core/web-start.ts';
 import { updateBundle } from './rollup-bundle.ts';
 
 /** What the hooks of all of them have beyond unplugin's common part. */
@@ -30,7 +32,11 @@ interface RollupContext {
     importer: string | undefined,
     options: { skipSelf: boolean },
   ): Promise<Resolved | null>;
-  emitFile(file: { type: 'asset'; name?: string; fileName?: string; source: Uint8Array }): string;
+  emitFile(
+    file:
+      | { type: 'asset'; name?: string; fileName?: string; source: Uint8Array }
+      | { type: 'chunk'; id: string; name: string; preserveSignature: false },
+  ): string;
   getFileName(referenceId: string): string;
   /** @param options Rolldown only */
   parse(code: string, options?: { lang?: string }): Program;
@@ -46,6 +52,16 @@ interface RollupContext {
   };
 }
 
+/** What `resolveFileUrl` hooks are given. */
+interface FileUrl {
+  referenceId: string;
+  /** From the chunk to the file. */
+  relativePath: string;
+  format: string;
+  fileName: string;
+  chunkId: string;
+}
+
 /** The options of an output that are looked at. */
 interface OutputSettings {
   dir?: string | undefined;
@@ -58,6 +74,8 @@ interface OutputSettings {
 interface EmittedAsset {
   name: string;
   source: Uint8Array;
+  /** What loads it. */
+  platform: Platform;
 }
 
 /** The plugins for one bundler. */
@@ -70,14 +88,16 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
     const context = hook as RollupContext;
     const { environment } = context;
     const consumer = environment?.config.consumer;
+    const runs = bundle.platform(consumer ? (consumer === 'client' ? 'browser' : 'node') : platform);
     return {
       addWatchFile: (file) => context.addWatchFile(file),
       warn: (message) => context.warn(message),
       info: (message) => context.info(message),
       resolve: (request, importer) => context.resolve(request, importer, { skipSelf: true }),
-      emit: (name, source) => assets.emit(context, name, source),
+      emit: (name, source) => assets.emit(context, name, source, runs),
+      emitChunk: (id, name) => void context.emitFile({ type: 'chunk', id, name, preserveSignature: false }),
       watchMode: context.meta.watchMode,
-      platform: bundle.platform(consumer ? (consumer === 'client' ? 'browser' : 'node') : platform),
+      platform: runs,
       environment: environment?.name ?? '',
     };
   };
@@ -94,16 +114,12 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
     renderStart(settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>) {
       bundle.startOutput(folderOf(settings), settings.format);
     },
-    resolveFileUrl({
-      referenceId,
-      relativePath,
-      format,
-    }: {
-      referenceId: string;
-      relativePath: string;
-      format: string;
-    }) {
-      return assets.has(referenceId) ? fileUrl(relativePath, format) : undefined;
+    resolveFileUrl(file: FileUrl) {
+      const asset = assets.find(file.referenceId);
+      if (!asset) return undefined;
+      assets.noteName(file);
+      const { web } = bundle.settings;
+      return (web && asset.platform === 'browser' ? pageUrl(file, web) : undefined) ?? fileUrl(file);
     },
     onLog(_level: string, log: { code?: string | undefined; message: string }) {
       return assets.isExpected(log) ? false : undefined;
@@ -167,7 +183,19 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
           dev: config.command === 'serve',
           inlineLimit: viteInlineLimit(config.build.assetsInlineLimit),
           urlImports: true,
+          web: viteWebSettings(config),
         };
+      },
+      async renderChunk(code, chunk, { format }, { chunks }) {
+        const start = bundle.webStart(contextOf(this));
+        return start && format === 'es' ? startLazily(start, chunks, code, chunk) : undefined;
+      },
+      transformIndexHtml: {
+        order: 'post',
+        handler: (_html, { path, bundle: output, chunk }) =>
+          output && chunk
+            ? bundle.tagsFor(path.slice(1), output, chunk.fileName, (url) => assets.nameOf(url))
+            : [],
       },
     },
   };
@@ -245,24 +273,45 @@ class Assets {
   readonly #emitted = new Map<string, Map<string, EmittedAsset>>();
   /** Names of files that were emitted a second time. */
   readonly #restored = new Set<string>();
+  /** Names of files, by URL expression, of those that a chunk refers to. */
+  readonly #names = new Map<string, string>();
 
   /** A new run, in watch mode one of many. */
   start(context: RollupContext): void {
     this.#of(context).clear();
   }
 
-  emit(context: RollupContext, name: string, source: Uint8Array): { id: string; url: string } {
+  emit(
+    context: RollupContext,
+    name: string,
+    source: Uint8Array,
+    platform: Platform,
+  ): { id: string; url: string } {
     const id = context.emitFile({ type: 'asset', name, source });
-    this.#of(context).set(id, { name, source });
-    return { id, url: `${IMPORT_META}.ROLLUP_FILE_URL_${id}` };
+    this.#of(context).set(id, { name, source, platform });
+    return { id, url: urlExpression(id) };
+  }
+
+  noteName({ referenceId, fileName }: FileUrl): void {
+    this.#names.set(urlExpression(referenceId), fileName);
+  }
+
+  /** @param url as `emit` gives it */
+  nameOf(url: string): string | undefined {
+    return this.#names.get(url);
   }
 
   get(context: RollupContext, referenceId: string): EmittedAsset | undefined {
     return this.#of(context).get(referenceId);
   }
 
-  has(referenceId: string): boolean {
-    return [...this.#emitted.values()].some((emitted) => emitted.has(referenceId));
+  /** In any environment. */
+  find(referenceId: string): EmittedAsset | undefined {
+    for (const emitted of this.#emitted.values()) {
+      const asset = emitted.get(referenceId);
+      if (asset) return asset;
+    }
+    return undefined;
   }
 
   /** Emits again what another plugin took out of the bundle: Vite drops every asset of a server build. */
@@ -300,15 +349,30 @@ function fileNameOf(context: RollupContext, referenceId: string): string | undef
 }
 
 /** The expression for the URL of an emitted file, relative to the chunk that uses it. */
-function fileUrl(relativePath: string, format: string): string | undefined {
+function fileUrl({ relativePath, format }: FileUrl): string | undefined {
   const path = relativePath.replaceAll('\\', '/');
-  // Not `encodeURI`, which takes `#` and `?` for the ends of a path.
-  const url = path.split('/').map(encodeURIComponent).join('/');
+  const url = encodePath(path);
   if (/^(es|esm|module)$/.test(format)) return `new URL(${JSON.stringify(url)}, ${IMPORT_META}.url).href`;
   if (/^(cjs|commonjs)$/.test(format)) {
     return `require("node:url").pathToFileURL(__dirname + ${JSON.stringify(`/${path}`)}).href`;
   }
   return undefined;
+}
+
+/** In a page where that is not relative to the chunk, or the chunk does not know its own place; else undefined. */
+function pageUrl(
+  { relativePath, format, fileName, chunkId }: FileUrl,
+  { worker, urlInChunk }: WebSettings,
+): string | undefined {
+  const elsewhere = urlInChunk(fileName, chunkId);
+  const base = format === 'iife' && worker ? 'self.location.href' : undefined;
+  if (elsewhere === undefined && base === undefined) return undefined;
+  const url = elsewhere ?? JSON.stringify(encodePath(relativePath.replaceAll('\\', '/')));
+  return `new URL(${url}, ${base ?? `${IMPORT_META}.url`}).href`;
+}
+
+function urlExpression(referenceId: string): string {
+  return `${IMPORT_META}.ROLLUP_FILE_URL_${referenceId}`;
 }
 
 function describeOutput(

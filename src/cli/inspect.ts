@@ -39,7 +39,7 @@ function summarize(artifact: Artifact) {
     buildId: map.buildId,
     size: map.size,
     segments: [
-      { section: '.wasm', ...map.wire },
+      { section: '.wasm', ...map.wire, ...(artifact.compressed && { inflated: artifact.wire.length }) },
       ...map.native.map((segment, index) => ({ section: nativeSections[index] ?? '', ...segment })),
       ...segmentsOfParts(artifact),
     ],
@@ -98,7 +98,8 @@ function describe(file: string, summary: Summary): string {
           segment.offset,
           segment.size,
           segment.crc32.toString(16).padStart(8, '0'),
-          'engine' in segment ? segment.engine : '',
+          'engine' in segment ? String(segment.engine) : '',
+          'inflated' in segment ? `compressed by zlib, ${segment.inflated} bytes inflated` : '',
         ]),
       ]),
     ),

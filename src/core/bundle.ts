@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, relative, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { HtmlTagDescriptor } from 'vite';
 import { messageOf, WasmPrecompileError } from '../error.ts';
 import { isCoreModule } from '../wasm/identify.ts';
 import { groupImports } from '../wasm/imports.ts';
@@ -14,7 +15,15 @@ import { BuildReport } from './build-report.ts';
 import type { BundlerContext, BundlerSettings, WrittenOutput } from './bundler-context.ts';
 import { isInstalled, writeDeclarations } from './declaration-files.ts';
 import { EnvironmentOutput } from './environment-output.ts';
-import { generateFacade, generateGlue, generateGlueFile, type Platform } from './glue.ts';
+import {
+  generateFacade,
+  generateGlue,
+  generateGlueFile,
+  generateWebGlue,
+  generateWebLoader,
+  type ModuleSource,
+  type Platform,
+} from './glue.ts';
 import type { ResolvedOptions } from './options.ts';
 import { createPipeline, moduleName, type Pipeline, readBytes } from './pipeline.ts';
 import { createProgress } from './progress.ts';
@@ -29,6 +38,7 @@ import { SHARED_FOLDER, Training } from './training.ts';
 import { type GlueHost, type TransformedGlue, transformGlue } from './transform-glue.ts';
 import { parseForeignRequest, unknownForm } from './unknown-form.ts';
 import { isFoundByNode, unresolvedImport } from './unresolved-import.ts';
+import { type ChunkGraph, findStarters, preloadTags, startTags, type WebStart } from './web-start.ts';
 
 /** Runtime modules, as glue code imports them. */
 export const RUNTIME_REQUEST = /^wasm-precompile:runtime\/([\w-]+)$/;
@@ -143,20 +153,32 @@ export class Bundle {
       this.checkFormat(this.format);
       return generateFacade(formatRequest({ ...request, form: 'instance' }), wasmInterface);
     }
-    const moduleSource = await this.#sources.choose(this.#place(context), source);
+    if (request.form === 'loader') {
+      return this.#loadLoader(context, id, source, await this.#sources.choose(this.#place(context), source));
+    }
     const resolved = new Map<string, string>();
     if (request.form === 'instance') {
       for (const [module, names] of groupImports(source.builtins?.others ?? wasmInterface.imports)) {
         resolved.set(module, await this.#resolveWasmImport(context, module, [...names.keys()], request));
       }
     }
-    return generateGlue(
-      request.form,
-      platform,
-      moduleSource,
-      wasmInterface,
-      (name) => resolved.get(name) ?? name,
-    );
+    const resolveImport = (name: string) => resolved.get(name) ?? name;
+    if (platform === 'browser') {
+      const loader = formatRequest({ ...request, form: 'loader' });
+      return generateWebGlue(request.form, loader, wasmInterface, resolveImport);
+    }
+    const moduleSource = await this.#sources.choose(this.#place(context), source);
+    return generateGlue(request.form, platform, moduleSource, wasmInterface, resolveImport);
+  }
+
+  /** What all forms of a file share in a browser. Where it may begin early, it is a chunk of its own. */
+  #loadLoader(context: BundlerContext, id: string, { name }: { name: string }, source: ModuleSource): string {
+    const early = !this.settings.dev && this.#options.web.preload !== false && 'url' in source;
+    if (early && this.settings.web?.early) {
+      this.#outputOf(context).noteWebUrl(id, source.url);
+      context.emitChunk?.(id, name);
+    }
+    return generateWebLoader(source, early);
   }
 
   /** Writes TypeScript declarations, where the option asks for them. A build goes on without. */
@@ -237,19 +259,26 @@ export class Bundle {
     error: unknown,
   ): Promise<string> {
     const code = error instanceof WasmPrecompileError ? error.code : undefined;
-    const unknown = code === 'UNSUPPORTED_WASM' && (form === 'init' || form === 'module' || form === 'glue');
+    const needsNone = form === 'init' || form === 'module' || form === 'loader' || form === 'glue';
     // Code that loads it by itself may know more of it: a component, or something else altogether.
-    if (!unknown && (code !== 'INVALID_WASM' || form !== 'glue')) throw error;
+    if ((code !== 'UNSUPPORTED_WASM' || !needsNone) && (code !== 'INVALID_WASM' || form !== 'glue'))
+      throw error;
     const wire = await readBytes(file);
     const isCore = isCoreModule(wire);
     if (!isCore && form !== 'glue') throw error;
+    const noInterface = { imports: [], exports: [] };
+    if (context.platform === 'browser' && (form === 'init' || form === 'module')) {
+      return generateWebGlue(form, formatRequest({ file, form: 'loader' }), noInterface, (module) => module);
+    }
     if (isCore) this.#warn(`${messageOf(error)} It is shipped as plain wasm.`);
     const name = moduleName(file);
     const output = this.#outputOf(context);
     output.note({ file, name, sha256: sha256(wire) }, { kind: 'plain', why: 'it cannot be read' });
     if (form === 'glue') return generateGlueFile(output.emit(context, `${name}.wasm`, wire), undefined);
     const source = plainSource(this.#place(context), { file, name, wire }, {});
-    return generateGlue(form, context.platform, source, { imports: [], exports: [] }, (module) => module);
+    return form === 'loader'
+      ? generateWebLoader(source, false)
+      : generateGlue(form as 'init' | 'module', context.platform, source, noInterface, (module) => module);
   }
 
   /** An output is about to be written to a folder: an absolute path, undefined where the bundler does not say. */
@@ -271,6 +300,49 @@ export class Bundle {
       `${file}: importing the exports of a wasm module needs top-level await, which the output format "${format}" ` +
         'does not have. Import it as `?init` or `?module`, or set the output format to "es".',
     );
+  }
+
+  /** What makes chunks begin to load modules early; undefined where none may. */
+  webStart(context: BundlerContext): WebStart | undefined {
+    return this.settings.web?.early ? this.#webStartOf([this.#outputOf(context)]) : undefined;
+  }
+
+  /**
+   * Tags for a page.
+   *
+   * @param html path of its HTML file in the output
+   * @param entry name of the chunk that it runs
+   * @param nameOf of an emitted file, by its URL expression
+   */
+  tagsFor(
+    html: string,
+    graph: ChunkGraph,
+    entry: string,
+    nameOf: (url: string) => string | undefined,
+  ): HtmlTagDescriptor[] {
+    const { web } = this.settings;
+    if (!web?.early) return [];
+    const outputs = [...this.#outputs.values()];
+    const starters = findStarters(this.#webStartOf(outputs), graph, entry);
+    const { preload, delivery, integrity } = this.#options.web;
+    // No link asks for a range, and Firefox does not use one with a hash: it would load twice.
+    const linked = preload === 'link' && delivery !== 'range' && !integrity ? starters : [];
+    const files = linked
+      .flatMap(({ moduleIds }) => moduleIds.flatMap((id) => outputs.map((output) => output.webUrl(id))))
+      .map((url) => url && nameOf(url))
+      .filter((file) => file !== undefined);
+    return [
+      ...preloadTags(files.map((file) => web.urlInHtml(file, html))),
+      ...startTags(starters.map(({ fileName }) => web.urlInHtml(fileName, html))),
+    ];
+  }
+
+  #webStartOf(outputs: readonly EnvironmentOutput[]): WebStart {
+    const isLoader = (id: string) => outputs.some((output) => output.webUrl(id) !== undefined);
+    return {
+      isLoader,
+      isOurs: (id) => isLoader(id) || id.replaceAll('\\', '/').startsWith(RUNTIME_FOLDER),
+    };
   }
 
   /** Runs the output that was written, and trims its artifacts to what was executed. */

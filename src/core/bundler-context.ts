@@ -19,6 +19,8 @@ export interface BundlerContext {
   resolve(request: string, importer: string | undefined): Promise<Resolved | null>;
   /** The bundler makes the file's name of this one, and leaves out what it has already. */
   emit(name: string, source: Uint8Array): EmittedFile;
+  /** Makes a module that is loaded anyway a chunk of its own; undefined where the bundler has none to give. */
+  emitChunk?: ((id: string, name: string) => void) | undefined;
   watchMode: boolean;
   /** What runs the output (`Bundle.platform`). */
   platform: Platform;
@@ -55,4 +57,18 @@ export interface BundlerSettings {
   inlineLimit: (file: string, wire: Uint8Array) => number;
   /** Whether the bundler gives URLs to files imported as `?url`, with its own base and file names. */
   urlImports: boolean;
+  /** Vite only. */
+  web?: WebSettings;
+}
+
+/** What Vite decides of a client build. */
+export interface WebSettings {
+  /** Whether the output is a worker's. */
+  worker: boolean;
+  /** Whether loading may begin early: there is a page, and chunks. */
+  early: boolean;
+  /** The URL of an emitted file in an HTML file; paths relative to the output. */
+  urlInHtml: (fileName: string, html: string) => string;
+  /** The same in a chunk, as an expression; undefined where it is relative to the chunk. */
+  urlInChunk: (fileName: string, chunk: string) => string | undefined;
 }

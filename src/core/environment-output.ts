@@ -11,10 +11,13 @@ export class EnvironmentOutput {
   /** Artifacts that training may trim, by the ids of their files. */
   #untrained = new Map<string, Untrained>();
   #summary = new Summary();
+  /** URL expressions of what pages load, by the id of the glue code. */
+  #webUrls = new Map<string, string>();
 
   /** A new run, in watch mode one of many. */
   start({ watchMode }: BundlerContext): void {
     this.#untrained.clear();
+    this.#webUrls.clear();
     if (!watchMode) this.#summary.clear();
   }
 
@@ -39,6 +42,16 @@ export class EnvironmentOutput {
       if (file) byName.set(file.name, { ...file, ...together(byName.get(file.name), artifact) });
     }
     return [...byName.values()];
+  }
+
+  /** @param url expression, as `emit` gives it */
+  noteWebUrl(id: string, url: string): void {
+    this.#webUrls.set(id, url);
+  }
+
+  /** What glue code loads for a page, as an expression; undefined where it is none that does. */
+  webUrl(id: string): string | undefined {
+    return this.#webUrls.get(id);
   }
 
   note({ file, name, sha256 }: Pick<SourceModule, 'file' | 'name' | 'sha256'>, outcome: Outcome): void {

@@ -6,6 +6,7 @@ import type { ArtifactMap } from '../runtime/map.ts';
 import type { CompileOptions } from '../runtime/loader.ts';
 import type { ArtifactOptions } from '../runtime/node.ts';
 import { findBuiltins } from '../wasm/builtins.ts';
+import type { Part, WebOptions } from '../runtime/web.ts';
 import { groupImports } from '../wasm/imports.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import { isIdentifier } from './identifiers.ts';
@@ -29,7 +30,11 @@ export type ModuleSource =
       /** Undefined where the option is off. The programs are URLs, as expressions. */
       heal: { options: ResolvedHealing; host: string; compiler: string } | undefined;
     }
-  | { kind: 'file'; url: string; options: CompileOptions }
+  | { kind: 'file'; url: string; options: WebOptions }
+  /** A part of an ELF file, for browsers. */
+  | { kind: 'range'; url: string; part: Part; options: WebOptions }
+  /** The same, compressed; and the module as a file of its own. */
+  | { kind: 'inflate'; url: string; part: Part; plain: string; options: WebOptions }
   /** A file that the bundler gives a URL to when it is imported by this request. */
   | { kind: 'url-import'; request: string; options: CompileOptions }
   | { kind: 'inline'; base64: string; options: CompileOptions };
@@ -47,16 +52,60 @@ function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
   return kind === 'artifact' ? 'wasm-precompile:runtime/node' : 'wasm-precompile:runtime/node-plain';
 }
 
-/** The glue code for one form. `wasmImports` are those module names that name wasm files. */
+/** The glue code for one form, for Node. `wasmImports` are those module names that name wasm files. */
 export function generateGlue(
-  form: Exclude<ImportForm, 'esm' | 'glue'>,
+  form: ModuleForm,
   platform: Platform,
   source: ModuleSource,
-  { imports, exports }: WasmInterface,
+  wasmInterface: WasmInterface,
   resolveImport: (module: string) => string,
 ): string {
   const setUp = generateLoader(runtimeFor(platform, source), source, form);
   const split = source.kind === 'artifact' && source.split !== undefined;
+  return generateForm(form, platform, setUp, wasmInterface, resolveImport, split);
+}
+
+/** Forms that give a module or what is made of it. */
+export type ModuleForm = Exclude<ImportForm, 'esm' | 'loader' | 'glue'>;
+
+/** The glue code for one form, for browsers: all forms of a file share the loader. */
+export function generateWebGlue(
+  form: ModuleForm,
+  loaderRequest: string,
+  wasmInterface: WasmInterface,
+  resolveImport: (module: string) => string,
+): string {
+  const setUp = `import { initializer } from "wasm-precompile:runtime/web";
+import { loader } from ${JSON.stringify(loaderRequest)};`;
+  return generateForm(form, 'browser', setUp, wasmInterface, resolveImport, false);
+}
+
+/**
+ * What all forms of a file share in a browser.
+ *
+ * @param early whether it begins to load before anybody asks
+ */
+export function generateWebLoader(source: ModuleSource, early: boolean): string {
+  const setUp = generateLoader(runtimeFor('browser', source), source, 'loader');
+  return early
+    ? `import { start } from "wasm-precompile:runtime/web";
+${setUp}
+start(loader);
+export { loader };
+`
+    : `${setUp}
+export { loader };
+`;
+}
+
+function generateForm(
+  form: ModuleForm,
+  platform: Platform,
+  setUp: string,
+  { imports, exports }: WasmInterface,
+  resolveImport: (module: string) => string,
+  split: boolean,
+): string {
   switch (form) {
     case 'init':
       return `${setUp}
@@ -137,6 +186,12 @@ const loader = /* @__PURE__ */ fromArtifact(${url}, ${map}, ${options}, addons);
     case 'file':
       return `import { fromFile, initializer } from ${from};
 const loader = /* @__PURE__ */ fromFile(${source.url}, ${options});`;
+    case 'range':
+      return `import { fromRange, initializer } from ${from};
+const loader = /* @__PURE__ */ fromRange(${source.url}, [${source.part}], ${options});`;
+    case 'inflate':
+      return `import { fromDeflated, initializer } from ${from};
+const loader = /* @__PURE__ */ fromDeflated(${source.url}, [${source.part}], ${source.plain}, ${options});`;
     case 'url-import':
       return `import { fromFile, initializer } from ${from};
 import url from ${JSON.stringify(source.request)};

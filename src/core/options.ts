@@ -85,6 +85,8 @@ export interface Options {
    * given; else `'node'`.
    */
   platform?: 'node' | 'browser';
+  /** What browsers get. */
+  web?: WebBuildOptions;
   /** Seconds that compiling one module for one target may take. Default: 300. */
   timeLimit?: number;
   /**
@@ -92,6 +94,28 @@ export interface Options {
    * the next start in this folder: an absolute path, or `true` for one in the user's own cache folder. Default: `false`.
    */
   heal?: boolean | string | HealingOptions;
+}
+
+/** How a page gets a module. */
+export type Delivery = 'stream' | 'range' | 'inflate';
+
+export interface WebBuildOptions {
+  /**
+   * - `'stream'`: a plain wasm file, which the host compresses, and the browser compiles as it comes in and caches
+   * - `'range'`: an ELF file, of which the browser asks for the module's part
+   * - `'inflate'`: an ELF file with the module compressed in it, for hosts that do not compress
+   *
+   * Default: `'stream'`.
+   */
+  delivery?: Delivery;
+  /**
+   * Whether loading begins with the page, or with the request for a chunk that is imported lazily, and not only where
+   * the module is used (Vite). `'link'` adds `<link rel="preload">`, which starts one round trip earlier, but costs
+   * Chromium's code cache on later visits. Default: `true`.
+   */
+  preload?: boolean | 'link';
+  /** Subresource integrity: the browser compares a hash of the file first, so it cannot compile while it loads. Default: `false`. */
+  integrity?: boolean;
 }
 
 export interface HealingOptions {
@@ -149,6 +173,7 @@ export interface ResolvedOptions {
   /** Milliseconds. */
   timeLimit: number;
   heal: ResolvedHealing | undefined;
+  web: Required<WebBuildOptions>;
 }
 
 export interface ResolvedHealing {
@@ -254,6 +279,17 @@ const optionsSchema = v.strictObject({
   ),
   platform: v.optional(v.picklist(['node', 'browser'])),
   timeLimit: seconds,
+  web: v.optional(
+    v.strictObject({
+      delivery: v.optional(
+        v.picklist(['stream', 'range', 'inflate'], "Expected 'stream', 'range' or 'inflate'"),
+        'stream',
+      ),
+      preload: v.optional(v.union([v.boolean(), v.literal('link')], "Expected true, false or 'link'"), true),
+      integrity: v.optional(v.boolean(), false),
+    }),
+    {},
+  ),
   heal: v.optional(
     v.union(
       [

@@ -7,8 +7,9 @@
  * - `instance`: the same instance as `esm`, with its globals as `WebAssembly.Global`: for imports between wasm
  *   modules. Only glue code asks for it
  * - `glue`: the file itself in the output, for code that loads it by itself. Only `transform-glue.ts` asks for it
+ * - `loader`: what gives the module to all other forms, in browsers, so that they share it. Only glue code asks for it
  */
-export type ImportForm = 'esm' | 'init' | 'module' | 'instance' | 'glue';
+export type ImportForm = 'esm' | 'init' | 'module' | 'instance' | 'glue' | 'loader';
 
 export interface ImportRequest {
   /** The request without its query. */
@@ -21,6 +22,7 @@ const FORM_BY_QUERY: Readonly<Record<string, ImportForm>> = {
   module: 'module',
   'wasm-instance': 'instance',
   'wasm-glue': 'glue',
+  'wasm-loader': 'loader',
 };
 
 /** Parameters that Vite's dev server adds: a time stamp, a mark for imports, a version. */

@@ -4,7 +4,7 @@
  * only; Rolldown takes the first for a plain import and leaves the second as it is. So neither gets to see them: they become
  * imports of `./x.wasm?module`, in place, so that source maps stay right but for columns behind them.
  */
-import { ImportType, init, parse } from 'es-module-lexer';
+import { init, parse } from 'es-module-lexer';
 import { WasmPrecompileError } from '../error.ts';
 import { splitRequest, WASM_REQUEST } from './request.ts';
 
@@ -22,7 +22,7 @@ export async function rewriteSourceImports(
   isOurs: (specifier: string) => Promise<boolean>,
 ): Promise<string | undefined> {
   if (!SOURCE_PHASE.test(code)) return undefined;
-  await init;
+  await init();
   let imports;
   try {
     [imports] = parse(code);
@@ -32,9 +32,10 @@ export async function rewriteSourceImports(
   }
   let rewritten = '';
   let done = 0;
-  for (const { n: specifier, t: type, ss: start, e: specifierEnd, se: end } of imports) {
-    const dynamic = type === ImportType.DynamicSourcePhase;
-    if (!dynamic && type !== ImportType.StaticSourcePhase) continue;
+  for (const found of imports) {
+    if (!('phase' in found) || found.phase !== 'source') continue;
+    const { specifier, importStart: start, end: specifierEnd, importEnd: end } = found;
+    const dynamic = found.type === 'dynamic';
     if (specifier === undefined || !WASM_REQUEST.test(specifier)) continue;
     const { file: wasmFile, query } = splitRequest(specifier);
     if (!(await isOurs(wasmFile))) continue;

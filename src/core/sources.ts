@@ -13,6 +13,7 @@ import type { ResolvedOptions } from './options.ts';
 import { describeBuiltins, type Pipeline, readBytes, type SourceModule } from './pipeline.ts';
 import { mostSecondaries } from './splitting.ts';
 import { describeContents, formatSize } from './summary.ts';
+import { DELIVERED, webSource } from './web-sources.ts';
 
 /** What a module is loaded for. */
 export interface Place {
@@ -60,10 +61,13 @@ export class Sources {
       };
     }
     if (dev) return plainSource(place, source, compileOptions);
-    const why = place.settings.plain ?? this.#whyPlain(place.platform, source);
+    if (place.platform === 'browser' && !place.settings.plain) {
+      place.output.note(source, { kind: 'plain', why: DELIVERED[options.web.delivery] });
+      return webSource(place, source, options.web);
+    }
+    const why = place.settings.plain ?? this.#whyPlain(source);
     if (why !== undefined) {
-      if (place.platform === 'node' && source.builtins && !place.settings.plain)
-        warn(describeBuiltins(source));
+      if (source.builtins && !place.settings.plain) warn(describeBuiltins(source));
       place.output.note(source, { kind: 'plain', why });
       return plainSource(place, source, compileOptions);
     }
@@ -73,7 +77,7 @@ export class Sources {
   /** The file itself, for code that loads it by itself, and its artifact where it gets native code. */
   async chooseForGlue(place: Place, source: SourceModule): Promise<GlueSource> {
     const url = place.output.emit(place.context, `${source.name}.wasm`, source.wire);
-    const why = this.#whyPlain(place.platform, source);
+    const why = this.#whyPlain(source);
     if (why === undefined) return { url, artifact: await this.#artifact(place, source, false) };
     place.output.note(source, { kind: 'plain', why });
     return { url, artifact: undefined };
@@ -122,9 +126,8 @@ export class Sources {
   }
 
   /** Why a build ships a module as plain wasm; undefined where it gets native code. */
-  #whyPlain(platform: Platform, { builtins, wire }: SourceModule): string | undefined {
+  #whyPlain({ builtins, wire }: SourceModule): string | undefined {
     const { threshold } = this.#setup.options;
-    if (platform === 'browser') return 'for a browser';
     if (builtins) return 'it uses JS string builtins';
     return wire.length < threshold ? `below the threshold of ${formatSize(threshold)}` : undefined;
   }
@@ -140,7 +143,7 @@ export function plainSource(
   if (dev && platform === 'node') {
     return { kind: 'file', url: JSON.stringify(pathToFileURL(file).href), options };
   }
-  if (urlImports && platform === 'browser') {
+  if (dev && urlImports) {
     // The limit for inlining was looked at before, and may be another one than Vite's.
     return { kind: 'url-import', request: `${file}?url&no-inline`, options };
   }

@@ -5,7 +5,7 @@
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Program } from 'estree';
-import MagicString, { type SourceMap } from 'magic-string';
+import { MagicString, type SourceMap } from 'magic-string';
 import type { BundlerContext } from './bundler-context.ts';
 import { findGlue, type Glue, type Reference } from './find-glue.ts';
 import { formatRequest } from './request.ts';

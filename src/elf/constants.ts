@@ -34,8 +34,13 @@ export const SHF_ALLOC = 0x2;
 export const SHF_EXECINSTR = 0x4;
 export const SHF_MERGE = 0x10;
 export const SHF_STRINGS = 0x20;
+/** The contents start with an Elf64_Chdr. Not together with SHF_ALLOC (gabi chapter 4, "Compressed Sections"). */
+export const SHF_COMPRESSED = 0x800;
 /** The linker leaves the section out of what it links (GNU and Solaris). */
 export const SHF_EXCLUDE = 0x80000000;
+
+/** `ch_type` of an Elf64_Chdr: RFC 1950. */
+export const ELFCOMPRESS_ZLIB = 1;
 
 export const SHN_UNDEF = 0;
 export const SHN_LORESERVE = 0xff00;
@@ -50,9 +55,10 @@ export const STT_FUNC = 2;
 export const ELF_NOTE_GNU = 'GNU';
 export const NT_GNU_BUILD_ID = 3;
 
-/** Sizes in bytes of the structures Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr, Elf64_Sym and Elf64_Nhdr. */
+/** Sizes in bytes of the structures Elf64_Ehdr, Elf64_Phdr, Elf64_Shdr, Elf64_Sym, Elf64_Nhdr and Elf64_Chdr. */
 export const EHDR_SIZE = 64;
 export const PHDR_SIZE = 56;
 export const SHDR_SIZE = 64;
 export const SYM_SIZE = 24;
 export const NHDR_SIZE = 12;
+export const CHDR_SIZE = 24;

@@ -42,7 +42,7 @@ describe.each(FORMS)('unpackArtifact of an %s', (form, pack) => {
     const bytes = pack(contents);
     const { map, formatVersion, nativeSections, ...artifact } = unpackArtifact(bytes);
     const native = contents.native.map((entry) => ({ ...entry, bytes: Uint8Array.from(entry.bytes) }));
-    expect(artifact).toEqual({ ...contents, native, form });
+    expect(artifact).toEqual({ ...contents, native, form, compressed: false });
     expect(formatVersion).toBe(1);
     expect(nativeSections).toEqual(['.text.v8-13.6.233.17']);
     expect(map.size).toBe(bytes.length);

@@ -25,6 +25,8 @@ const FILES = {
 
 const PRECOMPILED = ['precompiled', 'precompiled', 'precompiled'];
 
+const replaced = (code: string) => code.replaceAll('import.meta.', 'globalThis.somethingElse?.');
+
 describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   test.skipIf(!hasRollupPlugins(bundler))(
     'with entries, chunks and assets in nested folders of their own',
@@ -58,7 +60,6 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
         ...FILES,
         'main.js': `globalThis.seen = typeof import.meta.url;\n${FILES['main.js'].replace('[one.exports', '[seen, one.exports')}`,
       });
-      const replaced = (code: string) => code.replaceAll('import.meta.', 'globalThis.somethingElse?.');
       const { dir } = await build(bundler, project, {
         output: { chunkFileNames: 'chunks/[name]-[hash].js' },
         pluginsAfter: [

@@ -6,6 +6,7 @@ import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { build, type BuildResult, onlyArtifact, type PluginOptions } from '../support/bundlers.ts';
 import { ensureNode } from '../support/nodes.ts';
 import { createProject, run, runWell } from '../support/project.ts';
+import { ensureRuntime } from '../support/runtimes.ts';
 import { wat } from '../support/wat.ts';
 
 const FILES = {
@@ -84,6 +85,19 @@ test('a Node that is not among the targets compiles', async () => {
   expect(result).toEqual(RESULT);
   expect(new Set(loads.map(({ how }) => how))).toEqual(new Set(['compiled']));
   expect(warningsIn(stderr)).toHaveLength(1);
+});
+
+test.each([
+  ['bun', []],
+  ['deno', ['run', '-A']],
+] as const)('%s compiles', async (name, nodeArgs) => {
+  const built = await createBuild({ fallback: 'silent' });
+  const { result, loads } = await runWell(join(built.dir, 'main.js'), {
+    node: await ensureRuntime(name),
+    nodeArgs: [...nodeArgs],
+  });
+  expect(result).toEqual(RESULT);
+  expect(new Set(loads.map(({ detail }) => detail))).toEqual(new Set(['this is not Node']));
 });
 
 test('a wasm file that is damaged fails as it would without the plugin', async () => {

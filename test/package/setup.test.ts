@@ -17,7 +17,16 @@ const PROGRAMS = [
   'setpriv',
   'script',
 ];
-const PACKAGES = ['g++', 'make', 'python3', 'binutils', 'util-linux', 'bsdutils', 'chromium'];
+/** What only tests in browsers need, by the Debian package that has it. */
+const BROWSERS = new Map([
+  ['chromium', 'chromium'],
+  ['firefox-esr', 'firefox-esr'],
+  ['webkit2gtk-driver', 'WebKitWebDriver'],
+  ['xvfb', 'xvfb-run'],
+  ['xauth', 'xauth'],
+]);
+const ALL = [...PROGRAMS, ...BROWSERS.values()];
+const PACKAGES = ['g++', 'make', 'python3', 'binutils', 'util-linux', 'bsdutils', ...BROWSERS.keys()];
 
 const folder = temporaryFolder();
 let folders = 0;
@@ -45,17 +54,21 @@ async function setUp(path: string, install?: (packages: string[]) => Promise<voi
 
 describe('where nothing can be installed', () => {
   it('it says nothing when everything is there', async () => {
-    expect(await setUp(createPath([...PROGRAMS, 'chromium']))).toEqual([]);
+    expect(await setUp(createPath(ALL))).toEqual([]);
   });
 
-  it('it goes on without Chromium, and says what is skipped', async () => {
-    expect(await setUp(createPath(PROGRAMS))).toEqual([
-      expect.stringMatching(/^Skipped: the tests in a browser .*, since there is no chromium/),
-    ]);
+  it('it goes on without browsers, and says what is skipped', async () => {
+    expect(await setUp(createPath(PROGRAMS))).toEqual(
+      [...BROWSERS.keys()].map((name) =>
+        expect.stringMatching(
+          new RegExp(`^Skipped: the tests in (Chromium|Firefox|WebKit) .*, since there is no ${name},`),
+        ),
+      ),
+    );
   });
 
   it.each(PROGRAMS)('it fails without %s, and names the package', async (missing) => {
-    const [told = '', ...more] = await setUp(createPath(PROGRAMS.filter((program) => program !== missing)));
+    const [told = '', ...more] = await setUp(createPath(ALL.filter((program) => program !== missing)));
     expect(more).toEqual([]);
     expect(told).toMatch(/^Error: The tests need (\S+), .* Debian's packages are (\S+)\.$/);
     expect(told).toContain(`The tests need ${missing},`);
@@ -68,7 +81,7 @@ describe('where apt-get can install', () => {
     const path = createPath([]);
     const told = await setUp(path, async (packages) => {
       expect(packages).toEqual(PACKAGES);
-      addPrograms(path, [...PROGRAMS, 'chromium']);
+      addPrograms(path, ALL);
     });
     expect(told).toEqual([`Installing ${PACKAGES.join(', ')} with apt-get …`]);
   });

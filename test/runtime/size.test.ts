@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../engines/support.ts';
@@ -8,6 +9,20 @@ const LIMIT = 6144;
 
 /** In programs with code that loads wasm by itself, besides; with what both have, which is there once. */
 const GLUE_LIMIT = 4608;
+/** Bytes, compressed by brotli. Pages carry it with them. */
+const WEB_LIMIT = 2048;
+
+describe('the runtime for browsers', () => {
+  it('is small when it is minified and compressed, with all that it has, and imports nothing', async () => {
+    const bundle = await rolldown({ input: path.join(ROOT, 'dist/runtime/web.js'), platform: 'browser' });
+    const { output } = await bundle.generate({ format: 'esm', minify: true });
+    await bundle.close();
+    const [chunk] = output;
+    expect(output).toHaveLength(1);
+    expect([...chunk.imports, ...chunk.dynamicImports]).toEqual([]);
+    expect(brotliCompressSync(chunk.code).length).toBeLessThan(WEB_LIMIT);
+  });
+});
 
 describe('the runtime for Node', () => {
   it.each([

@@ -12,11 +12,21 @@ const PROGRAMS: Record<string, string[]> = {
   'util-linux': ['unshare', 'setpriv'],
   bsdutils: ['script'],
   chromium: ['chromium'],
+  'firefox-esr': ['firefox-esr'],
+  'webkit2gtk-driver': ['WebKitWebDriver'],
+  xvfb: ['xvfb-run'],
+  // What xvfb-run needs and only recommends.
+  xauth: ['xauth'],
 };
 
 /** Packages that only some tests need, which are skipped without: what is left out then. */
 const DISPENSABLE: Record<string, string> = {
-  chromium: 'the tests in a browser (test/bundlers/client.test.ts, a part of test/bundlers/dev.test.ts)',
+  chromium:
+    'the tests in Chromium (test/bundlers/client.test.ts, a part of test/bundlers/dev.test.ts, most of test/web)',
+  'firefox-esr': 'the tests in Firefox (a part of test/web)',
+  'webkit2gtk-driver': 'the tests in WebKit (a part of test/web)',
+  xvfb: 'the tests in WebKit (a part of test/web)',
+  xauth: 'the tests in WebKit (a part of test/web)',
 };
 
 export interface Machine {

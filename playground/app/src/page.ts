@@ -1,5 +1,6 @@
 /** The page: each result with how long its module took to start. */
-import { type QueryResult, QUERY } from './modules/sql.ts';
+import type { QueryResult } from './modules/sql.ts';
+import { QUERY } from './modules/sql-statements.ts';
 import { SAMPLE } from './sample-source.ts';
 import { digest, type Start, type StartTimes } from './start.ts';
 import style from './page.css?raw';

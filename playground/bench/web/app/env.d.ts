@@ -1,0 +1,3 @@
+declare module 'web:workload' {
+  export const start: import('../../../web/workloads/index.ts').StartInPage;
+}

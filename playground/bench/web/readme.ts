@@ -1,0 +1,75 @@
+/**
+ * `npm run bench:web:readme -- <files>`: writes the README's figures on pages from the samples that
+ * `npm run bench:web -- --json <file>` has kept, in one file or in several.
+ */
+import { readFile } from 'node:fs/promises';
+import { formatBytes } from '../../../src/format-bytes.ts';
+import { median } from '../../../src/report/statistics.ts';
+import { fail, UsageError } from '../../support/arguments.ts';
+import { formatMarkdown, README, writeSection } from '../../support/readme.ts';
+import { WEB_MODES, type WebMode } from '../../web/modes.ts';
+import type { WebBenchResult, WebCase } from './result.ts';
+import { ratioTo } from './table.ts';
+
+try {
+  const files = process.argv.slice(2);
+  if (files.length === 0) {
+    throw new UsageError('expected paths of files that `npm run bench:web -- --json` has written');
+  }
+  const results = await Promise.all(
+    files.map(async (file) => JSON.parse(await readFile(file, 'utf8')) as WebBenchResult),
+  );
+  await writeSection(README, 'bench-web', describe(results));
+} catch (error) {
+  fail('bench:web:readme', error);
+}
+
+function describe(results: readonly WebBenchResult[]): string {
+  const cases = results
+    .flatMap((result) => result.cases)
+    .toSorted((a, b) => a.wasmSize - b.wasmSize || order(a) - order(b));
+  const modes = WEB_MODES.filter((mode) => cases.some((one) => one.modes.some((each) => each.mode === mode)));
+  const deliveries = modes.filter((mode) => mode !== 'vite');
+  const head = ['first result', 'network', 'Vite alone', ...deliveries.map((mode) => `\`${mode}\``)];
+  const lines = cases.map((one) => [
+    `${one.module} (${formatBytes(one.wasmSize)}), ${describeVisit(one)}`,
+    one.network,
+    describeAlone(one),
+    ...deliveries.map((mode) => describeMode(one, mode)),
+  ]);
+  const [{ machine, date, browser, rounds } = { machine: '', date: '', browser: '', rounds: 0 }] = results;
+  const commands = [...new Set(results.map(({ command }) => `\`${command}\``))].join(', ');
+  const foot =
+    `Vite alone: from the start of the navigation to the first result, with bytes on the wire for the whole page. Others: how many ` +
+    `times as long, median of the ratios of ${rounds} rounds; below 1, the plugin is better; with bytes where they differ. ${browser}, ` +
+    `${commands}; ${machine}, ${date}.`;
+  return `${formatMarkdown([head, ...lines])}\n\n${foot}`;
+}
+
+/** First visits before cached ones, hosts that compress before those that do not. */
+function order({ visit, compressed }: WebCase): number {
+  return (visit === 'first' ? 0 : 2) + (compressed ? 0 : 1);
+}
+
+function describeVisit({ visit, compressed }: WebCase): string {
+  if (visit === 'cached') return 'later visit';
+  return compressed ? 'first visit, host compresses' : 'first visit, host does not compress';
+}
+
+function outcomeOf({ modes }: WebCase, wanted: WebMode) {
+  const outcome = modes.find(({ mode }) => mode === wanted)?.outcome;
+  return outcome?.missing === undefined ? outcome : undefined;
+}
+
+function describeAlone(one: WebCase): string {
+  const outcome = outcomeOf(one, 'vite');
+  return outcome ? `${median(outcome.totals).toFixed(0)} ms, ${formatBytes(outcome.bytes)}` : '–';
+}
+
+function describeMode(one: WebCase, mode: WebMode): string {
+  const outcome = outcomeOf(one, mode);
+  if (!outcome) return '–';
+  const alone = outcomeOf(one, 'vite')?.bytes ?? 0;
+  const differs = Math.abs(outcome.bytes - alone) > alone / 10 && Math.max(outcome.bytes, alone) > 100_000;
+  return `${ratioTo(one, outcome).median.toFixed(2)}${differs ? `, ${formatBytes(outcome.bytes)}` : ''}`;
+}

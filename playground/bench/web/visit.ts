@@ -1,0 +1,101 @@
+/** One visit of a page by a fresh Chromium, with or without what an earlier visit has left. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { findProgram } from '../../../test/support/tools.ts';
+
+export interface Network {
+  name: string;
+  /** Bits in a second, and milliseconds for each request; undefined: as fast as it goes. */
+  throttle?: { bits: number; latency: number };
+}
+
+export const NETWORKS: readonly Network[] = [
+  { name: '10 Mbit/s, 40 ms', throttle: { bits: 10e6, latency: 40 } },
+  { name: '100 Mbit/s, 10 ms', throttle: { bits: 100e6, latency: 10 } },
+  { name: 'local' },
+];
+
+export interface PageSample {
+  /** Milliseconds, from the start of the navigation to the first result. */
+  total: number;
+  /** Milliseconds for which the main thread had something to do meanwhile. */
+  blocked: number;
+  /** Of the module: to tell that all builds compute the same. */
+  result: string;
+}
+
+/** Time for Chromium to write code to its cache, which no page can see: milliseconds. */
+const UNTIL_CACHED = 4000;
+
+export function createProfile(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'chromium-bench-'));
+}
+
+export function removeProfile(folder: string): Promise<void> {
+  return rm(folder, { recursive: true, force: true, maxRetries: 5 });
+}
+
+export function visit(profile: string, url: string, network: Network): Promise<PageSample> {
+  return inPage(profile, (page, context) => open(page, context, url, network));
+}
+
+/** A visit that lasts until the browser has cached what it can. */
+export async function prime(profile: string, url: string): Promise<void> {
+  await inPage(profile, async (page, context) => {
+    await open(page, context, url, { name: 'local' });
+    await page.evaluate(() => globalThis.bench?.repeat());
+    await page.waitForTimeout(UNTIL_CACHED);
+  });
+}
+
+async function inPage<Result>(
+  profile: string,
+  use: (page: Page, context: BrowserContext) => Promise<Result>,
+): Promise<Result> {
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: findProgram('chromium') ?? 'chromium',
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
+  try {
+    return await use(await context.newPage(), context);
+  } finally {
+    await context.close();
+  }
+}
+
+async function open(
+  page: Page,
+  context: BrowserContext,
+  url: string,
+  { throttle }: Network,
+): Promise<PageSample> {
+  const session = await context.newCDPSession(page);
+  await session.send('Performance.enable');
+  await session.send('Network.enable');
+  if (throttle) {
+    const throughput = throttle.bits / 8;
+    await session.send('Network.emulateNetworkConditions', {
+      offline: false,
+      latency: throttle.latency,
+      downloadThroughput: throughput,
+      uploadThroughput: throughput,
+    });
+  }
+  const errors: string[] = [];
+  page.on('pageerror', (error) => errors.push(String(error)));
+  await page.goto(url, { waitUntil: 'commit' });
+  await page
+    .waitForFunction(() => globalThis.bench !== undefined, undefined, { timeout: 60_000, polling: 50 })
+    .catch((cause: unknown) => {
+      throw new Error(`${url} gave no result: ${errors.join('; ')}`, { cause });
+    });
+  const { metrics } = await session.send('Performance.getMetrics');
+  const busy = metrics.find(({ name }) => name === 'TaskDuration')?.value ?? Number.NaN;
+  const sample = await page.evaluate(() => ({
+    total: globalThis.bench?.total ?? Number.NaN,
+    result: globalThis.bench?.result ?? '',
+  }));
+  return { ...sample, blocked: busy * 1000 };
+}

@@ -1,0 +1,71 @@
+/** Builds pages as users do: with the plugin in one of its deliveries, or without it. */
+import { fileURLToPath } from 'node:url';
+import wasmPrecompile from 'unplugin-wasm-precompile/vite';
+import { build, type InlineConfig, type Plugin } from 'vite';
+import { WEB_MODES, type WebMode } from './modes.ts';
+
+export { WEB_MODES, type WebMode };
+
+const PLUGIN_OPTIONS = {
+  stream: { delivery: 'stream' },
+  range: { delivery: 'range' },
+  inflate: { delivery: 'inflate' },
+  link: { delivery: 'stream', preload: 'link' },
+} as const;
+
+/** @param root the folder with `index.html` */
+export async function buildPage(
+  root: string,
+  mode: WebMode,
+  outDir: string,
+  config: Pick<InlineConfig, 'base' | 'plugins' | 'define'> = {},
+): Promise<void> {
+  await build({
+    root,
+    configFile: false,
+    mode,
+    logLevel: 'warn',
+    ...config,
+    plugins: [
+      mode === 'vite' ? moduleByUrl() : wasmPrecompile({ web: PLUGIN_OPTIONS[mode] }),
+      ...(config.plugins ?? []),
+    ],
+    build: {
+      outDir,
+      emptyOutDir: true,
+      target: 'es2022',
+      reportCompressedSize: false,
+      chunkSizeWarningLimit: 10_000,
+      rolldownOptions: { checks: { pluginTimings: false } },
+    },
+    resolve: { alias: { 'node:fs': EMPTY, fs: EMPTY, path: EMPTY, crypto: EMPTY } },
+  });
+}
+
+/** sql.js asks for Node's modules where it runs in Node. */
+const EMPTY = fileURLToPath(new URL('empty.ts', import.meta.url));
+
+/**
+ * Vite has no `?module`, which modules of wasm-bindgen want. In a build without the plugin, this stands for what their glue
+ * code does by itself in a browser, and what Vite's own `?init` does: a URL, fetched and compiled as it comes in.
+ */
+function moduleByUrl(): Plugin {
+  const request = /\.wasm\?module$/;
+  return {
+    name: 'playground:module-by-url',
+    enforce: 'pre',
+    resolveId: {
+      filter: { id: request },
+      async handler(id, importer) {
+        const resolved = await this.resolve(id.replace('?module', ''), importer, { skipSelf: true });
+        return resolved && `${resolved.id}?module`;
+      },
+    },
+    load: {
+      filter: { id: request },
+      handler: (id) => `import url from ${JSON.stringify(id.replace('?module', '?url'))};
+export default await WebAssembly.compileStreaming(fetch(url));
+`,
+    },
+  };
+}

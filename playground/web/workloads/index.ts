@@ -1,0 +1,12 @@
+/** The modules of the pages, each behind an import of its own. */
+
+/** Loads a module and makes it ready; gives what does its work, whose result can be compared. */
+export type StartInPage = () => Promise<() => string>;
+
+export const WORKLOADS = {
+  'sql.js': () => import('./sql.ts'),
+  '@resvg/resvg-wasm': () => import('./resvg.ts'),
+  '@swc/wasm-web': () => import('./swc.ts'),
+} satisfies Record<string, () => Promise<{ start: StartInPage }>>;
+
+export type WorkloadName = keyof typeof WORKLOADS;

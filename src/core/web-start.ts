@@ -1,0 +1,107 @@
+/**
+ * Loading that begins with the page, or with the request for a chunk that is imported lazily. What loads a module is a
+ * chunk of its own, and begins to when it runs; here others are made to run it early.
+ *
+ * Not `<link rel="preload">`, nor `fetch`: Chromium uses its cached code only where compiling begins with the request.
+ */
+import { posix } from 'node:path';
+import { init, parse } from 'es-module-lexer';
+import { MagicString, type SourceMap } from 'magic-string';
+import type { HtmlTagDescriptor } from 'vite';
+
+/** What bundlers say of a chunk, when it is rendered and when it is done. */
+export interface GraphChunk {
+  fileName: string;
+  moduleIds: string[];
+  imports: string[];
+}
+
+/** By file name. */
+export type ChunkGraph = Readonly<Record<string, GraphChunk | { type: 'asset' }>>;
+
+export interface WebStart {
+  /** Whether a module is one of our loaders. */
+  isLoader: (id: string) => boolean;
+  /** Whether a module is ours altogether, so that nobody minds when it runs. */
+  isOurs: (id: string) => boolean;
+}
+
+/** Chunks that load a module which this one needs, itself or by what it imports statically. */
+export function findStarters(start: WebStart, graph: ChunkGraph, fileName: string): GraphChunk[] {
+  return closure(graph, fileName).filter(
+    (chunk) =>
+      chunk.moduleIds.some(start.isLoader) &&
+      // Another plugin, or a setting, may have put other modules into the chunk.
+      closure(graph, chunk.fileName).every(({ moduleIds }) => moduleIds.every(start.isOurs)),
+  );
+}
+
+/**
+ * A chunk that runs the starters of others when it imports them lazily; undefined where there is nothing to do. What is
+ * needed statically has been started before.
+ */
+export async function startLazily(
+  start: WebStart,
+  graph: ChunkGraph,
+  code: string,
+  { fileName }: GraphChunk,
+): Promise<{ code: string; map: SourceMap } | undefined> {
+  if (!code.includes('import(')) return undefined;
+  const there = new Set(findStarters(start, graph, fileName));
+  const folder = posix.dirname(fileName);
+  await init();
+  const text = new MagicString(code);
+  const functions = new Map<string, string>();
+  for (const { type, specifier, importStart, importEnd } of parse(code)[0]) {
+    if (type !== 'dynamic' || specifier === undefined) continue;
+    const starters = findStarters(start, graph, posix.join(folder, specifier)).filter(
+      (chunk) => !there.has(chunk),
+    );
+    if (starters.length === 0) continue;
+    const imports = starters.map(
+      (chunk) => `import(${JSON.stringify(`./${posix.relative(folder, chunk.fileName)}`)}).catch(() => {});`,
+    );
+    const body = imports.join(' ');
+    const name = functions.get(body) ?? `__wasmPrecompileStart${functions.size}`;
+    functions.set(body, name);
+    // A call, not a sequence in parentheses: those may be taken for arguments of the line before.
+    text.appendLeft(importStart, `${name}(() => `).appendRight(importEnd, ')');
+  }
+  if (functions.size === 0) return undefined;
+  // At the end: Vite pairs each import before that with a list of what to load for it.
+  for (const [body, name] of functions) {
+    text.append(`\nfunction ${name}(load) { ${body} return load(); }`);
+  }
+  return { code: text.toString(), map: text.generateMap({ hires: 'boundary' }) };
+}
+
+/** Tags that begin to load what a page needs, as Vite takes them. */
+export function startTags(urls: readonly string[]): HtmlTagDescriptor[] {
+  return urls.map((src) => ({
+    tag: 'script',
+    attrs: { type: 'module', async: true, crossorigin: true, src },
+    injectTo: 'head',
+  }));
+}
+
+/** With the modes of the later `fetch`, so that the browser takes what was preloaded for it. */
+export function preloadTags(urls: readonly string[]): HtmlTagDescriptor[] {
+  return urls.map((href) => ({
+    tag: 'link',
+    attrs: { rel: 'preload', as: 'fetch', crossorigin: true, href },
+    injectTo: 'head',
+  }));
+}
+
+/** A chunk and all that it imports statically. */
+function closure(graph: ChunkGraph, fileName: string): GraphChunk[] {
+  const chunks = new Map<string, GraphChunk>();
+  const visit = (name: string) => {
+    const chunk = graph[name];
+    if (!chunk || !('moduleIds' in chunk) || chunks.has(name)) return;
+    chunks.set(name, chunk);
+    for (const imported of chunk.imports) visit(imported);
+  };
+  visit(fileName);
+  return [...chunks.values()];
+}

@@ -1,0 +1,102 @@
+/**
+ * WebKit: Debian's WebKitGTK, in its own MiniBrowser, driven over WebDriver by its own driver. Neither playwright-core nor
+ * puppeteer-core can use it.
+ */
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { execa } from 'execa';
+import type { PageRun } from './chromium.ts';
+import { findProgram } from './tools.ts';
+
+const DRIVER = findProgram('WebKitWebDriver');
+const DISPLAY = findProgram('xvfb-run');
+/** Not in PATH; in the library's own folder. */
+const BROWSER = findProgram(
+  'MiniBrowser',
+  '/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1:/usr/lib/aarch64-linux-gnu/webkit2gtk-4.1',
+);
+
+/** Without it, tests in WebKit are skipped; the set-up says so (setup.ts). */
+export const HAS_WEBKIT = DRIVER !== undefined && DISPLAY !== undefined && BROWSER !== undefined;
+
+export interface WebKit {
+  /** Errors are not told: `PageRun.errors` is empty. */
+  open(url: string): Promise<PageRun>;
+  close(): Promise<void>;
+}
+
+export async function launchWebKit(): Promise<WebKit> {
+  const port = await freePort();
+  // The sandbox does not start as root, and there is no display.
+  const env = { WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1', WEBKIT_DISABLE_COMPOSITING_MODE: '1' };
+  const driver = execa(DISPLAY ?? 'xvfb-run', ['-a', DRIVER ?? 'WebKitWebDriver', `--port=${port}`], {
+    env,
+    reject: false,
+    stdio: 'ignore',
+    // xvfb-run does not hand signals on: the whole group must end.
+    detached: true,
+  });
+  const endDriver = async () => {
+    if (driver.pid !== undefined) process.kill(-driver.pid);
+    await driver;
+  };
+  const call = async (method: string, path: string, body?: object): Promise<unknown> => {
+    const response = await fetch(`http://127.0.0.1:${port}/session${path}`, {
+      method,
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const { value } = (await response.json()) as { value: unknown };
+    if (!response.ok) throw new Error(`WebKitWebDriver: ${path}: ${JSON.stringify(value)}`);
+    return value;
+  };
+  try {
+    const options = { binary: BROWSER, args: ['--automation'] };
+    const capabilities = { alwaysMatch: { 'webkitgtk:browserOptions': options } };
+    const { sessionId } = (await retry(() => call('POST', '', { capabilities }))) as { sessionId: string };
+    const run = (script: string) => call('POST', `/${sessionId}/execute/sync`, { script, args: [] });
+    return {
+      async open(url) {
+        await call('POST', `/${sessionId}/url`, { url });
+        for (let waited = 0; waited < 30_000; waited += 50) {
+          const result = await run('return globalThis.result');
+          if (result !== null && result !== undefined) {
+            const urls = (await run(
+              `return performance.getEntriesByType('resource').map(({ name }) => name)`,
+            )) as string[];
+            return { result, errors: [], fetched: urls.map((each) => new URL(each).pathname) };
+          }
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        throw new Error(`${url} gave no result`);
+      },
+      async close() {
+        await call('DELETE', `/${sessionId}`);
+        await endDriver();
+      },
+    };
+  } catch (error) {
+    await endDriver();
+    throw error;
+  }
+}
+
+/** Until the driver listens. */
+async function retry<Result>(task: () => Promise<Result>): Promise<Result> {
+  for (let waited = 0; ; waited += 100) {
+    try {
+      return await task();
+    } catch (error) {
+      if (waited > 20_000 || !(error instanceof TypeError)) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}

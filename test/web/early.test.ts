@@ -1,0 +1,261 @@
+/** When pages ask for their modules, and how often. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Browser } from 'playwright-core';
+import {
+  buildClient,
+  type BuildResult,
+  OLDER_VITES,
+  type PluginOptions,
+  type ViteName,
+} from '../support/bundlers.ts';
+import { HAS_CHROMIUM, launchChromium, openPage } from '../support/chromium.ts';
+import { HAS_FIREFOX, launchFirefox, openInFirefox } from '../support/firefox.ts';
+import { createProject, type Files, type Project } from '../support/project.ts';
+import { type Habits, serveFolder } from '../support/static-server.ts';
+import { watOfValue } from '../support/wat.ts';
+import { HTML } from './pages.ts';
+
+let browser: Browser;
+
+beforeAll(async () => {
+  if (HAS_CHROMIUM) browser = await launchChromium();
+});
+afterAll(() => browser?.close());
+
+const inChromium = test.skipIf(!HAS_CHROMIUM);
+
+/** The page works for a second before it wants its module, and imports another lazily, in a chunk that works, too. */
+const FILES: Files = {
+  'index.html': HTML,
+  'one.wasm': watOfValue(1),
+  'two.wasm': watOfValue(2),
+  'work.js': `
+    export function work(name) {
+      const end = performance.now() + 400;
+      while (performance.now() < end);
+      globalThis.worked = { ...globalThis.worked, [name]: performance.timeOrigin + performance.now() };
+    }`,
+  'main.js': `
+    import init from './one.wasm?init';
+    import { work } from './work.js';
+    work('main');
+    const one = await init();
+    const { two } = await import('./lazy.js');
+    const entries = performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.wasm'));
+    const started = Object.fromEntries(entries.map(({ name, startTime }) => [
+      /(\\w+)-[\\w-]+\\.wasm$/.exec(name)[1], performance.timeOrigin + startTime,
+    ]));
+    globalThis.result = {
+      values: [one.exports.value(), two()],
+      early: Object.fromEntries(['one', 'two'].map((name) => [name, started[name] < globalThis.worked[name === 'one' ? 'main' : 'lazy']])),
+      fetches: entries.length,
+    };
+  `,
+  'lazy.css': 'body { color: black }',
+  'lazy.js': `
+    import './lazy.css';
+    import init from './two.wasm?init';
+    import { work } from './work.js';
+    work('lazy');
+    const { exports } = await init();
+    export const two = exports.value;
+  `,
+};
+
+async function buildPage(
+  options: { plugin?: PluginOptions; bundler?: ViteName; base?: string; files?: Files } = {},
+): Promise<{ project: Project; built: BuildResult }> {
+  const project = await createProject({ ...FILES, ...options.files });
+  const built = await buildClient(project, {
+    ...(options.bundler && { bundler: options.bundler }),
+    plugin: options.plugin ?? {},
+    vite: { base: options.base ?? '/', build: { target: 'es2022' } },
+  });
+  return { project, built };
+}
+
+async function visit(built: BuildResult, habits: Habits = {}, path = '') {
+  const server = await serveFolder(built.dir, habits);
+  try {
+    const run = await openPage(browser, `${server.url}${path}`);
+    return { ...run, wasm: server.wasm() };
+  } finally {
+    await server.close();
+  }
+}
+
+const EARLY = { values: [1, 2], early: { one: true, two: true }, fetches: 2 };
+
+describe('modules are asked for before the code that wants them has run', () => {
+  inChromium.each(['stream', 'range', 'inflate'] as const)('delivery %s', async (delivery) => {
+    const { built } = await buildPage({ plugin: { web: { delivery } } });
+    const { result, errors, wasm } = await visit(built);
+    expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
+    expect(wasm).toHaveLength(2);
+  });
+
+  inChromium.each<[ViteName, string]>([
+    ...OLDER_VITES.map((bundler): [ViteName, string] => [bundler, '/']),
+    ['vite', './'],
+  ])('built by %s with the base %s', async (bundler, base) => {
+    const { built } = await buildPage({ bundler, base });
+    expect(built.warnings).toEqual([]);
+    const { result, errors, wasm } = await visit(built);
+    expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
+    expect(wasm).toHaveLength(2);
+  });
+
+  test.skipIf(!HAS_FIREFOX)('in Firefox', async () => {
+    const firefox = await launchFirefox();
+    const { built } = await buildPage();
+    const server = await serveFolder(built.dir);
+    try {
+      const { result, errors } = await openInFirefox(firefox, server.url);
+      expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
+      expect(server.wasm()).toHaveLength(2);
+    } finally {
+      await server.close();
+      await firefox.close();
+    }
+  });
+});
+
+inChromium('without `preload` they are asked for where they are used', async () => {
+  const { project, built } = await buildPage({ plugin: { web: { preload: false } } });
+  const { result, errors } = await visit(built);
+  expect({ result, errors }).toEqual({
+    result: { ...EARLY, early: { one: false, two: false } },
+    errors: [],
+  });
+  expect(String(await project.read('out/index.html'))).not.toMatch(/async|preload" as="fetch"/);
+});
+
+const links = async (project: Project, file = 'index.html') =>
+  String(await project.read('out', file)).match(/<link[^>]* as="fetch"[^>]*>/g) ?? [];
+
+describe('`preload: "link"`', () => {
+  inChromium.each(['stream', 'inflate'] as const)(
+    'delivery %s: the browser uses what was preloaded',
+    async (delivery) => {
+      const { project, built } = await buildPage({ plugin: { web: { delivery, preload: 'link' } } });
+      const found = await links(project);
+      expect(found).toEqual([
+        expect.stringMatching(
+          /^<link rel="preload" as="fetch" crossorigin href="\/assets\/one-[\w-]+\.wasm">$/,
+        ),
+      ]);
+      // No cache could serve a second request.
+      const { result, errors, wasm } = await visit(built, { headers: { 'cache-control': 'no-store' } });
+      expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
+      expect(wasm).toHaveLength(2);
+    },
+  );
+
+  test.skipIf(!HAS_FIREFOX).each([false, true])('in Firefox, with integrity: %s', async (integrity) => {
+    const firefox = await launchFirefox();
+    const { built } = await buildPage({ plugin: { web: { preload: 'link', integrity } } });
+    const server = await serveFolder(built.dir, { headers: { 'cache-control': 'no-store' } });
+    try {
+      const { result, errors } = await openInFirefox(firefox, server.url);
+      expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
+      expect(server.wasm()).toHaveLength(2);
+    } finally {
+      await server.close();
+      await firefox.close();
+    }
+  });
+
+  test.each<PluginOptions['web']>([
+    // No link asks for a range,
+    { delivery: 'range' },
+    // and Firefox does not use one with a hash.
+    { integrity: true },
+  ])('there is none where it could not be used: %j', async (web) => {
+    const { project } = await buildPage({ plugin: { web: { ...web, preload: 'link' } } });
+    expect(await links(project)).toEqual([]);
+    expect(String(await project.read('out/index.html'))).toMatch(/<script type="module" async/);
+  });
+});
+
+test('a lazy import in a statement without a semicolon before it', async () => {
+  const { built, project } = await buildPage({
+    bundler: 'vite7',
+    files: {
+      'main.js': `globalThis.done = String\nimport('./lazy.js').then(({ two }) => { globalThis.result = two() })`,
+    },
+  });
+  const code = await Promise.all(
+    built.files
+      .filter((file) => file.endsWith('.js'))
+      .map(async (file) => String(await project.read('out', file))),
+  );
+  expect(code.join('\n')).toContain('__wasmPrecompileStart0(() => import(');
+  if (HAS_CHROMIUM) expect((await visit(built)).result).toBe(2);
+});
+
+inChromium('source maps stay right', async () => {
+  const project = await createProject({
+    ...FILES,
+    'main.js': `globalThis.before = 1;
+const later = () => import('./lazy.js');
+later().then(() => {
+  throw new Error('thrown here');
+});`,
+  });
+  const built = await buildClient(project, { vite: { build: { sourcemap: true, target: 'es2022' } } });
+  const name = built.files.find((file) => /index-.*\.js$/.test(file)) ?? '';
+  const code = String(await project.read('out', name));
+  const { SourceMap } = await import('node:module');
+  const map = new SourceMap(JSON.parse(String(await project.read('out', `${name}.map`))));
+  const line = code.split('\n').findIndex((text) => text.includes('thrown here'));
+  const column = code.split('\n')[line]?.indexOf('new Error') ?? -1;
+  expect(map.findEntry(line, column)).toMatchObject({
+    originalSource: expect.stringMatching(/main\.js$/),
+    originalLine: 3,
+  });
+});
+
+inChromium('pages in folders, each with its own module', async () => {
+  const project = await createProject({
+    ...FILES,
+    'index.html': HTML,
+    'deep/er/other.html': HTML.replace('./main.js', './other.js'),
+    'deep/er/other.js': `
+      import init from '../../two.wasm?init';
+      globalThis.result = (await init()).exports.value();`,
+    'main.js': `
+      import init from './one.wasm?init';
+      globalThis.result = (await init()).exports.value();`,
+  });
+  const built = await buildClient(project, {
+    plugin: { web: { preload: 'link' } },
+    vite: {
+      base: './',
+      build: { rolldownOptions: { input: [project.path('index.html'), project.path('deep/er/other.html')] } },
+    },
+  });
+  expect((await visit(built)).result).toBe(1);
+  const { result, errors, wasm } = await visit(built, {}, 'deep/er/other.html');
+  expect({ result, errors }).toEqual({ result: 2, errors: [] });
+  expect(wasm.map(({ path }) => path)).toEqual([expect.stringMatching(/^\/assets\/two-/)]);
+});
+
+inChromium('`experimental.renderBuiltUrl` decides where files are', async () => {
+  const { project, built } = await (async () => {
+    const made = await createProject(FILES);
+    const result = await buildClient(made, {
+      plugin: { web: { preload: 'link' } },
+      vite: {
+        build: { target: 'es2022' },
+        experimental: {
+          renderBuiltUrl: (file, { hostType }) => (hostType === 'html' ? `/${file}` : { relative: true }),
+        },
+      },
+    });
+    return { project: made, built: result };
+  })();
+  expect(String(await project.read('out/index.html'))).toContain('href="/assets/one-');
+  const { result, errors, wasm } = await visit(built);
+  expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
+  expect(wasm).toHaveLength(2);
+});

@@ -1,0 +1,167 @@
+/** One module for all of a page, and one source for the page and its server. */
+import { createBuilder } from 'vite';
+import { unpackArtifact } from '../../src/artifact/unpack.ts';
+import vitePlugin from 'unplugin-wasm-precompile/vite';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildClient, viteConfig } from '../support/bundlers.ts';
+import { createProject, runWell, SHARED_CACHE } from '../support/project.ts';
+import { serveFolder } from '../support/static-server.ts';
+import { wat, watOfValue } from '../support/wat.ts';
+import { BROWSERS, type OpenBrowser } from './browsers.ts';
+import { HTML } from './pages.ts';
+
+const COUNTER = wat(`(module
+  (global $count (mut i32) (i32.const 0))
+  (func (export "count") (result i32)
+    (global.set $count (i32.add (global.get $count) (i32.const 1))) (global.get $count)))`);
+
+describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
+  let browser: OpenBrowser;
+
+  beforeAll(async () => {
+    if (there) browser = await launch();
+  });
+  afterAll(() => browser?.close());
+
+  test.skipIf(!there).each(['stream', 'range', 'inflate'] as const)(
+    'delivery %s: importers share the module and have instances of their own',
+    async (delivery) => {
+      const project = await createProject({
+        'index.html': HTML,
+        'counter.wasm': COUNTER,
+        'one.js': `import init from './counter.wasm?init'; export default init;`,
+        'two.js': `import init from './counter.wasm?init'; import module from './counter.wasm?module'; export { init, module };`,
+        'main.js': `
+          import { count } from './counter.wasm';
+          import one from './one.js';
+          const { init, module } = await import('./two.js');
+          const instances = [await one(), await init(), new WebAssembly.Instance(module)];
+          for (const { exports } of instances) exports.count();
+          globalThis.result = [count(), ...instances.map(({ exports }) => exports.count())];
+        `,
+      });
+      const { dir } = await buildClient(project, {
+        plugin: { web: { delivery } },
+        vite: { build: { target: 'es2022' } },
+      });
+      const server = await serveFolder(dir, { headers: { 'cache-control': 'no-store' } });
+      try {
+        expect((await browser.open(server.url)).result).toEqual([1, 2, 2, 2]);
+        expect(server.wasm()).toHaveLength(1);
+      } finally {
+        await server.close();
+      }
+    },
+  );
+
+  test.skipIf(!there).each([
+    ['stream', 'es'],
+    ['stream', 'iife'],
+    ['range', 'es'],
+    ['inflate', 'iife'],
+  ] as const)('delivery %s: a page and its worker (%s) load one file', async (delivery, format) => {
+    const project = await createProject({
+      'index.html': HTML,
+      'counter.wasm': COUNTER,
+      'worker.js': `
+        import init from './counter.wasm?init';
+        init().then(({ exports }) => { exports.count(); postMessage(exports.count()); }, (error) => postMessage(String(error)));
+      `,
+      'main.js': `
+        import init from './counter.wasm?init';
+        const { exports } = await init();
+        const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+        const fromWorker = await new Promise((resolve) => { worker.onmessage = ({ data }) => resolve(data); });
+        globalThis.result = [exports.count(), fromWorker];
+      `,
+    });
+    const plugin = { web: { delivery } };
+    const { dir, files, warnings } = await buildClient(project, {
+      plugin,
+      vite: {
+        base: './',
+        worker: {
+          format,
+          plugins: () => [vitePlugin({ ...plugin, inline: 0, threshold: 0, cache: SHARED_CACHE })],
+        },
+      },
+    });
+    expect(warnings).toEqual([]);
+    expect(files.filter((file) => file.endsWith('.wasm'))).toHaveLength(delivery === 'inflate' ? 2 : 1);
+    const server = await serveFolder(dir, { headers: { 'cache-control': 'max-age=3600' } });
+    try {
+      expect((await browser.open(server.url)).result).toEqual([1, 2]);
+      expect(new Set(server.wasm().map(({ path }) => path)).size).toBe(1);
+      // Parts of files that are this young are not cached, and WebKit's workers do not see what the page has just loaded.
+      if (delivery !== 'range' && name !== 'WebKit') expect(server.wasm()).toHaveLength(1);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test.skipIf(!there)('a page hands its module to a worker', async () => {
+    const project = await createProject({
+      'index.html': HTML,
+      'counter.wasm': COUNTER,
+      'worker.js': `onmessage = ({ data }) => postMessage(new WebAssembly.Instance(data).exports.count());`,
+      'main.js': `
+        import module from './counter.wasm?module';
+        const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+        worker.postMessage(module);
+        globalThis.result = await new Promise((resolve) => { worker.onmessage = ({ data }) => resolve(data); });
+      `,
+    });
+    const { dir } = await buildClient(project);
+    const server = await serveFolder(dir, { headers: { 'cache-control': 'no-store' } });
+    try {
+      expect((await browser.open(server.url)).result).toBe(1);
+      expect(server.wasm()).toHaveLength(1);
+    } finally {
+      await server.close();
+    }
+  });
+});
+
+test.each(['stream', 'range', 'inflate'] as const)(
+  'one application for page and server, delivery %s: the page has no native code, the server no second copy of the module',
+  async (delivery) => {
+    const project = await createProject({
+      'index.html': HTML,
+      'one.wasm': watOfValue(1),
+      'main.js': `
+        import { value } from './one.wasm';
+        globalThis.result = value();
+        globalThis.process && console.log(globalThis.result);
+      `,
+    });
+    const builder = await createBuilder({
+      ...viteConfig(project, [], { web: { delivery } }),
+      builder: { sharedPlugins: true },
+      environments: {
+        client: { build: { outDir: project.path('client') } },
+        ssr: {
+          build: { outDir: project.path('server'), rolldownOptions: { input: project.path('main.js') } },
+        },
+      },
+    });
+    await builder.buildApp();
+    for (const environment of Object.values(builder.environments)) {
+      if (!environment.isBuilt) await builder.build(environment);
+    }
+    const client = await project.list('client');
+    for (const file of client.filter((name) => name.endsWith('.wasm'))) {
+      const bytes = await project.read('client', file);
+      if (bytes.toString('latin1', 1, 4) === 'ELF') expect(unpackArtifact(bytes).native).toEqual([]);
+    }
+    expect(client.filter((name) => /\.(elf|node)$/.test(name))).toEqual([]);
+    const server = await project.list('server');
+    expect(server.filter((name) => /\.(wasm|elf)$/.test(name))).toEqual([expect.stringMatching(/\.elf$/)]);
+    const artifact = await project.read('server', server.find((name) => name.endsWith('.elf')) ?? '');
+    const { wire } = unpackArtifact(artifact);
+    expect(artifact.indexOf(wire)).toBeGreaterThan(0);
+    expect(artifact.indexOf(wire, artifact.indexOf(wire) + 1)).toBe(-1);
+    const { result, loads } = await runWell(project.path('server/main.js'));
+    expect(result).toBe(1);
+    expect(loads).toMatchObject([{ how: 'precompiled' }]);
+  },
+);
