@@ -7,7 +7,7 @@ import { createProfile } from '../../src/profile/create.ts';
 import { writeProfiles } from '../../src/profile/files.ts';
 import {
   build,
-  BUNDLERS,
+  ALL_BUNDLERS,
   type BuildResult,
   type CommonPlugin,
   onlyArtifact,
@@ -106,7 +106,7 @@ async function createSplitProject(main: string, files: Files = {}): Promise<Proj
 const buildSplit = (
   project: Project,
   plugin: PluginOptions = {},
-  bundler: (typeof BUNDLERS)[number] = 'rollup',
+  bundler: (typeof ALL_BUNDLERS)[number] = 'rollup',
 ) =>
   build(bundler, project, {
     plugin: { profile: project.path('profiles'), split: { parts: 2, minSaving: 0 }, ...plugin },
@@ -123,7 +123,7 @@ const coldCalls = (stderr: string) =>
     Number(index),
   ]);
 
-describe.each(BUNDLERS)('%s', (bundler) => {
+describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   test.each(['esm', 'init', 'module'] as const)('%s: parts come in when they are called', async (form) => {
     const project = await createSplitProject(MAINS[form]);
     const built = await buildSplit(project, {}, bundler);
@@ -342,6 +342,23 @@ describe('whether a module is split', () => {
     // The runtime for it is there only where it is needed.
     expect(code.includes('wasm-precompile:hook') || code.includes(':hook')).toBe(parts !== undefined);
     expect((await runWell(join(built.dir, 'main.js'))).result).toEqual(RESULTS);
+  });
+
+  test('not where code loads it by itself, also beside an import', async () => {
+    const project = await createSplitProject(`
+      import { readFileSync } from 'node:fs';
+      import module from './one.wasm?module';
+      const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
+      const results = [new WebAssembly.Module(bytes), module].map((each) => {
+        const { start, second, first, table } = new WebAssembly.Instance(each, ${IMPORTS}).exports;
+        return ${CALLS};
+      });
+      console.log(JSON.stringify(results));`);
+    const built = await buildSplit(project);
+    const { result, loads, stderr } = await runWell(join(built.dir, 'main.js'));
+    expect(result).toEqual([RESULTS, RESULTS]);
+    expect(loads.map(({ how }) => how)).toEqual(Array.from({ length: 4 }, () => 'precompiled'));
+    expect(coldCalls(stderr)).toHaveLength(2);
   });
 
   test.each([
