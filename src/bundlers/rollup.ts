@@ -14,7 +14,8 @@ import {
 } from '../core/file-names.ts';
 import type { Platform } from '../core/glue.ts';
 import { GLUE_TEXT } from '../core/find-glue.ts';
-import { WASM_REQUEST } from '../core/request.ts';
+import { parseRequest, WASM_REQUEST } from '../core/request.ts';
+import { conflict } from '../core/conflict.ts';
 import { SOURCE_PHASE } from '../core/source-phase.ts';
 import { GLUE_ID } from '../core/transform-glue.ts';
 import { viteInlineLimit } from '../core/vite-inline-limit.ts';
@@ -102,6 +103,10 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
     };
   };
 
+  /** Ids of modules that are ours, and names of plugins that may want them, too. */
+  const loaded = new Set<string>();
+  let rivals: string[] = [];
+
   // The same in all of them.
   const transform = {
     filter: { code: SOURCE_PHASE },
@@ -110,6 +115,15 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
     },
   };
   const outputHooks = {
+    moduleParsed(this: unknown, { id, code }: { id: string; code: string | null }) {
+      const file = parseRequest(id)?.file;
+      if (file === undefined || code === null || isGlue(code) || !bundle.isOurs(file)) return;
+      const plugins = rivals.map((name) => `"${name}"`).join(' or ') || 'that comes before';
+      const error = conflict(file, `another plugin, ${plugins},`);
+      // What another plugin has made of our code is nothing; what it has loaded itself may be what is wanted.
+      if (loaded.has(id)) throw error;
+      contextOf(this).warn(error.message);
+    },
     transform: { ...transform, order: 'pre' as const },
     renderStart(settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>) {
       bundle.startOutput(folderOf(settings), settings.format);
@@ -146,8 +160,12 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
   const plugin: UnpluginOptions = {
     name: 'unplugin-wasm-precompile',
     enforce: 'pre',
-    buildStart() {
-      assets.start(this as unknown as RollupContext);
+    buildStart(this: unknown, options?: { plugins?: readonly { name: string }[] }) {
+      loaded.clear();
+      rivals = (options?.plugins ?? [])
+        .map(({ name }) => name)
+        .filter((name) => /wasm/i.test(name) && !/^vite:|^native:|^unplugin-wasm-precompile/.test(name));
+      assets.start(this as RollupContext);
       bundle.start(contextOf(this));
     },
     resolveId: {
@@ -159,6 +177,7 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
     load: {
       filter: { id: WASM_REQUEST },
       handler(id) {
+        loaded.add(id);
         return bundle.load(contextOf(this), id);
       },
     },
@@ -266,6 +285,11 @@ function hasNode({ environment }: RollupContext): boolean {
  * would be that of the entry.
  */
 const IMPORT_META = 'import.meta/**/';
+
+/** Whether code is still what `core/glue.ts` has made. */
+function isGlue(code: string): boolean {
+  return /wasm-precompile:runtime|\?wasm-instance/.test(code);
+}
 
 /** What was emitted in one run of the bundler. */
 class Assets {
