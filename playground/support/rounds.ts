@@ -25,9 +25,12 @@ export async function measureInTurn<Sample>(
   const samples = candidates.map((): Sample[] => []);
   const left = estimateTimeLeft(candidates.length * (rounds + 1));
   for (let round = 0; round <= rounds; round += 1) {
-    for (const [index, start] of candidates.entries()) {
+    const order = [...candidates.entries()];
+    // What went before may still keep the machine busy: it is another one in every second round.
+    if (round % 2 === 1) order.reverse();
+    for (const [turn, [index, start]] of order.entries()) {
       const doing = round === 0 ? 'warming up' : `round ${round} of ${rounds}`;
-      progress.update(`${what}: ${doing}, process ${index + 1} of ${candidates.length}${left.describe()} …`);
+      progress.update(`${what}: ${doing}, process ${turn + 1} of ${candidates.length}${left.describe()} …`);
       if (!failures.has(index)) {
         try {
           samples[index]?.push(await start(round === 0));
