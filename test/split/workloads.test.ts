@@ -1,0 +1,60 @@
+/** Real modules do their work as before, whatever is in which part. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { execa } from 'execa';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readModule } from '../../src/wasm/module.ts';
+import { splitModule } from '../../src/wasm/split/split.ts';
+import { randomNumbers } from '../engines/random.ts';
+import { ROOT } from '../engines/support.ts';
+import { ensureNode } from '../support/nodes.ts';
+import { WORKLOADS } from '../support/workloads.js';
+
+const folder = mkdtempSync(path.join(tmpdir(), 'wasm-split-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Use {
+  digests: string[];
+  brought: number;
+}
+
+async function use(name: string, files: readonly string[]): Promise<Use> {
+  const { stdout } = await execa(await ensureNode('26'), [
+    path.join(ROOT, 'test/split/use.js'),
+    name,
+    ...files,
+  ]);
+  return JSON.parse(stdout) as Use;
+}
+
+describe.each(Object.keys(WORKLOADS))('%s', (name) => {
+  it('gives the same with no function in the primary, and with a random half', async () => {
+    const file = WORKLOADS[name]?.wasm ?? '';
+    const wire = new Uint8Array(await readFile(file));
+    const { importedFunctions, functions } = readModule(wire);
+    const random = randomNumbers(1);
+    const half = new Set<number>();
+    for (let i = 0; i < functions; i++) if (random(2) === 0) half.add(importedFunctions + i);
+    const whole = await use(name, [file]);
+    expect(new Set(whole.digests).size).toBe(1);
+    for (const [label, hot] of [
+      ['none', new Set<number>()],
+      ['half', half],
+    ] as const) {
+      const split = splitModule(wire, hot, { tailCalls: true, parts: 3 });
+      if ('whole' in split) throw new Error(split.whole);
+      const files = split.parts.map((bytes, part) => {
+        const output = path.join(folder, `${label}-${part}.wasm`);
+        writeFileSync(output, bytes);
+        return output;
+      });
+      // One after another: they are large.
+      // oxlint-disable-next-line no-await-in-loop
+      const { digests, brought } = await use(name, files);
+      expect(digests).toEqual(whole.digests);
+      expect(brought).toBeGreaterThan(0);
+    }
+  });
+});
