@@ -28,7 +28,14 @@ async function run({ workload, mode, outDir, cache, targets, timeLimit }: BuildJ
     customLogger: { ...logger, info() {}, warn: remember, warnOnce: remember },
     plugins: [
       resolveWorkload(workload),
-      mode === 'plain' ? moduleByHand() : wasmPrecompile({ targets: [...targets], cache, ...training }),
+      mode === 'plain'
+        ? moduleByHand()
+        : wasmPrecompile({
+            targets: [...targets],
+            cache,
+            ...training,
+            split: process.env['NOSPLIT'] ? false : 'auto',
+          }),
     ],
     build: {
       ssr: true,

@@ -53,8 +53,10 @@ export interface ArtifactContents<Interface = JsonValue> {
   name: string;
   /** 64 hexadecimal digits: SHA-256 of the source file, before anything was stripped from it. */
   sourceSha256: string;
-  /** The module in the wasm binary format. */
+  /** The module in the wasm binary format, whole. */
   wire: Uint8Array;
+  /** Where the module is split; native code is then that of the primary. */
+  split?: SplitContents | undefined;
   /** Imports, exports and their types; anything that JSON can hold. */
   interface: Interface;
   /** By function index. Control characters do not survive packing. */
@@ -62,6 +64,18 @@ export interface ArtifactContents<Interface = JsonValue> {
   native: readonly NativeCode[];
   /** The startup profile that native code was trimmed to, as text. */
   profile?: string | undefined;
+}
+
+/** A module in parts: see wasm/split/split.ts. */
+export interface SplitContents {
+  primary: Uint8Array;
+  secondaries: readonly {
+    wire: Uint8Array;
+    /** One for each target of `native`, in the same order. No function is compiled in it: it spares V8 the validation. */
+    native: readonly (Uint8Array | undefined)[];
+  }[];
+  /** How the parts are put together again: see runtime/join.ts. */
+  recipe: Uint8Array;
 }
 
 export type Machine = 'x64' | 'arm64' | 'none';

@@ -23,6 +23,14 @@ export interface Description {
   source: { sha256: string };
   wire: SegmentDescription;
   native: NativeDescription[];
+  /** Of a split module, whose primary `wire` is. */
+  split?: SplitDescription;
+}
+
+export interface SplitDescription {
+  /** The secondaries, by their numbers less one. `native` has one for each target, null where there is none. */
+  parts: { wire: SegmentDescription; native: (SegmentDescription | null)[] }[];
+  recipe: SegmentDescription;
 }
 
 /** Offset and size are those of the section: nothing is said twice. */
@@ -115,19 +123,18 @@ function readDescription(json: unknown): Description {
   if (!isSha256(sha256)) {
     throw new TypeError(`source.sha256 is ${JSON.stringify(sha256)}, not 64 hexadecimal digits`);
   }
-  const wire = root.fields('wire');
   return {
     producer: root.string('producer'),
     name: root.string('name'),
     source: { sha256 },
-    wire: { section: wire.string('section'), crc32: wire.count('crc32') },
+    wire: readSegmentDescription(root.fields('wire')),
+    ...(root.has('split') && { split: readSplit(root.fields('split')) }),
     native: root.list('native').map((item, index) => {
       const native = new Fields(item, `native[${index}]`);
       const statistics = native.fields('statistics');
       const cpu = native.fields('cpu');
       return {
-        section: native.string('section'),
-        crc32: native.count('crc32'),
+        ...readSegmentDescription(native),
         engine: native.string('engine'),
         version: native.string('version'),
         release: native.string('release'),
@@ -146,6 +153,29 @@ function readDescription(json: unknown): Description {
         functions: native.list('functions').map((value) => asCount(value, `native[${index}].functions`)),
       };
     }),
+  };
+}
+
+function readSegmentDescription(fields: Fields): SegmentDescription {
+  return { section: fields.string('section'), crc32: fields.count('crc32') };
+}
+
+function readSplit(split: Fields): SplitDescription {
+  return {
+    parts: split.list('parts').map((item, index) => {
+      const part = new Fields(item, `split.parts[${index}]`);
+      return {
+        wire: readSegmentDescription(part.fields('wire')),
+        native: part
+          .list('native')
+          .map((native, target) =>
+            native === null
+              ? null
+              : readSegmentDescription(new Fields(native, `split.parts[${index}].native[${target}]`)),
+          ),
+      };
+    }),
+    recipe: readSegmentDescription(split.fields('recipe')),
   };
 }
 

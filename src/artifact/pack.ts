@@ -23,7 +23,7 @@ import { type SectionInput, type SymbolInput, writeElf } from '../elf/write.ts';
 import type { ArtifactMap } from '../runtime/map.ts';
 import { BUILD_ID_SIZE, computeBuildId } from './build-id.ts';
 import type { ArtifactContents, ArtifactForm, FunctionRange, Machine } from './contents.ts';
-import { encodeWasmNotes, isSha256 } from './notes.ts';
+import { encodeWasmNotes, isSha256, type SegmentDescription } from './notes.ts';
 import {
   SECTION_BUILD_ID,
   SECTION_COMMENT,
@@ -31,8 +31,11 @@ import {
   SECTION_INTERFACE,
   SECTION_NOTE_WASM,
   SECTION_PROFILE,
+  SECTION_RECIPE,
   SECTION_WASM,
   nameNativeSections,
+  partNativeSection,
+  partSection,
 } from './sections.ts';
 import { linkSymbols, nativeSymbols, sortRanges } from './symbols.ts';
 
@@ -87,7 +90,7 @@ function pack(
   form: ArtifactForm,
   compress = false,
 ): { bytes: Uint8Array; map: ArtifactMap } {
-  check(contents);
+  check(contents, form);
   const names = nameNativeSections(contents.native);
   const natives = contents.native.map((native, index) => ({
     native,
@@ -95,7 +98,16 @@ function pack(
     crc32: crc32(native.bytes),
     ranges: sortRanges(native),
   }));
-  const wireCrc32 = crc32(contents.wire);
+  const { split } = contents;
+  const wire = split?.primary ?? contents.wire;
+  const wireCrc32 = crc32(wire);
+  const secondaries = (split?.secondaries ?? []).map(({ wire: part, native }, i) => ({
+    wire: { section: partSection(i + 1), contents: part },
+    native: names.map((name, target): Segment | null => {
+      const code = native[target];
+      return code ? { section: partNativeSection(i + 1, name), contents: code } : null;
+    }),
+  }));
   const notes = encodeWasmNotes({
     producer: contents.producer,
     name: contents.name,
@@ -116,6 +128,15 @@ function pack(
       },
       functions: indexRuns(ranges),
     })),
+    ...(split && {
+      split: {
+        parts: secondaries.map(({ wire: part, native }) => ({
+          wire: describeSegment(part),
+          native: native.map((code) => code && describeSegment(code)),
+        })),
+        recipe: describeSegment({ section: SECTION_RECIPE, contents: split.recipe }),
+      },
+    }),
   });
 
   const symbols: SymbolInput[] = natives.flatMap(({ native, section, ranges }) =>
@@ -125,23 +146,33 @@ function pack(
     const sizes = natives.map(({ native, section }) => ({ section, size: native.bytes.length }));
     symbols.push(...linkSymbols(contents.name, contents.wire, sizes));
   }
-  const wire = compress ? compressedWire(contents.wire) : segment(SECTION_WASM, SHF_ALLOC, contents.wire);
+  const wireSection = compress ? compressedWire(wire) : segment(SECTION_WASM, SHF_ALLOC, wire);
   const { bytes, offsets } = writeElf({
     type: form === 'artifact' ? ET_DYN : ET_REL,
     machine: MACHINES[contents.machine],
     osabi: ELFOSABI_ARTIFACT,
     sections: [
       ...noteSections(notes, form),
-      wire,
+      wireSection,
+      ...secondaries.map(({ wire: part }) => segment(part.section, SHF_ALLOC, part.contents)),
       ...natives.map(({ native, section }) => segment(section, SHF_ALLOC | SHF_EXECINSTR, native.bytes)),
+      ...secondaries
+        .flatMap(({ native }) => native)
+        .filter((code) => code !== null)
+        .map((code) => segment(code.section, SHF_ALLOC | SHF_EXECINSTR, code.contents)),
       ...unloadedSections(contents, form),
     ],
     symbols,
   });
 
   const offsetOf = (section: string) => offsets.get(section) ?? 0;
+  const mapOf = ({ section, contents: content }: Segment) => ({
+    offset: offsetOf(section),
+    size: content.length,
+    crc32: crc32(content),
+  });
   const buildIdOffset = offsetOf(SECTION_BUILD_ID) + descriptorOffset(ELF_NOTE_GNU);
-  const wirePart = { offset: offsetOf(SECTION_WASM), size: wire.contents.length };
+  const wirePart = { offset: offsetOf(SECTION_WASM), size: wireSection.contents.length };
   const buildId = computeBuildId(bytes, buildIdOffset);
   bytes.set(buildId, buildIdOffset);
   return {
@@ -159,12 +190,31 @@ function pack(
         size: native.bytes.length,
         crc32: checksum,
       })),
+      ...(split && {
+        split: {
+          parts: secondaries.map(({ wire: part, native }) => ({
+            wire: mapOf(part),
+            native: native.map((code) => code && mapOf(code)),
+          })),
+          recipe: mapOf({ section: SECTION_RECIPE, contents: split.recipe }),
+        },
+      }),
     },
   };
 }
 
+/** A section that is a segment of a part. */
+interface Segment {
+  section: string;
+  contents: Uint8Array;
+}
+
+function describeSegment({ section, contents }: Segment): SegmentDescription {
+  return { section, crc32: crc32(contents) };
+}
+
 /** What would give a file that `unpackArtifact` refuses. */
-function check({ sourceSha256, wire, native }: ArtifactContents<unknown>): void {
+function check({ sourceSha256, wire, native, split }: ArtifactContents<unknown>, form: ArtifactForm): void {
   if (!isSha256(sourceSha256)) {
     throw new WasmPrecompileError(
       'INVALID_ARTIFACT',
@@ -173,6 +223,9 @@ function check({ sourceSha256, wire, native }: ArtifactContents<unknown>): void 
   }
   if (wire.length === 0) {
     throw new WasmPrecompileError('INVALID_ARTIFACT', 'There are no wire bytes to pack.');
+  }
+  if (split && form === 'object') {
+    throw new WasmPrecompileError('INVALID_ARTIFACT', 'An object holds a module whole: turn splitting off.');
   }
   const empty = native.find(({ bytes }) => bytes.length === 0);
   if (empty) {
@@ -249,6 +302,9 @@ function unloadedSections(contents: ArtifactContents<unknown>, form: ArtifactFor
       contents: encoder.encode(`${contents.producer}\0`),
     },
   ];
+  if (contents.split) {
+    sections.push({ ...section, name: SECTION_RECIPE, contents: contents.split.recipe });
+  }
   if (contents.profile !== undefined) {
     sections.push({ ...section, name: SECTION_PROFILE, contents: encoder.encode(contents.profile) });
   }

@@ -5,8 +5,9 @@
 // 1. ELF header and program headers;
 // 2. `.note.gnu.build-id`, `.note.wasm`;
 // 3. `.wasm`, on a boundary of 64 KiB. Before native code, so that a file cut short loses native code first;
-// 4. one `.text.<engine>` per target, each on a boundary of 64 KiB;
-// 5. `.wasm.interface`, `.wasm.profile`, `.comment`, `.symtab`, `.strtab`, `.shstrtab`, section headers.
+// 4. of a split module `.wasm.1`, `.wasm.2` …, each on a boundary of 64 KiB;
+// 5. one `.text.<engine>` per target, then `.text.1.<engine>` … of a split module, each on a boundary of 64 KiB;
+// 6. `.wasm.interface`, `.wasm.recipe`, `.wasm.profile`, `.comment`, `.symtab`, `.strtab`, `.shstrtab`, section headers.
 //
 // `.symtab` has local symbols for what is in native code (`symbols.ts` says which). Their values are addresses, which
 // in an artifact are offsets in the file; in an object they count from the start of the section that they are in.
@@ -31,11 +32,19 @@ export const SECTION_NOTE_WASM = '.note.wasm';
 /**
  * The wire bytes, from the first byte of the wasm magic to the last byte of the module. A segment of its own: the
  * runtime maps it by the offset in the glue code's map, and a browser may fetch it as a range. Offsets that wasm tools
- * give for this module count from the start of this section. In artifacts for browsers it may have SHF_COMPRESSED: then
- * it is no segment, and stands first of what is not loaded; the browser fetches the file and inflates this section
- * (`web.delivery: 'inflate'`).
+ * give for this module count from the start of this section. Of a split module it is the primary. In artifacts for browsers
+ * it may have SHF_COMPRESSED: then it is no segment, and stands first of what is not loaded; the browser fetches the file and
+ * inflates this section (`web.delivery: 'inflate'`).
  */
 export const SECTION_WASM = '.wasm';
+
+/** A secondary of a split module, by its number: a module that the runtime maps at the first call of a function in it. */
+export function partSection(part: number): string {
+  return `${SECTION_WASM}.${part}`;
+}
+
+/** How a split module is put together again (runtime/join.ts): for recording, and for who posts the module to another thread. */
+export const SECTION_RECIPE = '.wasm.recipe';
 
 /**
  * What the names of native code sections start with; what follows names the engine (`nameNativeSections`). Each holds
@@ -44,6 +53,11 @@ export const SECTION_WASM = '.wasm';
  * its flags, so that disassemblers look into it, but mapped for reading only: engines copy and relocate it.
  */
 export const SECTION_TEXT_PREFIX = '.text.';
+
+/** For the native code of a secondary: what the section of the same target's other native code is named. */
+export function partNativeSection(part: number, section: string): string {
+  return `${SECTION_TEXT_PREFIX}${part}.${section.slice(SECTION_TEXT_PREFIX.length)}`;
+}
 
 /** JSON: imports, exports and their types, as the wasm reader gives them. For the CLI and for generating types. */
 export const SECTION_INTERFACE = '.wasm.interface';
@@ -62,7 +76,7 @@ export const SECTION_GNU_STACK = '.note.GNU-stack';
  * build the same V8 with different patches; the second one's section is then named after the full V8 version of its
  * engine key (`.text.v8-13.6.233.17-node.53`), which is what precedes the last four fields (platform, architecture,
  * CPU features, flag hash). Where that is taken too, for instance by one Node with two sets of flags, it is named after
- * the whole engine key.
+ * the whole engine key. That of a secondary has its number before that (`.text.1.v8-13.6.233.17`).
  * @throws INVALID_ARTIFACT if one engine key comes twice, or a name could not be made unique
  */
 export function nameNativeSections(native: readonly Pick<NativeCode, 'engine' | 'version'>[]): string[] {

@@ -11,10 +11,26 @@ import { compressedPart, isCompressed, sectionContents } from '../elf/compressed
 import { descriptorOffset, readNotes } from '../elf/notes.ts';
 import { type ElfFile, type ElfSection, readElf } from '../elf/read.ts';
 import { type ElfSymbol, readSymbols } from '../elf/symbols.ts';
-import type { ArtifactMap } from '../runtime/map.ts';
+import { messageOf } from '../error.ts';
+import { joinParts } from '../runtime/join.ts';
+import type { ArtifactMap, SplitMap } from '../runtime/map.ts';
 import { BUILD_ID_SIZE, computeBuildId } from './build-id.ts';
-import type { Artifact, ArtifactForm, FunctionRange, JsonValue, Machine, NativeCode } from './contents.ts';
-import { type SegmentDescription, decodeWasmNotes, invalidArtifact, parseJson } from './notes.ts';
+import type {
+  Artifact,
+  ArtifactForm,
+  FunctionRange,
+  JsonValue,
+  Machine,
+  NativeCode,
+  SplitContents,
+} from './contents.ts';
+import {
+  type SegmentDescription,
+  type SplitDescription,
+  decodeWasmNotes,
+  invalidArtifact,
+  parseJson,
+} from './notes.ts';
 import { ELFOSABI_ARTIFACT, MACHINES } from './pack.ts';
 import {
   SECTION_BUILD_ID,
@@ -42,6 +58,7 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
   const machine = readMachine(elf);
 
   const { section: wireSection, contents: wire } = readSegment(elf, description.wire);
+  const split = description.split && readSplit(elf, description.split, wire);
   const segments = description.native.map((segment) => readSegment(elf, segment).section);
   const buildId = checkBuildId(elf, bytes);
 
@@ -85,6 +102,7 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
       crc32: checksum,
     })),
   };
+  if (split) map.split = split.map;
   return {
     form,
     formatVersion,
@@ -92,8 +110,9 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
     machine,
     name: description.name,
     sourceSha256: description.source.sha256,
-    wire,
+    wire: split ? split.whole : wire,
     compressed,
+    ...(split && { split: split.contents }),
     interface: readInterface(elf),
     functionNames,
     native,
@@ -139,6 +158,43 @@ function readSegment(
     );
   }
   return { section, contents };
+}
+
+/** The parts of a split module, and the module that they are. */
+function readSplit(elf: ElfFile, { parts, recipe }: SplitDescription, primary: Uint8Array) {
+  const read = (segment: SegmentDescription) => {
+    const { section, contents: data } = readSegment(elf, segment);
+    return { data, map: { offset: section.offset, size: section.size, crc32: segment.crc32 } };
+  };
+  const secondaries = parts.map((part) => ({
+    wire: read(part.wire),
+    native: part.native.map((segment) => segment && read(segment)),
+  }));
+  const joining = read(recipe);
+  const contents: SplitContents = {
+    primary,
+    secondaries: secondaries.map((part) => ({
+      wire: part.wire.data,
+      native: part.native.map((native) => native?.data),
+    })),
+    recipe: joining.data,
+  };
+  const map: SplitMap = {
+    parts: secondaries.map((part) => ({
+      wire: part.wire.map,
+      native: part.native.map((native) => native && native.map),
+    })),
+    recipe: joining.map,
+  };
+  try {
+    const whole = joinParts(
+      [contents.primary, ...contents.secondaries.map((part) => part.wire)],
+      contents.recipe,
+    );
+    return { contents, map, whole };
+  } catch (cause) {
+    throw invalidArtifact(elf.file, `its parts do not make a module (${messageOf(cause)})`, { cause });
+  }
 }
 
 function findSection({ file, sections }: ElfFile, name: string): ElfSection {

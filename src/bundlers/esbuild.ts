@@ -1,6 +1,6 @@
 /** esbuild, and Bun, whose bundler has esbuild's plugin interface. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import type { BuildResult, ImportKind, PluginBuild } from 'esbuild';
 import type { UnpluginOptions } from 'unplugin';
@@ -9,7 +9,7 @@ import type { BundlerContext, EmittedFile, WrittenOutput } from '../core/bundler
 import { findHash } from '../core/file-names.ts';
 import type { Platform } from '../core/glue.ts';
 import { hasSideEffects, splitRequest } from '../core/request.ts';
-import { WasmPrecompileError } from '../error.ts';
+import { messageOf, WasmPrecompileError } from '../error.ts';
 
 const NAME = 'unplugin-wasm-precompile';
 
@@ -34,7 +34,7 @@ interface Settings {
   /** The expression for the directory of the running file and a path from there, in CommonJS. */
   commonJsPath: (file: string) => string;
   info: (message: string) => void;
-  /** Where the bundler does not take warnings of hooks. */
+  /** Where the bundler takes no warnings of hooks, nor errors that are not thrown. */
   warn?: (message: string) => void;
   resolver: (kind: ImportKind) => BundlerContext['resolve'];
   written: (
@@ -127,6 +127,7 @@ function setUp(bundle: Bundle, build: PluginBuild, settings: Settings): void {
     const id = root === undefined ? path : resolve(root, path);
     const { file } = splitRequest(id);
     const watchFiles: string[] = [];
+    const watchDirs: string[] = [];
     const imports: string[] = [];
     const emit = (name: string, source: Uint8Array): EmittedFile => {
       if (publicPath && context.platform === 'node') throw noPublicPath(publicPath);
@@ -137,20 +138,40 @@ function setUp(bundle: Bundle, build: PluginBuild, settings: Settings): void {
       imports.push(`import ${variable} from ${JSON.stringify(`wasm-precompile:file/${fileId}`)};`);
       return { id: fileId, url: fileUrl(variable, context.platform, settings) };
     };
-    const code = await bundle.load(
-      {
-        ...context,
-        resolve: settings.resolver('import-statement'),
-        addWatchFile: (watched) => watchFiles.push(watched),
-        emit,
-      },
-      id,
-    );
+    let code;
+    try {
+      code = await bundle.load(
+        {
+          ...context,
+          resolve: settings.resolver('import-statement'),
+          addWatchFile: (watched) => {
+            watchFiles.push(watched);
+            // Of a folder it is told only whether other files are there.
+            if (!statSync(watched, { throwIfNoEntry: false })?.isDirectory()) return;
+            watchDirs.push(watched);
+            watchFiles.push(...readdirSync(watched).map((name) => resolve(watched, name)));
+          },
+          emit,
+        },
+        id,
+      );
+    } catch (error) {
+      if (settings.warn) throw error;
+      // So that the file is watched until it is right again.
+      return { errors: [{ text: messageOf(error), detail: error }], watchFiles, watchDirs };
+    }
     if (format !== 'esm' && context.platform === 'node') {
       imports.push('import { pathToFileURL } from "node:url";');
     }
     const contents = [...imports, code].join('\n');
-    return { contents, loader: 'js', resolveDir: dirname(file), watchFiles, warnings: takeWarnings() };
+    return {
+      contents,
+      loader: 'js',
+      resolveDir: dirname(file),
+      watchFiles,
+      watchDirs,
+      warnings: takeWarnings(),
+    };
   });
 
   build.onLoad({ filter: /.*/, namespace: FILE_NAMESPACE }, ({ path }) => {

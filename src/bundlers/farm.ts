@@ -7,7 +7,6 @@ import type { UnpluginOptions } from 'unplugin';
 import { type Bundle, runtimeFile } from '../core/bundle.ts';
 import type { BundlerContext, EmittedFile } from '../core/bundler-context.ts';
 import type { Platform } from '../core/glue.ts';
-import type { OutputFile } from '../core/rewrite-output.ts';
 import { hasSideEffects, splitRequest } from '../core/request.ts';
 
 const NAME = 'unplugin-wasm-precompile';
@@ -26,11 +25,11 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
   let declared: Platform | undefined;
   let watchMode = false;
   /** Files of the output, by their names. */
-  const emitted = new Map<string, Uint8Array>();
+  const emitted = new Map<string, { source: Uint8Array; digest: string }>();
 
   const contextOf = (context: CompilationContext | undefined, file = ''): BundlerContext => ({
     addWatchFile: (watched) => context?.addWatchFile(file, watched),
-    warn: (message) => (context ? context.warn(message) : console.warn(`[${NAME}] ${message}`)),
+    warn: (message) => (context ? context.warn(message) : console.warn(`[${NAME}] warning: ${message}`)),
     info: (message) => console.error(`[${NAME}] ${message}`),
     resolve: async (request, importer) => {
       try {
@@ -59,7 +58,7 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
           content: [...source],
           resourceType: posix.extname(fileName).slice(1),
         });
-      } else emitted.set(fileName, source);
+      } else emitted.set(fileName, { source, digest });
       return { id: fileName, url: urlOf(fileName, bundle.platform(declared), publicPath) };
     },
     watchMode,
@@ -123,13 +122,19 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
       async executor({ resourcesMap }) {
         const names = Object.values(resourcesMap).map(({ name }) => name);
         for (const name of names) findRoot(folder, name);
-        for (const [name, source] of emitted) write(join(folder, name), source);
+        for (const [name, { source }] of emitted) write(join(folder, name), source);
         const context = contextOf(undefined);
         bundle.startOutput(folder, undefined);
         await bundle.train(context, {
           folder,
-          files: () => [...names, ...emitted.keys()].map(describe),
-          find: (name) => (emitted.has(name) ? describe(name) : undefined),
+          // Where hashes of other files are is not looked at: names are kept.
+          files: () => names.map((name) => ({ name, hash: undefined })),
+          find: (name) => {
+            const file = emitted.get(name);
+            return (
+              file && { name, hash: { start: name.lastIndexOf(file.digest), length: file.digest.length } }
+            );
+          },
           keepNames: 'the bundler tells of them as they were',
           update: () => {},
         });
@@ -179,11 +184,6 @@ function urlOf(fileName: string, platform: Platform, publicPath: string): string
     ? `new URL(${JSON.stringify(`${publicPath}${url}`)}, location.href).href`
     : // Farm looks for the file itself where it sees `new URL`.
       `new globalThis.URL(${JSON.stringify(`${ROOT}${url}`)}, import.meta.url).href`;
-}
-
-/** Where hashes are in names is not looked at: names are kept. */
-function describe(name: string): OutputFile {
-  return { name, hash: undefined };
 }
 
 /** In a file that is written. */

@@ -1,6 +1,6 @@
 /** webpack and Rspack, which has webpack's interface. */
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { UnpluginOptions } from 'unplugin';
@@ -177,7 +177,10 @@ class CompilerHooks {
     const resolve = loader.getResolve({ dependencyType: 'esm' });
     return {
       ...this.#contextOf(compilation),
-      addWatchFile: (file) => loader.addDependency(file),
+      addWatchFile: (file) => {
+        if (isFolder(file)) loader.addContextDependency(file);
+        else loader.addDependency(file);
+      },
       warn: (message) => loader.emitWarning(new Error(message)),
       resolve: async (request, importer) => {
         try {
@@ -248,6 +251,11 @@ class CompilerHooks {
     }
     return platform;
   }
+}
+
+/** A startup profile may be a folder. */
+function isFolder(file: string): boolean {
+  return statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
 /** A file's URL, whichever chunk asks for it. In Node `publicPath` is not where files are. */

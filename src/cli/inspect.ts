@@ -2,10 +2,12 @@
 import { Command } from 'commander';
 import type { Artifact } from '../artifact/contents.ts';
 import { largestFunctions } from '../artifact/largest.ts';
+import { partNativeSection, partSection, SECTION_RECIPE } from '../artifact/sections.ts';
 import { unpackArtifact } from '../artifact/unpack.ts';
 import type { CpuRequirements } from '../runtime/map.ts';
 import { readBytes } from '../core/pipeline.ts';
 import { formatBytes } from '../format-bytes.ts';
+import { findOwners } from '../wasm/split/find-owners.ts';
 import { formatTable } from './format.ts';
 import { describeInterface } from './interface.ts';
 
@@ -39,7 +41,9 @@ function summarize(artifact: Artifact) {
     segments: [
       { section: '.wasm', ...map.wire, ...(artifact.compressed && { inflated: artifact.wire.length }) },
       ...map.native.map((segment, index) => ({ section: nativeSections[index] ?? '', ...segment })),
+      ...segmentsOfParts(artifact),
     ],
+    parts: summarizeParts(artifact),
     interface: artifact.interface,
     profile: artifact.profile,
     native: artifact.native.map((code) => ({
@@ -51,6 +55,26 @@ function summarize(artifact: Artifact) {
       largest: largestFunctions(code, artifact.functionNames, LARGEST_FUNCTIONS),
     })),
   };
+}
+
+/** Of a split module, what is not its primary. */
+function segmentsOfParts({ map, nativeSections }: Artifact) {
+  if (!map.split) return [];
+  const parts = map.split.parts.flatMap(({ wire, native }, i) => [
+    { section: partSection(i + 1), ...wire },
+    ...native.flatMap((segment, target) =>
+      segment ? [{ section: partNativeSection(i + 1, nativeSections[target] ?? ''), ...segment }] : [],
+    ),
+  ]);
+  return [...parts, { section: SECTION_RECIPE, ...map.split.recipe }];
+}
+
+/** What is in which part; undefined where the module is not split. */
+function summarizeParts({ split, wire }: Artifact) {
+  if (!split) return undefined;
+  const parts = [split.primary, ...split.secondaries.map((secondary) => secondary.wire)];
+  const owned = findOwners(wire, parts);
+  return parts.map((bytes, part) => ({ part, size: bytes.length, functions: owned[part] ?? [] }));
 }
 
 /** The CPU features that native code may use. */
@@ -74,12 +98,24 @@ function describe(file: string, summary: Summary): string {
           segment.offset,
           segment.size,
           segment.crc32.toString(16).padStart(8, '0'),
-          'engine' in segment ? segment.engine : '',
+          'engine' in segment ? String(segment.engine) : '',
           'inflated' in segment ? `compressed by zlib, ${segment.inflated} bytes inflated` : '',
         ]),
       ]),
     ),
     '',
+    ...(summary.parts
+      ? [
+          'parts: 0 is loaded at the start, others at the first call of a function in them (--json lists the functions)',
+          indent(
+            formatTable([
+              ['part', 'wasm', 'functions'],
+              ...summary.parts.map(({ part, size, functions }) => [part, size, functions.length]),
+            ]),
+          ),
+          '',
+        ]
+      : []),
     'interface',
     indent(describeInterface(summary.interface)),
   ];

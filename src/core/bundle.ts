@@ -25,13 +25,15 @@ import {
   type Platform,
 } from './glue.ts';
 import type { ResolvedOptions } from './options.ts';
-import { createPipeline, moduleName, type Pipeline, readBytes, sha256 } from './pipeline.ts';
+import { createPipeline, moduleName, type Pipeline, readBytes } from './pipeline.ts';
 import { createProgress } from './progress.ts';
 import { formatRequest, type ImportRequest, parseRequest, splitRequest } from './request.ts';
 import { refuseReservedNames } from './reserved-names.ts';
 import { resolveFile } from './resolve-file.ts';
+import { sha256 } from './sha256.ts';
 import { rewriteSourceImports } from './source-phase.ts';
 import { type Place, plainSource, Sources } from './sources.ts';
+import { describeContents } from './summary.ts';
 import { SHARED_FOLDER, Training } from './training.ts';
 import { type GlueHost, type TransformedGlue, transformGlue } from './transform-glue.ts';
 import { parseForeignRequest, unknownForm } from './unknown-form.ts';
@@ -360,7 +362,7 @@ export class Bundle {
     });
     for (const { source, contents, map } of trimmed) {
       this.#report?.add(map);
-      this.#outputOf(context).note(source, { kind: 'native', native: contents.native });
+      this.#outputOf(context).note(source, describeContents(contents, this.#pipeline.whyWhole(source)));
     }
   }
 

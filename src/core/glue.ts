@@ -22,6 +22,8 @@ export type ModuleSource =
       kind: 'artifact';
       url: string;
       map: ArtifactMap;
+      /** Where the module is split, or may be later: characters that its map takes then. */
+      split: { mapWidth: number } | undefined;
       options: ArtifactOptions;
       /** As the runtime takes them, the URLs as expressions. */
       addons: [key: string, url: string, checksum: number][];
@@ -39,6 +41,9 @@ export type ModuleSource =
 
 type ArtifactSource = Extract<ModuleSource, { kind: 'artifact' }>;
 
+/** Forms whose code loads something. */
+type ArtifactForm = Exclude<ImportForm, 'esm'>;
+
 type ArtifactHeal = NonNullable<ArtifactSource['heal']>;
 
 /** The runtime modules, by what runs them. Artifacts are for Node only. */
@@ -55,8 +60,9 @@ export function generateGlue(
   wasmInterface: WasmInterface,
   resolveImport: (module: string) => string,
 ): string {
-  const setUp = generateLoader(runtimeFor(platform, source), source);
-  return generateForm(form, platform, setUp, wasmInterface, resolveImport);
+  const setUp = generateLoader(runtimeFor(platform, source), source, form);
+  const split = source.kind === 'artifact' && source.split !== undefined;
+  return generateForm(form, platform, setUp, wasmInterface, resolveImport, split);
 }
 
 /** Forms that give a module or what is made of it. */
@@ -71,7 +77,7 @@ export function generateWebGlue(
 ): string {
   const setUp = `import { initializer } from "wasm-precompile:runtime/web";
 import { loader } from ${JSON.stringify(loaderRequest)};`;
-  return generateForm(form, 'browser', setUp, wasmInterface, resolveImport);
+  return generateForm(form, 'browser', setUp, wasmInterface, resolveImport, false);
 }
 
 /**
@@ -80,7 +86,7 @@ import { loader } from ${JSON.stringify(loaderRequest)};`;
  * @param early whether it begins to load before anybody asks
  */
 export function generateWebLoader(source: ModuleSource, early: boolean): string {
-  const setUp = generateLoader(runtimeFor('browser', source), source);
+  const setUp = generateLoader(runtimeFor('browser', source), source, 'loader');
   return early
     ? `import { start } from "wasm-precompile:runtime/web";
 ${setUp}
@@ -98,11 +104,12 @@ function generateForm(
   setUp: string,
   { imports, exports }: WasmInterface,
   resolveImport: (module: string) => string,
+  split: boolean,
 ): string {
   switch (form) {
     case 'init':
       return `${setUp}
-export default initializer(loader);
+export default /* @__PURE__ */ initializer(loader${split ? ', instantiate' : ''});
 `;
     case 'module':
       // In Node without top-level await, so that it works in CommonJS output, too.
@@ -111,7 +118,7 @@ export default ${platform === 'node' ? 'loader.loadSync()' : 'await loader.load(
 `;
     case 'instance':
       return `${setUp}
-${generateInstance(imports, exports, resolveImport)}`;
+${generateInstance(imports, exports, resolveImport, split ? 'instantiate' : 'WebAssembly.instantiate')}`;
   }
 }
 
@@ -132,7 +139,7 @@ export const file = /* @__PURE__ */ register(${url}, import.meta.url);
     url: artifactUrl,
     map,
     options,
-  } = generateArtifact('wasm-precompile:runtime/node', artifact);
+  } = generateArtifact('wasm-precompile:runtime/node', artifact, 'glue');
   return `${register}
 ${imports}
 const map = ${map};
@@ -167,10 +174,10 @@ export function generateFacade(instanceRequest: string, { exports }: WasmInterfa
   return `${lines.join('\n')}\n`;
 }
 
-function generateLoader(runtime: string, source: ModuleSource): string {
+function generateLoader(runtime: string, source: ModuleSource, form: ArtifactForm): string {
   const from = JSON.stringify(runtime);
   if (source.kind === 'artifact') {
-    const { imports, url, map, options } = generateArtifact(runtime, source);
+    const { imports, url, map, options } = generateArtifact(runtime, source, form);
     return `${imports}
 const loader = /* @__PURE__ */ fromArtifact(${url}, ${map}, ${options}, addons);`;
   }
@@ -196,18 +203,28 @@ const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${op
 }
 
 /** What `fromArtifact` takes, as expressions, and the statements that they need. */
-function generateArtifact(runtime: string, { url, map, options, addons, heal }: ArtifactSource) {
+function generateArtifact(
+  runtime: string,
+  { url, map, split, options, addons, heal }: ArtifactSource,
+  form: ArtifactForm,
+) {
   const binaries = addons.map(
     ([key, binary, checksum]) => `${JSON.stringify(key)}: [${binary}, ${checksum}]`,
   );
   return {
     imports: `import { fromArtifact, initializer } from ${JSON.stringify(runtime)};
 import { fit } from "wasm-precompile:runtime/fit";
-${heal ? `${generateHeal(heal)}\n` : ''}const addons = { ${binaries.join(', ')} };`,
+${split ? `${generateSplit(form)}\n` : ''}${heal ? `${generateHeal(heal)}\n` : ''}const addons = { ${binaries.join(', ')} };`,
     url,
-    map: mapExpression(map),
-    options: `{ ...${JSON.stringify(options)}, fit${heal ? ', heal' : ''} }`,
+    map: mapExpression(map, split?.mapWidth),
+    options: `{ ...${JSON.stringify(options)}, fit${split ? ', split' : ''}${heal ? ', heal' : ''} }`,
   };
+}
+
+/** Instances of the module are made by the glue code, or by whoever gets it. */
+function generateSplit(form: ArtifactForm): string {
+  const names = form === 'module' ? 'splitForOthers as split' : 'instantiate, split';
+  return `import { ${names} } from "wasm-precompile:runtime/split";`;
 }
 
 function generateHeal({ options, host, compiler }: ArtifactHeal): string {
@@ -219,6 +236,7 @@ function generateInstance(
   imports: WasmInterface['imports'],
   exports: WasmInterface['exports'],
   resolveImport: (module: string) => string,
+  instantiate: string,
 ): string {
   const builtins = findBuiltins(imports);
   const importLines: string[] = [];
@@ -246,7 +264,7 @@ function generateInstance(
 export { export${index} as ${exportName(name)} };`,
   );
   return `${importLines.join('\n')}
-const { exports } = await WebAssembly.instantiate(await loader.load(), {
+const { exports } = await ${instantiate}(await loader.load(), {
 ${importObject.join('\n')}
 });
 ${exportLines.join('\n')}

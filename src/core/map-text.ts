@@ -4,23 +4,47 @@
  * takes the old one's place without moving anything that source maps tell about. A string, because minifiers rewrite
  * numbers and object literals, and leave strings alone.
  */
-import type { ArtifactMap, SegmentMap } from '../runtime/map.ts';
+import type { ArtifactMap, PartMap, SegmentMap, SplitMap } from '../runtime/map.ts';
 
 /** Digits of the largest whole number that JavaScript can hold exactly. */
 const WIDTH = String(Number.MAX_SAFE_INTEGER).length;
 
-/** The map as text without quotes of JavaScript's other kind, backslashes or line ends. */
-export function formatMap({ size, buildId, buildIdOffset, wire, native }: ArtifactMap): string {
+/**
+ * The map as text without quotes of JavaScript's other kind, backslashes or line ends.
+ *
+ * @param width characters to fill up to: see {@link reserveSplit}
+ */
+export function formatMap(map: ArtifactMap, width = 0): string {
+  const { size, buildId, buildIdOffset, wire, native, split } = map;
   const natives = native.map(
     ({ engine, node, cpu, ...segment }) =>
       `${JSON.stringify({ engine, node, cpu }).slice(0, -1)},${formatSegment(segment)}}`,
   );
-  return `{"size":${pad(size)},"buildId":"${buildId}","buildIdOffset":${pad(buildIdOffset)},"wire":{${formatSegment(wire)}},"native":[${natives.join(',')}]}`;
+  const head = `"size":${pad(size)},"buildId":"${buildId}","buildIdOffset":${pad(buildIdOffset)}`;
+  const parts = `"wire":{${formatSegment(wire)}},"native":[${natives.join(',')}]`;
+  return `{${head},${parts}${split ? `,"split":${formatSplit(split)}` : ''}}`.padEnd(width);
+}
+
+/** How many characters a map takes if the module is split in some number of parts later, for all of its targets. */
+export function reserveSplit(map: ArtifactMap, parts: number): number {
+  if (parts === 0) return formatMap(map).length;
+  const { wire, native } = map;
+  const part: PartMap = { wire, native: native.map(() => wire) };
+  return formatMap({ ...map, split: { parts: Array.from({ length: parts }, () => part), recipe: wire } })
+    .length;
 }
 
 /** The expression that stands for the map in glue code. */
-export function mapExpression(map: ArtifactMap): string {
-  return `/* @__PURE__ */ JSON.parse('${formatMap(map)}')`;
+export function mapExpression(map: ArtifactMap, width?: number): string {
+  return `/* @__PURE__ */ JSON.parse('${formatMap(map, width)}')`;
+}
+
+function formatSplit({ parts, recipe }: SplitMap): string {
+  const each = parts.map(({ wire, native }) => {
+    const natives = native.map((segment) => (segment ? `{${formatSegment(segment)}}` : 'null'));
+    return `{"wire":{${formatSegment(wire)}},"native":[${natives.join(',')}]}`;
+  });
+  return `{"parts":[${each.join(',')}],"recipe":{${formatSegment(recipe)}}}`;
 }
 
 function formatSegment({ offset, size, crc32 }: SegmentMap): string {

@@ -8,6 +8,7 @@ import { CPU_LEVELS, type CpuLevel } from '../engines/v8/cpu.ts';
 import type { DeclarationStyle } from './declaration-files.ts';
 import { isTimeLimit, TIME_LIMIT } from '../time-limit.ts';
 import type { StripMode } from '../wasm/strip.ts';
+import type { ResolvedSplit } from './splitting.ts';
 
 export interface Options {
   /** Patterns of wasm files to handle. Default: every `.wasm` file. */
@@ -31,6 +32,12 @@ export interface Options {
    * Default: none, native code for all functions.
    */
   profile?: string | TrainingOptions;
+  /**
+   * Demand loading: what a start executes by its profile is loaded at once, the rest of the module at the first call of a
+   * function in it. `'auto'`: where that spares a start half a megabyte; `true`: wherever it can be; or how many parts there
+   * are to be, and how many bytes a start must be spared. Default: `'auto'`.
+   */
+  split?: 'auto' | boolean | SplitOptions;
   /**
    * Which custom sections leave the wire bytes: none, `'debug'` (DWARF, producers, source map) or `'all'` (names,
    * too, so that stack traces show function numbers). Default: `'debug'`.
@@ -120,6 +127,13 @@ export interface HealingOptions {
   maxSize?: number;
 }
 
+export interface SplitOptions {
+  /** How many parts come in later, at most. Default: one for every 4 MiB of code. */
+  parts?: number;
+  /** Bytes that a start must be spared at least. Default: 524288 (512 KiB). */
+  minSaving?: number;
+}
+
 export interface TrainingOptions {
   /** Run after the output is written, in the working directory of the build: `['node', 'train.mjs']`. */
   train: string[];
@@ -144,6 +158,8 @@ export interface ResolvedOptions {
   /** Undefined: the default of each target's architecture. */
   cpu: CpuLevel | undefined;
   profile: ProfileSource | undefined;
+  /** Undefined: modules stay whole. */
+  split: ResolvedSplit | undefined;
   strip: StripMode;
   verify: boolean;
   fallback: 'warn' | 'silent' | 'error';
@@ -173,6 +189,9 @@ export interface ResolvedHealing {
  * 128 KiB on.
  */
 const DEFAULT_THRESHOLD = 256 * 1024;
+
+/** Below, a start gains less than a millisecond (CONTRIBUTING, "Demand loading"). */
+const DEFAULT_MIN_SAVING = 512 * 1024;
 
 const DEFAULT_CACHE = 'node_modules/.cache/wasm-precompile';
 
@@ -216,6 +235,20 @@ const optionsSchema = v.strictObject({
       ],
       "Expected the path of a startup profile or of a folder of them, or { train: ['node', 'script.mjs'] }",
     ),
+  ),
+  split: v.optional(
+    v.union(
+      [
+        v.boolean(),
+        v.literal('auto'),
+        v.strictObject({
+          parts: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64))),
+          minSaving: v.optional(v.pipe(v.number(), v.minValue(0)), DEFAULT_MIN_SAVING),
+        }),
+      ],
+      "Expected 'auto', true, false, or { parts (1 to 64), minSaving (a number of bytes) }",
+    ),
+    'auto',
   ),
   strip: v.optional(
     v.union([v.literal(false), v.literal('debug'), v.literal('all')], "Expected false, 'debug' or 'all'"),
@@ -292,10 +325,12 @@ export function resolveOptions(options: Options = {}): ResolvedOptions {
     });
     throw new WasmPrecompileError('INVALID_OPTIONS', `unplugin-wasm-precompile: ${problems.join('; ')}`);
   }
-  const { include, exclude, inline, platform, cpu, profile, timeLimit, heal, dts, ...rest } = parsed.output;
+  const { include, exclude, inline, platform, cpu, profile, split, timeLimit, heal, dts, ...rest } =
+    parsed.output;
   return {
     ...rest,
     profile: resolveProfile(profile),
+    split: resolveSplit(split),
     filter: createFilter(include ?? /\.wasm$/, exclude ?? []) as (file: string) => boolean,
     dts: dts === true ? 'bundler' : dts || undefined,
     inline,
@@ -315,6 +350,13 @@ function resolveHealing(heal: v.InferOutput<typeof optionsSchema>['heal']): Reso
     ...(delay === undefined ? {} : { delay: delay * 1000 }),
     ...(maxSize === undefined ? {} : { maxSize }),
   };
+}
+
+function resolveSplit(split: v.InferOutput<typeof optionsSchema>['split']): ResolvedSplit | undefined {
+  if (split === false) return undefined;
+  if (split === 'auto') return { asked: false, parts: undefined, minSaving: DEFAULT_MIN_SAVING };
+  if (split === true) return { asked: true, parts: undefined, minSaving: 0 };
+  return { asked: true, parts: split.parts, minSaving: split.minSaving };
 }
 
 function resolveProfile(profile: v.InferOutput<typeof optionsSchema>['profile']): ProfileSource | undefined {

@@ -1,5 +1,4 @@
 /** From a wasm file to an artifact: read, strip, compile for each target, pack. */
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
@@ -31,6 +30,8 @@ import { cacheKey, createCache } from './cache.ts';
 import { GivenProfiles } from './given-profiles.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Progress } from './progress.ts';
+import { sha256 } from './sha256.ts';
+import { splitForTargets, type SplitParts } from './splitting.ts';
 
 /** A module as it was read, ready to be shipped plain or precompiled. */
 export interface SourceModule {
@@ -57,20 +58,27 @@ export interface Pipeline {
   /**
    * Everything that goes into the artifact of a module, with native code for all functions, or for those of its
    * startup profile where the option `profile` names one. Targets that give no native code are warned about.
+   *
+   * @param split whether the module may be split: for glue code that makes its instances whole
    */
-  compile(source: SourceModule): Promise<Contents>;
+  compile(source: SourceModule, split?: boolean): Promise<Contents>;
   /**
    * The same contents with native code only for functions that were executed.
    *
    * @param keep as a profile was matched with this module
-   * @param runs what training runs of this module left, for code that was optimised by what they saw
+   * @param runs what training runs of this module left, for code that was optimised by what they saw. Of no use where the
+   *   module is split: they ran it whole
+   * @param split as for {@link compile}
    */
   trim(
     source: SourceModule,
     contents: Contents,
     keep: ProfileMatch['functions'],
     runs?: readonly RunCode[],
+    split?: boolean,
   ): Promise<Contents>;
+  /** Why a module could not be split: a clause. Undefined where it was, or where that was not to be. */
+  whyWhole(source: SourceModule): string | undefined;
   /** After all modules: a sentence where no module has one of the profiles that the option names. Told once. */
   describeUnusedProfiles(): string | undefined;
   /**
@@ -90,11 +98,13 @@ export interface PipelineContext {
 const limit = pLimit(availableParallelism());
 
 export function createPipeline(
-  options: Pick<ResolvedOptions, 'targets' | 'cpu' | 'strip' | 'cache' | 'timeLimit' | 'profile'>,
+  options: Pick<ResolvedOptions, 'targets' | 'cpu' | 'strip' | 'cache' | 'timeLimit' | 'profile' | 'split'>,
   { warn, progress }: PipelineContext,
 ): Pipeline {
   const cache = createCache(options.cache, warn);
   const warnOnce = once(warn);
+  /** Why modules were not split, by file. */
+  const wholes = new Map<string, string>();
   const compiling = new Map<string, Promise<Contents>>();
   const path = options.profile?.path;
   const given = path === undefined ? undefined : new GivenProfiles(path, warnOnce);
@@ -102,10 +112,85 @@ export function createPipeline(
   const probeTargets = () =>
     Promise.all(options.targets.map((target) => limit(() => probeTarget(target, options.cpu))));
 
-  async function compile(source: SourceModule): Promise<Contents> {
+  async function compile(source: SourceModule, splittable: boolean): Promise<Contents> {
+    // Splitting spares compiling the rest.
+    if (splittable && options.split && given && !source.builtins) {
+      const keep = await given.choose(source);
+      const split = keep && (await compileSplit(source, keep));
+      if (split) return split;
+      const contents = await compileAll(source);
+      return keep && contents.native.length > 0 ? trimWhole(source, contents, keep) : contents;
+    }
     const contents = await compileAll(source);
     const keep = contents.native.length > 0 ? await given?.choose(source) : undefined;
-    return keep ? trim(source, contents, keep) : contents;
+    return keep ? trimWhole(source, contents, keep) : contents;
+  }
+
+  async function trim(
+    source: SourceModule,
+    contents: Contents,
+    keep: ProfileMatch['functions'],
+    runs: readonly RunCode[] = [],
+    splittable = false,
+  ): Promise<Contents> {
+    const split = splittable && (await compileSplit(source, keep));
+    return split || trimWhole(source, contents, keep, runs);
+  }
+
+  /** Undefined where the module stays whole. */
+  async function compileSplit(
+    source: SourceModule,
+    keep: ProfileMatch['functions'],
+  ): Promise<Contents | undefined> {
+    if (!options.split) return undefined;
+    const targets = uniqueEngines(await probeTargets(), warnOnce);
+    // Nobody could say whether the parts are valid.
+    if (targets.length === 0) return undefined;
+    const hot = new Set(keep.keys());
+    const { parts, whole, possible } = await splitForTargets(
+      source,
+      hot,
+      targets,
+      options.split,
+      cache,
+      options.timeLimit,
+    );
+    if (!parts) {
+      if (!possible) wholes.set(source.file, whole);
+      if (options.split.asked) warnOnce(`${source.file} is not split: ${whole}.`);
+      return undefined;
+    }
+    wholes.delete(source.file);
+    const contents = await trimWhole(
+      { ...source, wire: parts.primary },
+      await compileAll({ ...source, wire: parts.primary }),
+      keep,
+    );
+    return {
+      ...contents,
+      wire: source.wire,
+      split: await describeSplit(source, parts, contents.native, targets),
+    };
+  }
+
+  /** With native code for no function of the secondaries: it spares V8 a look at all of them. */
+  async function describeSplit(
+    source: SourceModule,
+    { primary, secondaries, recipe }: SplitParts,
+    native: readonly NativeCode[],
+    targets: readonly KnownTarget[],
+  ): Promise<NonNullable<Contents['split']>> {
+    const none: Selection = { executed: new Set() };
+    const emptied = secondaries.map(async (wire) => ({
+      wire,
+      native: await Promise.all(
+        native.map((code) => {
+          const target = targets.find(({ engine }) => formatEngineKey(engine.key) === code.engine);
+          return target && trimOne({ ...source, wire }, target, code.bytes, none);
+        }),
+      ),
+    }));
+    return { primary, recipe, secondaries: await Promise.all(emptied) };
   }
 
   async function compileAll(source: SourceModule): Promise<Contents> {
@@ -132,7 +217,7 @@ export function createPipeline(
     };
   }
 
-  async function trim(
+  async function trimWhole(
     source: SourceModule,
     contents: Contents,
     keep: ProfileMatch['functions'],
@@ -226,21 +311,17 @@ export function createPipeline(
     read: (file) => readSource(file, options.strip),
     describeUnusedProfiles: () => given?.describeUnused(),
     trim,
-    compile(source) {
-      const id = `${source.file}\0${source.sha256}`;
+    whyWhole: ({ file }) => wholes.get(file),
+    compile(source, split = false) {
+      const id = `${source.file}\0${source.sha256}\0${split}`;
       let result = compiling.get(id);
       if (!result) {
-        result = compile(source).finally(() => compiling.delete(id));
+        result = compile(source, split).finally(() => compiling.delete(id));
         compiling.set(id, result);
       }
       return result;
     },
   };
-}
-
-/** Hexadecimal. */
-export function sha256(contents: Uint8Array | string): string {
-  return createHash('sha256').update(contents).digest('hex');
 }
 
 /** @throws WasmPrecompileError `UNREADABLE_FILE` */

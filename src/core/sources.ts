@@ -8,9 +8,11 @@ import type { BuildReport } from './build-report.ts';
 import type { BundlerContext, BundlerSettings } from './bundler-context.ts';
 import type { EnvironmentOutput } from './environment-output.ts';
 import type { ModuleSource, Platform } from './glue.ts';
+import { reserveSplit } from './map-text.ts';
 import type { ResolvedOptions } from './options.ts';
 import { describeBuiltins, type Pipeline, readBytes, type SourceModule } from './pipeline.ts';
-import { formatSize } from './summary.ts';
+import { mostSecondaries } from './splitting.ts';
+import { describeContents, formatSize } from './summary.ts';
 import { DELIVERED, webSource } from './web-sources.ts';
 
 /** What a module is loaded for. */
@@ -69,35 +71,39 @@ export class Sources {
       place.output.note(source, { kind: 'plain', why });
       return plainSource(place, source, compileOptions);
     }
-    return this.#artifact(place, source);
+    return this.#artifact(place, source, true);
   }
 
   /** The file itself, for code that loads it by itself, and its artifact where it gets native code. */
   async chooseForGlue(place: Place, source: SourceModule): Promise<GlueSource> {
     const url = place.output.emit(place.context, `${source.name}.wasm`, source.wire);
     const why = this.#whyPlain(source);
-    if (why === undefined) return { url, artifact: await this.#artifact(place, source) };
+    if (why === undefined) return { url, artifact: await this.#artifact(place, source, false) };
     place.output.note(source, { kind: 'plain', why });
     return { url, artifact: undefined };
   }
 
-  async #artifact(place: Place, source: SourceModule): Promise<Artifact> {
+  /** @param splittable whether instances are made by those who can make them whole; code that loads bytes has them compared */
+  async #artifact(place: Place, source: SourceModule, splittable: boolean): Promise<Artifact> {
     const { context, output } = place;
     const { pipeline, report, training, warn } = this.#setup;
     const { verify, fallback, heal } = this.#setup.options;
-    const contents = await pipeline.compile(source);
-    output.note(source, { kind: 'native', native: contents.native });
+    const contents = await pipeline.compile(source, splittable);
+    output.note(source, describeContents(contents, pipeline.whyWhole(source)));
     const { bytes, map } = packArtifact(contents);
     report?.add(map);
     const untrained = training && !context.watchMode;
     if (training && !untrained) warn('Nothing is trained in watch mode: native code holds all functions.');
+    const parts = untrained && splittable ? mostSecondaries(source, this.#setup.options.split) : 0;
+    const split = map.split || parts > 0 ? { mapWidth: reserveSplit(map, parts) } : undefined;
     const url = untrained
-      ? output.emitUntrained(context, bytes, { source, contents, map })
+      ? output.emitUntrained(context, bytes, { source, contents, map, split })
       : output.emit(context, `${source.name}.elf`, bytes);
     return {
       kind: 'artifact',
       url,
       map,
+      split,
       options: { verify, fallback },
       addons: await this.#addons(place),
       heal: heal && {

@@ -1,9 +1,17 @@
 /** What became of each module of a build, in one line. */
-import type { NativeCode } from '../artifact/contents.ts';
+import type { ArtifactContents, NativeCode } from '../artifact/contents.ts';
+import { formatBytes } from '../format-bytes.ts';
 
 /** What became of a module. */
 export type Outcome =
-  | { kind: 'native'; native: readonly NativeCode[] }
+  | {
+      kind: 'native';
+      native: readonly NativeCode[];
+      /** Of a split module: bytes of wasm that a start loads, and of the whole. */
+      split?: { start: number; whole: number } | undefined;
+      /** Why it could not be split, where that was to be. */
+      whole?: string | undefined;
+    }
   | { kind: 'inlined' }
   /** Shipped as plain wasm. */
   | { kind: 'plain'; why: string };
@@ -60,6 +68,19 @@ export class Summary {
   }
 }
 
+/** What became of a module that is in an artifact. */
+export function describeContents(
+  { native, split, wire }: Pick<ArtifactContents, 'native' | 'split' | 'wire'>,
+  whole: string | undefined,
+): Outcome {
+  return {
+    kind: 'native',
+    native,
+    split: split && { start: split.primary.length, whole: wire.length },
+    whole,
+  };
+}
+
 function describe(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'inlined':
@@ -69,8 +90,13 @@ function describe(outcome: Outcome): string {
     case 'native':
       return outcome.native.length === 0
         ? 'plain: no native code for any target'
-        : `native code for ${describeNative(outcome.native)}`;
+        : `native code for ${describeNative(outcome.native)}${describeSplit(outcome)}`;
   }
+}
+
+function describeSplit({ split, whole }: Extract<Outcome, { kind: 'native' }>): string {
+  if (split) return `; a start loads ${formatBytes(split.start)} of ${formatBytes(split.whole)} of wasm`;
+  return whole === undefined ? '' : `; not split: ${whole}`;
 }
 
 function describeLoaders(loaders: ReadonlySet<string> | undefined): string {

@@ -21,6 +21,8 @@ export interface UntrainedArtifact extends OutputFile {
   source: SourceModule;
   contents: ArtifactContents<WasmInterface>;
   map: ArtifactMap;
+  /** Where it may be split: characters that the map takes in the glue code, filled up. */
+  split: { mapWidth: number } | undefined;
 }
 
 export interface Output {
@@ -111,14 +113,14 @@ export class Training {
     if (left.length > 0) this.#left.push({ ...output, artifacts: left });
     const byName = new Map<string, TrainedArtifact>();
     const replacements: Replacement[] = [];
-    for (const { name, map } of artifacts) {
+    for (const { name, map, split } of artifacts) {
       const trained = this.#trained.get(map.buildId);
       if (!trained) continue;
       byName.set(name, trained);
       replacements.push({
         name,
         contents: trained.bytes,
-        text: { before: formatMap(map), after: formatMap(trained.map) },
+        text: { before: formatMap(map, split?.mapWidth), after: formatMap(trained.map, split?.mapWidth) },
       });
     }
     const rewritten = await rewriteOutput(folder, files, replacements, keepNames === undefined);
@@ -139,7 +141,7 @@ export class Training {
     const training = await runTraining(this.#setup);
     if (!training) return;
     const { profiles, runs } = training;
-    for (const { source, contents: untrained, map } of artifacts) {
+    for (const { source, contents: untrained, map, split } of artifacts) {
       if (this.#trained.has(map.buildId)) continue;
       if (untrained.native.length === 0) continue;
       // What ran is what was built: a profile of anything else, of another module with the same name, says nothing.
@@ -156,6 +158,7 @@ export class Training {
         untrained,
         matchProfile(own, source.bytes).functions,
         runs,
+        split !== undefined,
       );
       this.#trained.set(map.buildId, { source, contents, ...packArtifact(contents) });
     }

@@ -52,12 +52,15 @@ function isForeign(bytes: Buffer): boolean {
   return bytes.toString('latin1', 0, ELFMAG.length) === ELFMAG && bytes[EI_OSABI] !== ELFOSABI_ARTIFACT;
 }
 
-function describe(file: string, { name, map, wire, native, functionNames }: Artifact): ArtifactReport {
+function describe(file: string, { name, map, wire, split, native, functionNames }: Artifact): ArtifactReport {
   return {
     file,
     name,
     size: map.size,
     wireSize: wire.length,
+    ...(split && {
+      parts: [split.primary, ...split.secondaries.map((part) => part.wire)].map(({ length }) => length),
+    }),
     native: native.map((code) => describeNative(code, functionNames)),
   };
 }

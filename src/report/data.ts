@@ -28,6 +28,8 @@ export interface ArtifactReport {
   name: string;
   size: number;
   wireSize: number;
+  /** Bytes of each part, where the module is split: of the primary, then of those that come in later. */
+  parts?: number[];
   native: NativeReport[];
 }
 

@@ -26,7 +26,18 @@ export interface ArtifactOptions {
   fit?: Fit;
   /** Of heal.ts, where the option asks for it. */
   heal?: Heal;
+  /** Of split.ts, where the artifact may be that of a split module. */
+  split?: ArtifactLoad;
 }
+
+/** Loads an artifact. */
+export type ArtifactLoad = (
+  url: string,
+  map: ArtifactMap,
+  options: ArtifactOptions,
+  addons: Addons,
+  asynchronous: boolean,
+) => Steps<WebAssembly.Module>;
 
 const REBUILD = 'See "Deploying" in the README.';
 const REDEPLOY = 'Deploy one whole build again.';

@@ -10,11 +10,19 @@ export interface CompileOptions {
   builtins?: string;
 }
 
-/** The default export of `?init`: compiles once, makes a new instance at each call. */
+/**
+ * The default export of `?init`: compiles once, makes a new instance at each call.
+ *
+ * @param instantiate that of link.ts, where the module may be split
+ */
 export function initializer(
   loader: AsyncModuleLoader,
+  instantiate: (
+    module: WebAssembly.Module,
+    imports: WebAssembly.Imports,
+  ) => Promise<WebAssembly.Instance> = WebAssembly.instantiate,
 ): (imports?: WebAssembly.Imports) => Promise<WebAssembly.Instance> {
-  return async (imports) => WebAssembly.instantiate(await loader.load(), imports ?? {});
+  return async (imports) => instantiate(await loader.load(), imports ?? {});
 }
 
 /**

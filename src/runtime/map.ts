@@ -9,8 +9,25 @@ export interface ArtifactMap {
   buildId: string;
   /** Where the 20 bytes of the build id are in the file. */
   buildIdOffset: number;
+  /** Of a split module the primary. */
   wire: SegmentMap;
   native: NativeSegmentMap[];
+  /** Where the module is split. */
+  split?: SplitMap | undefined;
+}
+
+/** What a split module has besides its primary. */
+export interface SplitMap {
+  /** The secondaries, by their numbers less one. */
+  parts: PartMap[];
+  /** How the whole module is put together again (join.ts). */
+  recipe: SegmentMap;
+}
+
+export interface PartMap {
+  wire: SegmentMap;
+  /** One for each engine of the map's `native`, in the same order; null where there is none. */
+  native: (SegmentMap | null)[];
 }
 
 export interface SegmentMap {

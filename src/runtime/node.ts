@@ -28,5 +28,6 @@ export function fromArtifact(
   options: ArtifactOptions,
   addons: Addons = {},
 ): ModuleLoader {
-  return createLoader((asynchronous) => loadArtifact(url, map, options, addons, asynchronous));
+  const load = options.split ?? loadArtifact;
+  return createLoader((asynchronous) => load(url, map, options, addons, asynchronous));
 }

@@ -28,3 +28,8 @@ export function reportLoad(
     (performance.now() - start).toFixed(1),
   );
 }
+
+/** Of a split module: the first call of a function that its primary has not. */
+export function reportColdCall(file: string, part: number, calledFunction: number): void {
+  debug('%s part %d comes in: function %d is called', file, part, calledFunction);
+}

@@ -31,13 +31,18 @@ const GC_IMMEDIATES: ReadonlyMap<number, number> = new Map([
 /**
  * Passes over the expression that initializes a global or a table. Only by knowing every instruction can its
  * end be found: https://webassembly.github.io/spec/core/valid/instructions.html#constant-expressions
+ *
+ * @param onFunction takes the index of each function that it refers to
  */
-export function skipConstantExpression(cursor: Cursor): void {
+export function skipConstantExpression(cursor: Cursor, onFunction?: (index: number) => void): void {
   for (;;) {
     const offset = cursor.offset;
     const code = cursor.u8('an instruction');
     if (code === END) return;
-    if (!ARITHMETIC.has(code)) skipImmediates(cursor, code, offset);
+    if (code === REF_FUNC) {
+      const index = cursor.u32('a function index');
+      onFunction?.(index);
+    } else if (!ARITHMETIC.has(code)) skipImmediates(cursor, code, offset);
   }
 }
 
@@ -56,9 +61,6 @@ function skipImmediates(cursor: Cursor, code: number, offset: number): void {
       return;
     case REF_NULL:
       return skipHeapType(cursor);
-    case REF_FUNC:
-      cursor.u32('a function index');
-      return;
     case VECTOR_PREFIX:
       if (cursor.u32('an instruction') === V128_CONST) return cursor.skip(16, 'a v128 constant');
       break;

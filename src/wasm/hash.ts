@@ -1,6 +1,7 @@
 /** What identifies modules and functions. */
 import { createHash } from 'node:crypto';
 import type { FunctionBody } from './code.ts';
+import { encodeUnsigned } from './leb128.ts';
 import { SectionId, type Sections } from './sections.ts';
 
 /**
@@ -15,7 +16,7 @@ export function hashModule(bytes: Uint8Array, { sections }: Pick<Sections, 'sect
   const hash = createHash('sha256').update(PREAMBLE);
   for (const { id, offset, size } of sections) {
     if (id === SectionId.Custom) continue;
-    hash.update(Uint8Array.of(id, ...leb128(size))).update(bytes.subarray(offset, offset + size));
+    hash.update(Uint8Array.of(id, ...encodeUnsigned(size))).update(bytes.subarray(offset, offset + size));
   }
   return hash.digest('hex');
 }
@@ -33,13 +34,4 @@ export const BODY_HASH_DIGITS = 16;
 export function hashFunctionBody(bytes: Uint8Array, { offset, size }: FunctionBody): string {
   const body = bytes.subarray(offset, offset + size);
   return createHash('sha256').update(body).digest('hex').slice(0, BODY_HASH_DIGITS);
-}
-
-/** An unsigned number in LEB128, in as few bytes as there can be. */
-function leb128(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) + 0x80);
-  bytes.push(rest);
-  return bytes;
 }

@@ -21,7 +21,7 @@ export enum SectionId {
 }
 
 /** The order in which sections must appear: not the order of their ids. Custom sections may be anywhere. */
-const ORDER: readonly (readonly [SectionId, name: string])[] = [
+export const SECTION_ORDER: readonly (readonly [SectionId, name: string])[] = [
   [SectionId.Type, 'type'],
   [SectionId.Import, 'import'],
   [SectionId.Function, 'function'],
@@ -66,7 +66,7 @@ export interface Sections {
 }
 
 const MAGIC = [0x00, 0x61, 0x73, 0x6d];
-const PREAMBLE_SIZE = 8;
+export const PREAMBLE_SIZE = 8;
 const PREAMBLE = 'preamble';
 
 /**
@@ -86,8 +86,8 @@ export function readSections(bytes: Uint8Array, file?: string): Sections {
   while (cursor.left > 0) {
     const start = cursor.offset;
     const id = cursor.u8('a section id');
-    const rank = ORDER.findIndex(([known]) => known === id);
-    const [, kind] = ORDER[rank] ?? [id, 'custom'];
+    const rank = SECTION_ORDER.findIndex(([known]) => known === id);
+    const [, kind] = SECTION_ORDER[rank] ?? [id, 'custom'];
     if (rank === -1 && id !== SectionId.Custom) cursor.unsupported('a section id from 0 to 13', id, start);
     if (rank !== -1) {
       if (rank <= last) refuseOrder(cursor, rank, last, start);
@@ -115,8 +115,8 @@ export function readSections(bytes: Uint8Array, file?: string): Sections {
 }
 
 function refuseOrder(cursor: Cursor, rank: number, last: number, offset: number): never {
-  const name = ORDER[rank]?.[1];
-  const previous = ORDER[last]?.[1];
+  const name = SECTION_ORDER[rank]?.[1];
+  const previous = SECTION_ORDER[last]?.[1];
   return rank === last
     ? cursor.invalid(`one ${name} section`, 'a second one', offset)
     : cursor.invalid(`the ${name} section before the ${previous} section`, 'it after that', offset);

@@ -37,6 +37,11 @@ export class Types {
     cursor?.finish();
   }
 
+  /** How many there are. */
+  get count(): number {
+    return this.#entries.length;
+  }
+
   /** For types that other sections mention. Errors are told through their cursor. */
   definitions(cursor: Cursor): Definitions {
     return (typeIndex, offset) => this.#entry(cursor, typeIndex, offset).kind;

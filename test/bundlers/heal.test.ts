@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { build, type Bundler } from '../support/bundlers.ts';
+import type { OtherBundler } from '../support/other-bundlers.ts';
 import { ensureNode } from '../support/nodes.ts';
 import { createProject, runWell } from '../support/project.ts';
 import { watOfValue } from '../support/wat.ts';
@@ -18,11 +19,16 @@ const MAIN = `
   }, 20);
 `;
 
-test.each<[Bundler, 'es' | 'cjs']>([
+test.each<[Bundler | OtherBundler, 'es' | 'cjs']>([
   ['vite', 'es'],
   ['rollup', 'cjs'],
   ['rolldown', 'es'],
   ['rolldown', 'cjs'],
+  ['webpack', 'es'],
+  ['rspack', 'cjs'],
+  ['esbuild', 'cjs'],
+  ['farm', 'es'],
+  ['bun', 'es'],
 ])('%s, %s: the second start in another Node loads native code', async (bundler, format) => {
   const project = await createProject({ 'one.wasm': watOfValue(1), 'main.js': MAIN });
   const folder = project.path('cache');

@@ -23,10 +23,160 @@ const FILES = {
   `,
 };
 
+/** By a plugin that takes it for something else. */
+const replaced = (code: string) => code.replaceAll('import.meta.', 'globalThis.somethingElse?.');
+
 const PRECOMPILED = ['precompiled', 'precompiled', 'precompiled'];
 
 const replaced = (code: string) => code.replaceAll('import.meta.', 'globalThis.somethingElse?.');
 
+describe.each(ALL_BUNDLERS)('%s', (bundler) => {
+  test.skipIf(!hasRollupPlugins(bundler))(
+    'with entries, chunks and assets in nested folders of their own',
+    async () => {
+      const project = await createProject(FILES);
+      const { dir, files, artifacts } = await build(bundler, project, {
+        output: {
+          entryFileNames: 'deep/er/[name].mjs',
+          chunkFileNames: 'deep/chunks/[hash]/[name].mjs',
+          assetFileNames: 'static/[name].[hash][extname]',
+        },
+      });
+
+      expect(files).toContain('deep/er/main.mjs');
+      expect(files.filter((file) => /^deep\/chunks\/.+\/(two|three)\.mjs$/.test(file))).toHaveLength(2);
+      expect(artifacts).toHaveLength(3);
+      for (const artifact of artifacts) expect(artifact).toMatch(/^static\/(one|two|three)\.[\w-]+\.elf$/);
+
+      const { result, loads } = await runWell(join(dir, 'deep/er/main.mjs'));
+      expect(result).toEqual([1, 2, 3]);
+      expect(loads.map(({ how }) => how)).toEqual(PRECOMPILED);
+      expect(loads.map(({ file }) => dirname(file))).toEqual(Array(3).fill(join(dir, 'static')));
+    },
+  );
+
+  // Nitro does it, and gives every chunk the URL of the entry. Rolldown prints all code anew, as one word.
+  test.runIf(bundler === 'rollup')(
+    'where another plugin replaces the text `import.meta.` in modules and chunks',
+    async () => {
+      const project = await createProject({
+        ...FILES,
+        'main.js': `globalThis.seen = typeof import.meta.url;\n${FILES['main.js'].replace('[one.exports', '[seen, one.exports')}`,
+      });
+      const { dir } = await build(bundler, project, {
+        output: { chunkFileNames: 'chunks/[name]-[hash].js' },
+        pluginsAfter: [
+          {
+            name: 'replacer',
+            transform: (code) => (code.includes('import.meta.') ? replaced(code) : undefined),
+            renderChunk: replaced,
+          },
+        ],
+      });
+      const { result, loads } = await runWell(join(dir, 'main.js'));
+      expect(result).toEqual(['undefined', 1, 2, 3]);
+      expect(loads.map(({ how }) => how)).toEqual(PRECOMPILED);
+    },
+  );
+
+  test.skipIf(!hasRollupPlugins(bundler))('with assets beside the chunks', async () => {
+    const project = await createProject(FILES);
+    const { dir, artifacts } = await build(bundler, project, {
+      output: { chunkFileNames: '[name]-[hash].js', assetFileNames: '[name][extname]' },
+    });
+    expect(artifacts).toEqual(['one.elf', 'three.elf', 'two.elf']);
+    const { result, loads } = await runWell(join(dir, 'main.js'));
+    expect(result).toEqual([1, 2, 3]);
+    expect(loads.map(({ how }) => how)).toEqual(PRECOMPILED);
+  });
+
+  test('after the output was moved, from any working directory', async () => {
+    const project = await createProject(FILES);
+    await build(bundler, project, { output: { dir: 'out' } });
+    const moved = await project.move('out', 'srv/www/app');
+
+    for (const cwd of ['/', project.folder, join(moved, 'assets')]) {
+      const { result, loads } = await runWell(join(moved, 'main.js'), { cwd });
+      expect(result).toEqual([1, 2, 3]);
+      expect(loads.map(({ how }) => how)).toEqual(PRECOMPILED);
+    }
+  });
+
+  test.each(['with space', 'hash#mark', 'per%cent %41', 'ünï-日本', "quote'd [x] (y) & $z", 'dots..'])(
+    'in a folder named "%s"',
+    async (name) => {
+      const project = await createProject(FILES, name);
+      const { dir } = await build(bundler, project);
+      const { result, loads } = await runWell(join(dir, 'main.js'));
+      expect(result).toEqual([1, 2, 3]);
+      expect(loads.map(({ how }) => how)).toEqual(PRECOMPILED);
+      for (const { file } of loads) expect(file.startsWith(`${dir}/`)).toBe(true);
+
+      const moved = await project.move('out', `to ${name}`);
+      expect((await runWell(join(moved, 'main.js'))).result).toEqual([1, 2, 3]);
+    },
+  );
+
+  // webpack writes no file with `#` in its name.
+  const names = ['with space', 'hash#mark', 'per%cent %41', 'ünï-日本', "quote'd"];
+  test.each(names.filter((name) => bundler !== 'webpack' || !name.includes('#')))(
+    'with assets in a folder named "%s", from a module of that name',
+    async (name) => {
+      const project = await createProject({
+        [`${name}.wasm`]: watOfValue(7),
+        // A request is no URL, but `#` begins a subpath import in Node only at its start.
+        'main.js': `
+          import { value } from ${JSON.stringify(`./${name}.wasm`)};
+          console.log(value());
+        `,
+      });
+      const { dir } = await build(bundler, project, {
+        output: { assetFileNames: `${name}/[name]-[hash][extname]` },
+      });
+      const { result, loads } = await runWell(join(dir, 'main.js'));
+      expect(result).toBe(7);
+      expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
+    },
+  );
+
+  test('with two modules of one name', async () => {
+    const project = await createProject({
+      'a/same.wasm': watOfValue(1),
+      'b/same.wasm': watOfValue(2),
+      'main.js': `
+        import { value as a } from './a/same.wasm';
+        import { value as b } from './b/same.wasm';
+        console.log(JSON.stringify([a(), b()]));
+      `,
+    });
+    const { dir, artifacts } = await build(bundler, project);
+    expect(artifacts).toHaveLength(2);
+    expect((await runWell(join(dir, 'main.js'))).result).toEqual([1, 2]);
+  });
+
+  test('with two copies of one module', async () => {
+    const project = await createProject({
+      'a/same.wasm': watOfValue(1),
+      'b/same.wasm': watOfValue(1),
+      'main.js': `
+        import { value as a } from './a/same.wasm';
+        import { value as b } from './b/same.wasm';
+        console.log(JSON.stringify([a(), b(), a === b]));
+      `,
+    });
+    const { dir } = await build(bundler, project);
+    expect((await runWell(join(dir, 'main.js'))).result).toEqual([1, 1, false]);
+  });
+});
+
+test.each(['/sub/', './', 'https://example.com/cdn/'])('Vite with the base %s', async (base) => {
+  const project = await createProject(FILES);
+  const { dir, artifacts } = await build('vite', project, { vite: { base } });
+  expect(artifacts).toHaveLength(3);
+  const { result, loads } = await runWell(join(dir, 'main.js'));
+  expect(result).toEqual([1, 2, 3]);
+  expect(loads.map(({ how }) => how)).toEqual(PRECOMPILED);
+});
 describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   test.skipIf(!hasRollupPlugins(bundler))(
     'with entries, chunks and assets in nested folders of their own',

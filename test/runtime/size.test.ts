@@ -53,7 +53,7 @@ describe('the runtime for Node', () => {
       await bundle.close();
       const [chunk] = output;
       expect(output).toHaveLength(1);
-      expect(chunk.imports.filter((name) => !name.startsWith('node:'))).toEqual([]);
+      expect(chunk.imports.filter((file) => !file.startsWith('node:'))).toEqual([]);
       expect(chunk.dynamicImports).toEqual([]);
       expect(Buffer.byteLength(chunk.code)).toBeLessThan(limit);
     },

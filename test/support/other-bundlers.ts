@@ -1,7 +1,7 @@
 /** Bundlers without Rollup's interface: `bundlers.ts` builds with them what it builds with the others. */
 import { fileURLToPath } from 'node:url';
 import { rspack } from '@rspack/core';
-import { build as esbuildBuild } from 'esbuild';
+import { type BuildOptions, build as esbuildBuild } from 'esbuild';
 import { execa } from 'execa';
 import type { Options } from 'unplugin-wasm-precompile';
 import esbuildPlugin from 'unplugin-wasm-precompile/esbuild';
@@ -29,6 +29,8 @@ export interface OtherBuild {
   names: { entry: string; chunk: string; asset: string };
   external: string[];
   publicPath?: string | undefined;
+  /** Bun only; default: the platform. */
+  target?: 'bun';
   /** webpack and Rspack: options on top. */
   webpack?: Configuration | undefined;
 }
@@ -101,10 +103,11 @@ function buildWithWebpack(bundler: 'webpack' | 'rspack', options: OtherBuild): P
   });
 }
 
-async function buildWithEsbuild(options: OtherBuild): Promise<string[]> {
+/** A configuration for esbuild. */
+export function esbuildConfig(options: OtherBuild): BuildOptions {
   const { project, entries, plugin, format, platform, dir, names, external, publicPath } = options;
   const extension = /\.\w+$/.exec(names.entry)?.[0] ?? '.js';
-  const { warnings } = await esbuildBuild({
+  return {
     absWorkingDir: project.folder,
     entryPoints: entries,
     bundle: true,
@@ -120,7 +123,11 @@ async function buildWithEsbuild(options: OtherBuild): Promise<string[]> {
     logLevel: 'silent',
     plugins: plugin ? [esbuildPlugin(plugin)] : [],
     ...(publicPath === undefined ? {} : { publicPath }),
-  });
+  };
+}
+
+async function buildWithEsbuild(options: OtherBuild): Promise<string[]> {
+  const { warnings } = await esbuildBuild(esbuildConfig(options));
   return warnings.map(({ text }) => text);
 }
 
@@ -156,7 +163,7 @@ async function buildWithBun(options: OtherBuild): Promise<string[]> {
     entrypoints: entries,
     format: format === 'es' ? 'esm' : 'cjs',
     splitting: format === 'es',
-    target: platform,
+    target: options.target ?? platform,
     outdir: dir,
     naming: { entry: names.entry, chunk: names.chunk, asset: inBun(names.asset) },
     external,

@@ -7,6 +7,7 @@
  *   probe    →  { node, v8, platform, arch, abi, trial }      trial: base64, native code of the smallest module, where that is possible
  *   compile  wire bytes  →  { milliseconds, flagHash } + native code       flagHash: that of the process as it was started
  *   check    { wireSize } + wire bytes + native code  →  { accepted }
+ *   validate { sizes } + the wire bytes of each  →  { invalid }      V8's words, where it refuses one
  *
  * A third argument gives another file descriptor than that of standard output.
  *
@@ -148,6 +149,23 @@ function check() {
   respond({ accepted: deserialize(native, new Uint8Array(wire).buffer) });
 }
 
+function validate() {
+  const input = readFileSync(0);
+  let end = 4 + input.readUInt32LE(0);
+  /** @type {{ sizes: number[] }} */
+  const { sizes } = JSON.parse(input.toString('utf8', 4, end));
+  for (const size of sizes) {
+    const wire = new Uint8Array(input.subarray(end, (end += size)));
+    if (WebAssembly.validate(wire)) continue;
+    try {
+      void new WebAssembly.Module(wire);
+    } catch (error) {
+      return respond({ invalid: String(error) });
+    }
+  }
+  respond({});
+}
+
 /**
  * @param {ArrayBuffer} native
  * @param {ArrayBuffer} wire
@@ -166,13 +184,13 @@ function loadAddon(file) {
   return /** @type {import('../../runtime/addon.ts').Addon} */ (module.exports);
 }
 
-const commands = { probe, compile: compileInput, check };
-if (command === 'probe' || command === 'compile' || command === 'check') {
+const commands = { probe, compile: compileInput, check, validate };
+if (command === 'probe' || command === 'compile' || command === 'check' || command === 'validate') {
   try {
     commands[command]();
   } catch (error) {
     respond({ error: { kind: 'failed', message: String(error) } });
   }
 } else {
-  throw new Error(`compile-host: expected probe, compile or check, found ${command}`);
+  throw new Error(`compile-host: expected probe, compile, check or validate, found ${command}`);
 }

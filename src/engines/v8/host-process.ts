@@ -15,7 +15,7 @@ export const HEAL_HOST_FILE = fileURLToPath(new URL('./heal-host.js', import.met
 /** Environment variables that change V8's flags, what node runs first, or how a child talks to its parent. */
 const REMOVED_VARIABLES = ['NODE_OPTIONS', 'NODE_V8_COVERAGE', 'NODE_CHANNEL_FD', 'ELECTRON_RUN_AS_NODE'];
 
-export type HostCommand = 'probe' | 'compile' | 'check';
+export type HostCommand = 'probe' | 'compile' | 'check' | 'validate';
 
 export interface HostAnswer {
   json: Record<string, unknown>;

@@ -272,6 +272,22 @@ function toLevel({ engine }: KnownTarget, code: Uint8Array, wire: Uint8Array): U
   return (used & ~cpu.needs) === 0 ? withHeader(code, { ...key, flagHash: undefined }) : undefined;
 }
 
+/** Why a target refuses one of some modules; undefined where all are valid for it. */
+export async function whyInvalid(
+  target: KnownTarget,
+  modules: readonly Uint8Array[],
+  timeLimit: number,
+): Promise<string | undefined> {
+  const input = frame({ sizes: modules.map(({ length }) => length) }, ...modules);
+  try {
+    const { invalid } = (await runHost(target, 'validate', input, timeLimit)).json;
+    return typeof invalid === 'string' ? `${target.label}: ${invalid}` : undefined;
+  } catch (error) {
+    if (!(error instanceof HostFailure)) throw error;
+    return error.message;
+  }
+}
+
 /** Whether a fresh process of the target takes native code as it is. @throws HostFailure where it crashes */
 async function isAccepted(
   target: KnownTarget,

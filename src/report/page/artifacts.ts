@@ -40,10 +40,13 @@ export function artifactSection(
   return section('artifacts', 'Artifacts', ...children);
 }
 
-function rowsOf({ file, name, size, wireSize, native }: ArtifactReport): Row[] {
+function rowsOf({ file, name, size, wireSize, parts, native }: ArtifactReport): Row[] {
   const rows = Math.max(native.length, 1);
   const module: Cell = { content: name, rows, head: true };
-  const wire: Cell = { content: formatBytes(wireSize), rows };
+  const [start, ...later] = parts ?? [];
+  const split =
+    start === undefined ? '' : `, a start: ${formatBytes(start)}, ${later.length} more at first calls`;
+  const wire: Cell = { content: `${formatBytes(wireSize)}${split}`, rows };
   const whole: Cell[] = [
     { content: file, rows },
     { content: formatBytes(size), rows },

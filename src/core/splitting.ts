@@ -1,0 +1,117 @@
+/** Whether a module is split for demand loading, and its parts: each valid for every target, kept between builds. */
+import { formatEngineKey } from '../engines/key.ts';
+import { type KnownTarget, whyInvalid } from '../engines/v8/target.ts';
+import { joinParts } from '../runtime/join.ts';
+import { PRODUCER } from '../version.ts';
+import { SectionId, type Sections } from '../wasm/sections.ts';
+import { mostParts } from '../wasm/split/owners.ts';
+import { splitModule } from '../wasm/split/split.ts';
+import { type Cache, cacheKey } from './cache.ts';
+import { sha256 } from './sha256.ts';
+import { formatSize } from './summary.ts';
+
+export interface ResolvedSplit {
+  /** Whether the user has asked for it, and wants to know why a module stays whole. */
+  asked: boolean;
+  /** How many secondaries there are to be at most; undefined: as many as it takes. */
+  parts: number | undefined;
+  /** Bytes that a start must be spared at least. */
+  minSaving: number;
+}
+
+export interface SplitParts {
+  primary: Uint8Array;
+  secondaries: readonly Uint8Array[];
+  recipe: Uint8Array;
+}
+
+/**
+ * Parts, or why a module stays whole: a clause, such as `its memory is shared between threads`; and whether it could be
+ * split all the same.
+ */
+export type SplitResult =
+  | { parts: SplitParts; whole?: undefined; possible?: undefined }
+  | { parts?: undefined; whole: string; possible?: boolean };
+
+/** A module as it will be loaded. */
+interface LoadedModule {
+  file: string;
+  wire: Uint8Array;
+  module: Pick<Sections, 'sections'>;
+}
+
+/** How many secondaries a module can have at most: the map in the glue code has room for them. */
+export function mostSecondaries(
+  { module }: Pick<LoadedModule, 'module'>,
+  split: ResolvedSplit | undefined,
+): number {
+  if (!split) return 0;
+  const code = module.sections.find(({ id }) => id === SectionId.Code);
+  return split.parts ?? mostParts(code?.size ?? 0);
+}
+
+/**
+ * @param hot functions that a start executes, by their indices
+ * @param targets for each of which every part must be valid
+ * @param timeLimit milliseconds for each target
+ */
+export async function splitForTargets(
+  { file, wire }: LoadedModule,
+  hot: ReadonlySet<number>,
+  targets: readonly KnownTarget[],
+  { parts, minSaving }: ResolvedSplit,
+  cache: Cache,
+  timeLimit: number,
+): Promise<SplitResult> {
+  const entry = cacheKey({
+    producer: PRODUCER,
+    split: sha256(wire),
+    engines: targets.map(({ engine }) => formatEngineKey(engine.key)).join(' '),
+    functions: sha256([...hot].toSorted((a, b) => a - b).join(',')),
+    parts: parts ?? 0,
+    minSaving,
+  });
+  const cached = await cache.get(entry);
+  if (cached) return { parts: decodeParts(cached) };
+
+  // V8 has had tail calls for longer than any target; what is said of validity below holds for them, too.
+  const split = splitModule(wire, hot, { parts, tailCalls: true }, file);
+  if ('whole' in split) return split;
+  const [primary, ...secondaries] = split.parts;
+  if (!primary) return { whole: 'it has no parts' };
+  const saving = wire.length - primary.length;
+  if (saving < minSaving) {
+    return { whole: `it would save a start no more than ${formatSize(saving)}`, possible: true };
+  }
+  if (Buffer.compare(joinParts(split.parts, split.recipe), wire) !== 0) {
+    return { whole: 'its parts do not make the same module again' };
+  }
+  const reasons = await Promise.all(targets.map((target) => whyInvalid(target, split.parts, timeLimit)));
+  const reason = reasons.find((each) => each !== undefined);
+  if (reason !== undefined) return { whole: `its parts are not valid: ${reason}` };
+  await cache.set(entry, encodeParts([primary, split.recipe, ...secondaries]));
+  return { parts: { primary, secondaries, recipe: split.recipe } };
+}
+
+/** A count, then sizes, then bytes: u32, little-endian. */
+function encodeParts(chunks: readonly Uint8Array[]): Uint8Array {
+  const head = Buffer.alloc(4 * (chunks.length + 1));
+  for (const [index, value] of [chunks.length, ...chunks.map(({ length }) => length)].entries()) {
+    head.writeUInt32LE(value, index * 4);
+  }
+  return Buffer.concat([head, ...chunks]);
+}
+
+function decodeParts(encoded: Uint8Array): SplitParts {
+  const { buffer, byteOffset, byteLength } = encoded;
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+  const count = bytes.readUInt32LE(0);
+  let offset = 4 * (count + 1);
+  const chunks = Array.from({ length: count }, (_, index) => {
+    const size = bytes.readUInt32LE(4 * (index + 1));
+    offset += size;
+    return bytes.subarray(offset - size, offset);
+  });
+  const [primary = new Uint8Array(), recipe = new Uint8Array(), ...secondaries] = chunks;
+  return { primary, recipe, secondaries };
+}

@@ -1,0 +1,45 @@
+/**
+ * The recipe for putting a split module together again: u32 count of steps; for each step u32 part, u32 offset, u32 size, all
+ * little-endian; then bytes that no part has. A step takes bytes of a part, or of the latter where its part is the number of
+ * parts. The result is the module as it was, byte for byte.
+ */
+
+const STEP_WORDS = 3;
+
+export function encodeRecipe(
+  steps: readonly { part: number; offset: number; size: number }[],
+  literals: readonly Uint8Array[],
+): Uint8Array {
+  const words = [steps.length, ...steps.flatMap(({ part, offset, size }) => [part, offset, size])];
+  const head = new DataView(new ArrayBuffer(words.length * 4));
+  for (const [index, word] of words.entries()) head.setUint32(index * 4, word, true);
+  const chunks = [new Uint8Array(head.buffer), ...literals];
+  const recipe = new Uint8Array(chunks.reduce((size, { length }) => size + length, 0));
+  let end = 0;
+  for (const chunk of chunks) {
+    recipe.set(chunk, end);
+    end += chunk.length;
+  }
+  return recipe;
+}
+
+/** @throws RangeError where the recipe is not that of the parts */
+export function joinParts(parts: readonly Uint8Array[], recipe: Uint8Array): Uint8Array<ArrayBuffer> {
+  const view = new DataView(recipe.buffer, recipe.byteOffset, recipe.byteLength);
+  const count = view.getUint32(0, true);
+  const word = (step: number, index: number) => view.getUint32((1 + step * STEP_WORDS + index) * 4, true);
+  const sources = [...parts, recipe.subarray((1 + count * STEP_WORDS) * 4)];
+  let size = 0;
+  for (let step = 0; step < count; step++) size += word(step, 2);
+  const joined = new Uint8Array(size);
+  let end = 0;
+  for (let step = 0; step < count; step++) {
+    const offset = word(step, 1);
+    const length = word(step, 2);
+    const bytes = sources[word(step, 0)]?.subarray(offset, offset + length);
+    if (bytes?.length !== length) throw new RangeError('a part is shorter than its recipe says');
+    joined.set(bytes, end);
+    end += length;
+  }
+  return joined;
+}

@@ -1,0 +1,140 @@
+/**
+ * Makes instances of split modules whole, in Node and in browsers: when the primary is instantiated, its hook gets a function
+ * that brings in a secondary at the first call of a function in it. Then its start function runs. What the primary exports for
+ * that is hidden. How a module is split: src/wasm/split/split.ts.
+ */
+import { absentExport, HOOK_EXPORT, SPLIT, START_EXPORT } from './split-names.ts';
+
+/** Gives the module of a secondary. Called at each instance's first call of a function in it, with the index of that. */
+export type LoadPart = (part: number, calledFunction: number) => WebAssembly.Module;
+
+/** Primaries, by the modules that others may hold. */
+const primaries = new WeakMap<WebAssembly.Module, LoadPart>();
+
+/** As they are, whoever replaces them later. */
+const { Instance, Module, instantiate: instantiateNative } = WebAssembly;
+
+/**
+ * A table takes only functions of wasm: this is one that passes its parameters on.
+ *
+ *   (module (import "" "" (func (param i32 i32)))
+ *     (func (export "") (param i32 i32) local.get 0 local.get 1 call 0))
+ */
+// prettier-ignore
+const HELPER = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 2, 127, 127, 0, 2, 5, 1, 0, 0, 0, 0, 3, 2, 1, 0, 7, 4, 1, 0, 0, 1, 10, 10, 1, 8, 0,
+  32, 0, 32, 1, 16, 0, 11,
+);
+
+let helper: WebAssembly.Module | undefined;
+
+/** Has instances of a primary made whole, where {@link instantiate} makes them, or everywhere after {@link intercept}. */
+export function adopt(primary: WebAssembly.Module, load: LoadPart): void {
+  primaries.set(primary, load);
+}
+
+export function isPrimary(value: unknown): value is WebAssembly.Module {
+  return primaries.has(value as WebAssembly.Module);
+}
+
+/** `WebAssembly.instantiate` for a module, which may be a primary. */
+export async function instantiate(
+  module: WebAssembly.Module,
+  imports?: WebAssembly.Imports,
+): Promise<WebAssembly.Instance> {
+  const load = primaries.get(module);
+  if (!load) return instantiateNative(module, imports);
+  const taken = takeImports(module, imports);
+  return complete(await instantiateNative(module, taken ?? imports), taken, load);
+}
+
+/**
+ * What was imported, for the secondaries: they get the same values, whatever becomes of the objects that had them.
+ * Undefined where something is wrong with these, as V8 will say.
+ */
+function takeImports(
+  module: WebAssembly.Module,
+  imports: WebAssembly.Imports | undefined,
+): WebAssembly.Imports | undefined {
+  const taken: WebAssembly.Imports = Object.create(null);
+  for (const { module: from, name } of Module.imports(module)) {
+    const values = imports?.[from];
+    if (!values || !/object|function/.test(typeof values)) return undefined;
+    (taken[from] ??= Object.create(null) as WebAssembly.ModuleImports)[name] = values[
+      name
+    ] as WebAssembly.ImportValue;
+  }
+  return taken;
+}
+
+function complete(
+  instance: WebAssembly.Instance,
+  imports: WebAssembly.Imports | undefined,
+  load: LoadPart,
+): WebAssembly.Instance {
+  const { exports } = instance;
+  const linked = { ...imports, [SPLIT]: exports };
+  const bringIn = (part: number, calledFunction: number) => {
+    // Its instantiation puts its functions into the table.
+    void new Instance(load(part, calledFunction), linked);
+    (exports[absentExport(part)] as WebAssembly.Global).value = 0;
+  };
+  helper ??= new Module(HELPER);
+  const { '': hook } = new Instance(helper, { '': { '': bringIn } }).exports;
+  (exports[HOOK_EXPORT] as WebAssembly.Table).set(0, hook);
+  const own = Object.entries(exports).filter(([name]) => !isAdded(name));
+  const visible = Object.freeze(Object.assign(Object.create(null), Object.fromEntries(own)));
+  Object.defineProperty(instance, 'exports', { value: visible });
+  (exports[START_EXPORT] as (() => void) | undefined)?.();
+  return instance;
+}
+
+function isAdded(name: string): boolean {
+  return name.startsWith(`${SPLIT}:`);
+}
+
+let intercepted = false;
+
+/** From now on instances of primaries are whole, whoever makes them with the functions of `WebAssembly` in this realm. */
+export function intercept(): void {
+  if (intercepted) return;
+  intercepted = true;
+  const current = WebAssembly;
+  replace(current, 'instantiate', {
+    apply: (target, self, args) =>
+      isPrimary(args[0])
+        ? instantiate(args[0], args[1] as WebAssembly.Imports)
+        : Reflect.apply(target, self, args),
+  });
+  replace(current, 'Instance', {
+    construct(target, args, newTarget) {
+      const load = primaries.get(args[0] as WebAssembly.Module);
+      if (!load) return Reflect.construct(target, args, newTarget) as object;
+      const [module, imports] = args as [WebAssembly.Module, WebAssembly.Imports];
+      const taken = takeImports(module, imports);
+      const instance = Reflect.construct(
+        target,
+        [module, taken ?? imports],
+        newTarget,
+      ) as WebAssembly.Instance;
+      return complete(instance, taken, load);
+    },
+  });
+  current.Instance.prototype.constructor = current.Instance;
+  replace(current.Module, 'exports', {
+    apply(target, self, args) {
+      const all = Reflect.apply(target, self, args) as WebAssembly.ModuleExportDescriptor[];
+      return isPrimary(args[0]) ? all.filter(({ name }) => !isAdded(name)) : all;
+    },
+  });
+}
+
+/** Puts a proxy in the place of a function, which stays what it was in all that can be seen of it. */
+export function replace<Name extends string, Target extends Function>(
+  owner: Record<Name, Target>,
+  name: Name,
+  handler: ProxyHandler<Target>,
+): void {
+  const descriptor = Object.getOwnPropertyDescriptor(owner, name);
+  Object.defineProperty(owner, name, { ...descriptor, value: new Proxy(owner[name], handler) });
+}

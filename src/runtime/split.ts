@@ -1,0 +1,134 @@
+/**
+ * Demand loading in Node: artifacts of split modules (src/wasm/split/split.ts). The primary is loaded as any other module, a
+ * secondary at the first call of a function in it.
+ */
+import { openSync } from 'node:fs';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { Contents } from './addon.ts';
+import { type ArtifactLoad, loadArtifact } from './artifact.ts';
+import { getCrc32 } from './crc32.ts';
+import { fail } from './fallback.ts';
+import { getHook, type Recorder } from './hooks.ts';
+import { joinParts } from './join.ts';
+import { adopt, intercept } from './link.ts';
+import type { ArtifactMap, SplitMap } from './map.ts';
+import { readParts } from './read.ts';
+import { reportColdCall, reportLoad } from './report.ts';
+import { either, type Steps } from './steps.ts';
+import { guardTravel } from './travel.ts';
+
+export { instantiate } from './link.ts';
+
+/** For modules of which only our glue code makes instances, by {@link instantiate}. */
+export const split: ArtifactLoad = (...load) => loadSplit(false, ...load);
+
+/** For modules that others get: they make instances as they like. */
+export const splitForOthers: ArtifactLoad = (...load) => loadSplit(true, ...load);
+
+function* loadSplit(
+  others: boolean,
+  ...[url, map, options, addons, asynchronous]: Parameters<ArtifactLoad>
+): Steps<WebAssembly.Module> {
+  const { split: parts } = map;
+  if (!parts) return yield* loadArtifact(url, map, options, addons, asynchronous);
+  const file = fileURLToPath(url);
+  const open = keepOpen(file);
+  const recorder = getHook('recorder');
+  if (recorder) return yield* record(recorder, file, readWhole(open, map, parts), asynchronous);
+
+  const primary = yield* loadArtifact(url, map, options, addons, asynchronous);
+  const modules = new Map<number, WebAssembly.Module>();
+  adopt(primary, (number, calledFunction) => {
+    const loaded = modules.get(number);
+    if (loaded) return loaded;
+    reportColdCall(file, number, calledFunction);
+    const partMap = mapOfPart(map, parts, number);
+    const module = open(
+      (path) =>
+        loadArtifact(pathToFileURL(path).href, partMap, options, addons, false).next()
+          .value as WebAssembly.Module,
+    );
+    modules.set(number, module);
+    return module;
+  });
+  if (others) {
+    intercept();
+    guardTravel(primary, () => new WebAssembly.Module(readWhole(open, map, parts)));
+  }
+  return primary;
+}
+
+/** A secondary, as if it were the only module of the artifact. */
+function mapOfPart(map: ArtifactMap, { parts }: SplitMap, number: number): ArtifactMap {
+  const part = parts[number - 1];
+  if (!part) throw new RangeError(`there is no part ${number}`);
+  const native = map.native.flatMap((each, index) => {
+    const segment = part.native[index];
+    return segment ? [{ ...each, ...segment }] : [];
+  });
+  return { ...map, wire: part.wire, native };
+}
+
+type Open = <Result>(use: (path: string) => Result) => Result;
+
+/**
+ * A program may run for long, and its files be replaced by another build's meanwhile: gives access to a file as it is now,
+ * where the platform has paths for open files.
+ */
+function keepOpen(file: string): Open {
+  let open: string | undefined;
+  try {
+    if (process.platform === 'linux') open = `/proc/self/fd/${openSync(file, 'r')}`;
+  } catch {
+    // The load will tell.
+  }
+  return (use) => {
+    try {
+      return use(file);
+    } catch (error) {
+      if (open === undefined) throw error;
+      try {
+        return use(open);
+      } catch {
+        throw error;
+      }
+    }
+  };
+}
+
+/** The module as it was before it was split. */
+function readWhole(open: Open, { wire }: ArtifactMap, { parts, recipe }: SplitMap): Uint8Array<ArrayBuffer> {
+  const ranges = [wire, ...parts.map((part) => part.wire), recipe];
+  return open((path) => {
+    const { segments } = readParts(path, ranges, false).next().value as Contents;
+    const [last = new Uint8Array(), ...pieces] = segments
+      .map((segment, index) => {
+        const bytes = segment && new Uint8Array(segment);
+        const crc32 = bytes && getCrc32()?.(bytes);
+        if (bytes && (crc32 === undefined || crc32 === ranges[index]?.crc32)) return bytes;
+        return fail(
+          `${path}: a part of its wasm module is damaged or missing. Deploy one whole build again.`,
+        );
+      })
+      .toReversed();
+    return joinParts(pieces.toReversed(), last);
+  });
+}
+
+/** A run that records what is executed: of the whole module, as profiles are. */
+function* record(
+  recorder: Recorder,
+  file: string,
+  { buffer }: Uint8Array<ArrayBuffer>,
+  asynchronous: boolean,
+): Steps<WebAssembly.Module> {
+  const start = performance.now();
+  recorder(buffer, file);
+  const module = yield* either(
+    asynchronous,
+    () => new WebAssembly.Module(buffer),
+    () => WebAssembly.compile(buffer),
+  );
+  reportLoad(file, 'compiled', 'recording', buffer.byteLength, false, start);
+  return module;
+}

@@ -1,0 +1,8 @@
+/** An unsigned number in LEB128, in as few bytes as there can be. */
+export function encodeUnsigned(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) bytes.push((rest % 0x80) + 0x80);
+  bytes.push(rest);
+  return bytes;
+}

@@ -1,0 +1,455 @@
+/**
+ * Cuts a module in parts, so that a start needs only one of them: the primary, with the functions that a start executes.
+ * The others, the secondaries, come in at the first call of a function in them.
+ *
+ * All parts have the types, the function imports and the function section of the module, so that every function has
+ * the same index and type in each of them. A function's body is in one part, its owner. Elsewhere it is a stub that calls
+ * through the added table `functions`, or, where nobody can call it, the instruction `unreachable`.
+ *
+ *  - The primary is the module with everything else that it has: memories, tables, globals, tags, segments, custom sections. It
+ *    exports all state besides its own exports. The start function is an export instead: it runs once the hook is there.
+ *  - A secondary imports all state from the primary, in the order of the indices. At its instantiation an element segment puts
+ *    its functions into the table `functions`; those of the primary have been there since its own.
+ *  - A stub for a function of a secondary first looks at the part's global `absent`, and while it is 1 calls slot 0 of the
+ *    table `hook`, with the numbers of the part and of the function. The host puts a function there that brings in the part
+ *    and sets the global to 0; where it cannot, it throws, and the next call tries again.
+ *
+ * What stays in the primary whatever the profile says: functions that refer to segments, which belong to one instance, and
+ * those with `ref.func`, since JavaScript can tell the functions of two instances apart.
+ */
+import { WasmPrecompileError } from '../../error.ts';
+import {
+  absentExport,
+  FUNCTIONS_EXPORT,
+  HOOK_EXPORT,
+  SPLIT,
+  START_EXPORT,
+} from '../../runtime/split-names.ts';
+import { Cursor } from '../cursor.ts';
+import { encodeUnsigned } from '../leb128.ts';
+import { PREAMBLE_SIZE, SECTION_ORDER, type Section, SectionId } from '../sections.ts';
+import { type Anatomy, Kind, type Range, readAnatomy, STATE_KINDS, type StateKind } from './anatomy.ts';
+import { type Instructions, readInstructions } from './instructions.ts';
+import { splitNames } from './names.ts';
+import { assignOwners, PRIMARY } from './owners.ts';
+import { makeRecipe } from './recipe.ts';
+import { Writer } from './writer.ts';
+
+export interface SplitOptions {
+  /** How many secondaries there are to be at most. Default: as many as it takes to have 4 MiB of code in each. */
+  parts?: number | undefined;
+  /**
+   * Whether stubs may use tail calls, so that they take no room on the stack. Where the module has tail calls itself they do in
+   * any case: else a loop through several parts would grow the stack.
+   */
+  tailCalls: boolean;
+}
+
+export interface SplitModule {
+  /** The primary, then the secondaries by their numbers. */
+  parts: readonly Uint8Array[];
+  /** How to put the module together again: see recipe.ts. */
+  recipe: Uint8Array;
+  /** Numbers of parts, by declared function. */
+  owners: readonly number[];
+  /** How many declared functions are in the primary because they cannot be elsewhere, though they are not in `hot`. */
+  bound: number;
+}
+
+/** Why a module is left whole: a clause; and whether it could be split all the same. */
+export interface Whole {
+  whole: string;
+  possible?: boolean;
+}
+
+/** A call of the hook: part and function. */
+const HOOK_PARAMETERS = 2;
+
+// https://webassembly.github.io/spec/core/binary/instructions.html
+const UNREACHABLE = 0x00;
+const IF = 0x04;
+const END = 0x0b;
+const CALL_INDIRECT = 0x11;
+const RETURN_CALL_INDIRECT = 0x13;
+const LOCAL_GET = 0x20;
+const GLOBAL_GET = 0x23;
+const I32_CONST = 0x41;
+// Types, limits, mutabilities.
+const FUNC = 0x60;
+const I32 = 0x7f;
+const FUNCREF = 0x70;
+const NO_VALUE = 0x40;
+const WITH_MAXIMUM = 1;
+const MUTABLE = 1;
+/** Flags of an element segment that names its table and has function indices; then the kind of these. */
+const ACTIVE_IN_TABLE = 2;
+const FUNCTIONS = 0;
+
+/** For the names of added exports. */
+const KIND_NAMES: Readonly<Record<StateKind, string>> = {
+  [Kind.Table]: 'table',
+  [Kind.Memory]: 'memory',
+  [Kind.Global]: 'global',
+  [Kind.Tag]: 'tag',
+};
+
+/**
+ * @param wire wire bytes of a valid module
+ * @param hot indices of the functions that a start executes
+ * @param file the name of the file, for messages
+ * @returns the parts, or why there are none
+ * @throws WasmPrecompileError `INVALID_WASM` for a damaged module
+ */
+export function splitModule(
+  wire: Uint8Array,
+  hot: ReadonlySet<number>,
+  options: SplitOptions,
+  file?: string,
+): SplitModule | Whole {
+  try {
+    const anatomy = readAnatomy(wire, file);
+    const obstacle = findObstacle(anatomy);
+    if (obstacle !== undefined) return { whole: obstacle };
+    const instructions = anatomy.bodies.map((body) => readInstructions(wire, body, file));
+    return new Splitter(wire, anatomy, instructions, hot, options).split();
+  } catch (error) {
+    if (error instanceof WasmPrecompileError && error.code === 'UNSUPPORTED_WASM') {
+      return { whole: error.message };
+    }
+    throw error;
+  }
+}
+
+function findObstacle({ sections, sharedMemory, importModules, exports }: Anatomy): string | undefined {
+  // Each thread would have to find the parts.
+  if (sharedMemory) return 'its memory is shared between threads';
+  // Compiled with options that are not passed on to parts.
+  if ([...importModules].some((name) => name.startsWith('wasm:'))) return 'it uses JS string builtins';
+  if (sections.some(({ name }) => /^dylink(\.0)?$/.test(name))) return 'it is linked at run time';
+  if (importModules.has(SPLIT) || exports.some(({ name }) => name.startsWith(SPLIT))) {
+    return `it has imports or exports named ${SPLIT}`;
+  }
+  return undefined;
+}
+
+class Splitter {
+  readonly #wire: Uint8Array;
+  readonly #anatomy: Anatomy;
+  readonly #tailCalls: boolean;
+  /** By declared function. */
+  readonly #owners: readonly number[];
+  readonly #parts: number;
+  /** Those of an owner are consecutive. */
+  readonly #slots: ReadonlyMap<number, number>;
+  /** By part: functions of others that it can call. */
+  readonly #called: readonly ReadonlySet<number>[];
+  readonly #bound: number;
+
+  constructor(
+    wire: Uint8Array,
+    anatomy: Anatomy,
+    instructions: readonly Instructions[],
+    hot: ReadonlySet<number>,
+    { parts, tailCalls }: SplitOptions,
+  ) {
+    this.#wire = wire;
+    this.#anatomy = anatomy;
+    this.#tailCalls = tailCalls || instructions.some((each) => each.tailCalls);
+    const stays = instructions.map(
+      ({ bound }, i) => bound !== undefined || hot.has(anatomy.functionImports.length + i),
+    );
+    this.#bound = instructions.filter(
+      ({ bound }, i) => bound !== undefined && !hot.has(anatomy.functionImports.length + i),
+    ).length;
+    this.#owners = assignOwners(
+      anatomy.bodies.map(({ size }) => size),
+      stays,
+      parts,
+    );
+    this.#parts = Math.max(PRIMARY, ...new Set(this.#owners)) + 1;
+    this.#called = this.#findCalled(instructions);
+    const crossing = new Set(this.#called.flatMap((called) => [...called]));
+    const byOwner = [...crossing].toSorted((a, b) => this.#ownerOf(a) - this.#ownerOf(b) || a - b);
+    this.#slots = new Map(byOwner.map((index, slot) => [index, slot]));
+  }
+
+  split(): SplitModule | Whole {
+    if (this.#parts === 1) return { whole: 'nothing is left to move', possible: true };
+    const writers = Array.from({ length: this.#parts }, (_, part) =>
+      part === PRIMARY ? this.#primary() : this.#secondary(part),
+    );
+    const parts = writers.map(({ bytes }) => bytes);
+    return {
+      parts,
+      recipe: makeRecipe(
+        this.#wire,
+        writers.map(({ copies }) => copies),
+      ),
+      owners: this.#owners,
+      bound: this.#bound,
+    };
+  }
+
+  get #imported(): number {
+    return this.#anatomy.functionImports.length;
+  }
+
+  /** Of a declared function. */
+  #ownerOf(index: number): number {
+    return this.#owners[index - this.#imported] ?? PRIMARY;
+  }
+
+  #findCalled(instructions: readonly Instructions[]): Set<number>[] {
+    const { referenced, start } = this.#anatomy;
+    const called = Array.from({ length: this.#parts }, () => new Set<number>());
+    const add = (part: number, index: number) => {
+      if (index >= this.#imported && this.#ownerOf(index) !== part) called[part]?.add(index);
+    };
+    for (const [i, { calls }] of instructions.entries()) {
+      const part = this.#owners[i] ?? PRIMARY;
+      for (const index of calls) add(part, index);
+    }
+    for (const index of referenced) add(PRIMARY, index);
+    if (start !== undefined) add(PRIMARY, start);
+    return called;
+  }
+
+  #primary(): Writer {
+    const { sections, state, typeEntries, elementSegments, exports } = this.#anatomy;
+    const added = this.#addedExports();
+    const edits = new Map<SectionId, Edit | undefined>([
+      [SectionId.Type, (content, old) => this.#types(content, old, typeEntries)],
+      [
+        SectionId.Table,
+        (content, old) => {
+          this.#extend(content, old, this.#defined(SectionId.Table), 2);
+          for (const size of [this.#slots.size, 1]) content.u8(...tableType(size));
+        },
+      ],
+      [
+        SectionId.Global,
+        (content, old) => {
+          this.#extend(content, old, this.#defined(SectionId.Global), this.#parts - 1);
+          for (let part = 1; part < this.#parts; part++) content.u8(I32, MUTABLE, I32_CONST, 1, END);
+        },
+      ],
+      [
+        SectionId.Export,
+        (content, old) => {
+          this.#extend(content, old, exports.length, added.length);
+          for (const { name, kind, index } of added) content.name(name).u8(kind).u32(index);
+        },
+      ],
+      [SectionId.Start, undefined],
+      [
+        SectionId.Element,
+        (content, old) => {
+          this.#extend(content, old, elementSegments, 1);
+          this.#elements(content, PRIMARY, state[Kind.Table].length);
+        },
+      ],
+      [SectionId.Code, (content) => this.#code(content, PRIMARY)],
+    ]);
+    const writer = new Writer(this.#wire).copy({ offset: 0, size: PREAMBLE_SIZE });
+    const write = (id: SectionId, old: Section | undefined) => {
+      const edit = edits.get(id);
+      edits.delete(id);
+      if (edit) writer.u8(id).sized((content) => edit(content, old));
+    };
+    /** Sections that the module did not have, up to a rank. */
+    const writeMissing = (rank: number) => {
+      for (const [other, [id]] of SECTION_ORDER.entries()) if (other < rank) write(id, undefined);
+    };
+    for (const section of sections) {
+      const { id, name, start, offset, size } = section;
+      if (id !== SectionId.Custom) writeMissing(SECTION_ORDER.findIndex(([known]) => known === id));
+      if (edits.has(id)) write(id, section);
+      else if (id !== SectionId.Custom || name !== 'name' || !this.#names(writer, section, PRIMARY)) {
+        writer.copy({ offset: start, size: offset + size - start });
+      }
+    }
+    writeMissing(SECTION_ORDER.length);
+    return writer;
+  }
+
+  #secondary(part: number): Writer {
+    const { sections, typeEntries, state } = this.#anatomy;
+    const find = (wanted: SectionId) => sections.find(({ id }) => id === wanted);
+    const writer = new Writer(this.#wire).copy({ offset: 0, size: PREAMBLE_SIZE });
+    const write = (id: SectionId, edit: (content: Writer) => void) => writer.u8(id).sized(edit);
+    write(SectionId.Type, (content) => this.#types(content, find(SectionId.Type), typeEntries));
+    write(SectionId.Import, (content) => this.#imports(content));
+    const functions = find(SectionId.Function);
+    if (functions) write(SectionId.Function, (content) => content.copy(functions));
+    write(SectionId.Element, (content) => {
+      content.u32(1);
+      this.#elements(content, part, state[Kind.Table].length);
+    });
+    write(SectionId.Code, (content) => this.#code(content, part));
+    for (const section of sections) {
+      if (section.id === SectionId.Custom && section.name === 'name') this.#names(writer, section, part);
+    }
+    return writer;
+  }
+
+  /** How many elements a section has: the state that is not imported. */
+  #defined(id: SectionId): number {
+    const section = this.#anatomy.sections.find((each) => each.id === id);
+    return section ? this.#cursor(section).u32('a count') : 0;
+  }
+
+  #cursor({ offset, size }: Range): Cursor {
+    return new Cursor(this.#wire, offset, offset + size, 'section');
+  }
+
+  /** A vector of a section, with room for more elements, which are to follow. */
+  #extend(content: Writer, old: Section | undefined, count: number, added: number): void {
+    content.u32(count + added);
+    if (!old) return;
+    const cursor = this.#cursor(old);
+    cursor.u32('a count');
+    content.copy({ offset: cursor.offset, size: cursor.left });
+  }
+
+  /** With the type of the hook as the last. */
+  #types(content: Writer, old: Section | undefined, entries: number): void {
+    this.#extend(content, old, entries, 1);
+    content.u8(FUNC, HOOK_PARAMETERS, ...Array.from({ length: HOOK_PARAMETERS }, () => I32), 0);
+  }
+
+  /** What the primary exports besides its own exports. */
+  #addedExports(): { name: string; kind: Kind; index: number }[] {
+    const { state, exports, start } = this.#anatomy;
+    const added = STATE_KINDS.flatMap((kind) =>
+      state[kind].flatMap((_, index) =>
+        exports.some((each) => each.kind === kind && each.index === index)
+          ? []
+          : [{ name: addedName(kind, index), kind, index }],
+      ),
+    );
+    const tables = state[Kind.Table].length;
+    const globals = state[Kind.Global].length;
+    return [
+      ...added,
+      { name: FUNCTIONS_EXPORT, kind: Kind.Table, index: tables },
+      { name: HOOK_EXPORT, kind: Kind.Table, index: tables + 1 },
+      ...Array.from({ length: this.#parts - 1 }, (_, i) => ({
+        name: absentExport(i + 1),
+        kind: Kind.Global,
+        index: globals + i,
+      })),
+      ...(start === undefined ? [] : [{ name: START_EXPORT, kind: Kind.Function, index: start }]),
+    ];
+  }
+
+  /** Of a secondary: functions as in the primary, then all state, which gets the indices that it has in the primary. */
+  #imports(content: Writer): void {
+    const { state, exports, functionImports } = this.#anatomy;
+    const counts = STATE_KINDS.map((kind) => state[kind].length);
+    content.u32(functionImports.length + counts.reduce((a, b) => a + b, 0) + 2 + this.#parts - 1);
+    for (const entry of functionImports) content.copy(entry);
+    for (const kind of STATE_KINDS) {
+      for (const [index, type] of state[kind].entries()) {
+        const own = exports.find((each) => each.kind === kind && each.index === index);
+        content
+          .name(SPLIT)
+          .name(own?.name ?? addedName(kind, index))
+          .u8(kind)
+          .copy(type);
+      }
+    }
+    content
+      .name(SPLIT)
+      .name(FUNCTIONS_EXPORT)
+      .u8(Kind.Table, ...tableType(this.#slots.size));
+    content
+      .name(SPLIT)
+      .name(HOOK_EXPORT)
+      .u8(Kind.Table, ...tableType(1));
+    for (let part = 1; part < this.#parts; part++) {
+      content.name(SPLIT).name(absentExport(part)).u8(Kind.Global, I32, MUTABLE);
+    }
+  }
+
+  /** The segment that puts functions of a part into their slots. */
+  #elements(content: Writer, part: number, table: number): void {
+    const own = [...this.#slots].filter(([index]) => this.#ownerOf(index) === part);
+    const [, first = 0] = own[0] ?? [];
+    content.u32(ACTIVE_IN_TABLE).u32(table).u8(I32_CONST).s32(first).u8(END, FUNCTIONS).u32(own.length);
+    for (const [index] of own) content.u32(index);
+  }
+
+  #code(content: Writer, part: number): void {
+    const { bodies, sections } = this.#anatomy;
+    content.u32(bodies.length);
+    const code = sections.find(({ id }) => id === SectionId.Code);
+    if (!code) return;
+    const cursor = this.#cursor(code);
+    cursor.u32('a count');
+    // With the sizes that precede them, as they are written.
+    let start = cursor.offset;
+    for (const [i, { offset, size }] of bodies.entries()) {
+      const index = this.#imported + i;
+      if (this.#owners[i] === part) content.copy({ offset: start, size: offset + size - start });
+      else if (this.#called[part]?.has(index)) content.append(this.#stub(index));
+      else content.u8(3, 0, UNREACHABLE, END);
+      start = offset + size;
+    }
+  }
+
+  /** The body of a function that is in another part. */
+  #stub(index: number): Writer {
+    const { functionTypes, state, types } = this.#anatomy;
+    const type = functionTypes[index] ?? 0;
+    const tables = state[Kind.Table].length;
+    const owner = this.#ownerOf(index);
+    return new Writer(this.#wire).sized((body) => {
+      // No locals.
+      body.u8(0);
+      if (owner !== PRIMARY) {
+        body
+          .u8(GLOBAL_GET)
+          .u32(state[Kind.Global].length + owner - 1)
+          .u8(IF, NO_VALUE, I32_CONST)
+          .s32(owner)
+          .u8(I32_CONST)
+          .s32(index)
+          .u8(I32_CONST, 0, CALL_INDIRECT)
+          .u32(types)
+          .u32(tables + 1)
+          .u8(END);
+      }
+      const parameters = this.#anatomy.parameters(type);
+      for (let local = 0; local < parameters; local++) body.u8(LOCAL_GET).u32(local);
+      body
+        .u8(I32_CONST)
+        .s32(this.#slots.get(index) ?? 0)
+        .u8(this.#tailCalls ? RETURN_CALL_INDIRECT : CALL_INDIRECT)
+        .u32(type)
+        .u32(tables)
+        .u8(END);
+    });
+  }
+
+  /** @returns false where the name section cannot be read */
+  #names(writer: Writer, section: Section, part: number): boolean {
+    const cursor = this.#cursor(section);
+    cursor.name('the name of a custom section');
+    const content = { offset: cursor.offset, size: cursor.left };
+    const names = new Writer(this.#wire);
+    const isOwn = (index: number) => this.#ownerOf(index) === part;
+    if (!splitNames(this.#wire, content, part === PRIMARY, isOwn, names)) return false;
+    writer.u8(SectionId.Custom).sized((to) => to.name(section.name).append(names));
+    return true;
+  }
+}
+
+type Edit = (content: Writer, old: Section | undefined) => void;
+
+function tableType(size: number): number[] {
+  return [FUNCREF, WITH_MAXIMUM, ...encodeUnsigned(size), ...encodeUnsigned(size)];
+}
+
+function addedName(kind: StateKind, index: number): string {
+  return `${SPLIT}:${KIND_NAMES[kind]}${index}`;
+}

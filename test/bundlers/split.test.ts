@@ -1,0 +1,406 @@
+/** The option `split`: builds of modules with a startup profile, whose other functions come in when they are called. */
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { unpackArtifact } from '../../src/artifact/unpack.ts';
+import { createProfile } from '../../src/profile/create.ts';
+import { writeProfiles } from '../../src/profile/files.ts';
+import {
+  build,
+  ALL_BUNDLERS,
+  type BuildResult,
+  type CommonPlugin,
+  onlyArtifact,
+  type PluginOptions,
+} from '../support/bundlers.ts';
+import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
+import { createProject, type Files, type Project, run, runWell, wasmPrecompile } from '../support/project.ts';
+import { wat } from '../support/wat.ts';
+
+/** Instructions that do nothing, so that it pays to move a function. */
+const BULK = 'i32.const 1 drop '.repeat(1000);
+
+/** A start calls `start` and `used`; `first` and `second` are in a part each, and call each other and `used`. */
+const WASM = wat(`(module
+  (import "./host.js" "seven" (func $seven (result i32)))
+  (global $calls (mut i32) (i32.const 0))
+  (memory (export "memory") 1)
+  (table (export "table") 2 funcref)
+  (elem (i32.const 0) $first $used)
+  (func $used (export "used") (result i32)
+    global.get $calls i32.const 1 i32.add global.set $calls call $seven i32.const 6 i32.mul)
+  (func $start (export "start") (result i32) call $used)
+  (func $first (export "first") (param i32) (result i32)
+    ${BULK} local.get 0 call $used i32.add)
+  (func $second (export "second") (param i32) (result i32)
+    ${BULK} local.get 0 call $first global.get $calls i32.add))`);
+
+const [USED, START, FIRST, SECOND] = [1, 2, 3, 4];
+
+const IMPORTS = '{ "./host.js": { seven: () => 7 } }';
+const CALLS = '[start(), start(), first(100), second(1000), table.get(0)(1), table.get(0) === first]';
+/** Of {@link CALLS}. */
+const RESULTS = [42, 42, 142, 1046, 43, true];
+
+const MAINS = {
+  esm: `import { start, first, second, table } from './one.wasm'; console.log(JSON.stringify(${CALLS}));`,
+  init: `
+    import init from './one.wasm?init';
+    const { start, first, second, table } = (await init(${IMPORTS})).exports;
+    console.log(JSON.stringify(${CALLS}));`,
+  module: `
+    import module from './one.wasm?module';
+    const { exports } = new WebAssembly.Instance(module, ${IMPORTS});
+    const other = (await WebAssembly.instantiate(module, ${IMPORTS})).exports;
+    const { start, first, second, table } = exports;
+    const all = ${CALLS};
+    const names = (entries) => entries.map(({ name }) => name);
+    all.push(other.second(1000), Object.keys(exports), names(WebAssembly.Module.exports(module)));
+    console.log(JSON.stringify(all));`,
+};
+
+const NAMES = ['memory', 'table', 'used', 'start', 'first', 'second'];
+const RESULTS_BY_FORM = {
+  esm: RESULTS,
+  init: RESULTS,
+  module: [...RESULTS, 1043, NAMES, NAMES],
+};
+
+/** A program whose artifact is changed after its start. */
+const changing = (change: string) => `
+  import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+  import { start, first, second } from './one.wasm';
+  const folder = new URL('./assets/', import.meta.url);
+  const name = readdirSync(folder).find((each) => each.endsWith('.elf'));
+  const file = new URL(name, folder);
+  const attempt = (call) => { try { return call(); } catch ({ message }) { return message; } };
+  const before = start();
+  ${change}
+  console.log(JSON.stringify([before, attempt(() => second(1000)), attempt(() => start())]));`;
+
+/** A plugin that hears what ours says, and what it has heard. */
+const listen = () => {
+  const infos: string[] = [];
+  const listener: CommonPlugin = {
+    name: 'listener',
+    onLog(level, { message, plugin }) {
+      if (level === 'info' && plugin === 'unplugin-wasm-precompile') infos.push(message);
+      return undefined;
+    },
+  };
+  return { plugins: [listener], infos };
+};
+
+async function createSplitProject(main: string, files: Files = {}): Promise<Project> {
+  const project = await createProject({
+    'one.wasm': WASM,
+    'host.js': 'export const seven = () => 7;',
+    'main.js': main,
+    ...files,
+  });
+  const executed = [USED, START].map((index) => ({ index, optimised: false }));
+  await writeProfiles(project.path('profiles'), [createProfile('one', WASM, executed)]);
+  return project;
+}
+
+const buildSplit = (
+  project: Project,
+  plugin: PluginOptions = {},
+  bundler: (typeof ALL_BUNDLERS)[number] = 'rollup',
+) =>
+  build(bundler, project, {
+    plugin: { profile: project.path('profiles'), split: { parts: 2, minSaving: 0 }, ...plugin },
+  });
+
+async function unpack(built: BuildResult) {
+  return unpackArtifact(await readFile(onlyArtifact(built)));
+}
+
+/** What comes in at which call, by `NODE_DEBUG`. */
+const coldCalls = (stderr: string) =>
+  [...stderr.matchAll(/part (\d+) comes in: function (\d+) is called/g)].map(([, part, index]) => [
+    Number(part),
+    Number(index),
+  ]);
+
+describe.each(ALL_BUNDLERS)('%s', (bundler) => {
+  test.each(['esm', 'init', 'module'] as const)('%s: parts come in when they are called', async (form) => {
+    const project = await createSplitProject(MAINS[form]);
+    const built = await buildSplit(project, {}, bundler);
+    expect(built.warnings).toEqual([]);
+    const { native, split, wire } = await unpack(built);
+    expect(Buffer.compare(wire, WASM)).toBe(0);
+    expect(split?.secondaries).toHaveLength(2);
+    expect(native.flatMap(({ functions }) => functions.map(({ index }) => index))).toEqual([USED, START]);
+    const { result, stderr, loads } = await runWell(join(built.dir, 'main.js'));
+    expect(result).toEqual(RESULTS_BY_FORM[form]);
+    expect(coldCalls(stderr)).toEqual([
+      [1, FIRST],
+      [2, SECOND],
+    ]);
+    expect(loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled', 'precompiled']);
+  });
+});
+
+describe('in each version of Node', () => {
+  test('with native code for it', async () => {
+    const nodes = await Promise.all(NODE_VERSIONS.map((version) => ensureNode(version)));
+    const project = await createSplitProject(MAINS.module);
+    const built = await buildSplit(project, { targets: nodes });
+    for (const node of nodes) {
+      // One after another.
+      // oxlint-disable-next-line no-await-in-loop
+      const { result, loads } = await runWell(join(built.dir, 'main.js'), { node });
+      expect(result).toEqual(RESULTS_BY_FORM.module);
+      expect(loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled', 'precompiled']);
+    }
+  });
+
+  test('and without', async () => {
+    const project = await createSplitProject(MAINS.module);
+    const built = await buildSplit(project, { fallback: 'silent' });
+    const { result, loads } = await runWell(join(built.dir, 'main.js'), { node: await ensureNode('24') });
+    expect(result).toEqual(RESULTS_BY_FORM.module);
+    expect(loads.map(({ how }) => how)).toEqual(['compiled', 'compiled', 'compiled']);
+  });
+});
+
+describe('threads', () => {
+  const worker = `
+    import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+    const use = (module) => {
+      const { exports } = new WebAssembly.Instance(module, ${IMPORTS});
+      return [exports.start(), exports.second(1000), Object.keys(exports)];
+    };
+    parentPort.on('message', (message) => {
+      const [{ module }] = message.get('list');
+      parentPort.postMessage([use(workerData.module), use(module), message.get('again') === message]);
+    });`;
+  const posting = `
+    import module from './one.wasm?module';
+    import { Worker } from 'node:worker_threads';
+    const thread = new Worker(new URL('../worker.mjs', import.meta.url), { workerData: { module } });
+    const message = new Map([['list', [{ module }]]]);
+    message.set('again', message);
+    thread.postMessage(message);
+    thread.on('message', (answer) => {
+      const clone = structuredClone({ module }).module;
+      const own = new WebAssembly.Instance(clone, ${IMPORTS}).exports;
+      console.log(JSON.stringify([...answer, own.second(1000), WebAssembly.Module.exports(clone).length]));
+      thread.terminate();
+    });`;
+
+  test.each(NODE_VERSIONS)(
+    'a module that is posted to a worker works there as a whole: Node %s',
+    async (version) => {
+      const project = await createSplitProject(posting, { 'worker.mjs': worker });
+      const built = await buildSplit(project, { fallback: 'silent' });
+      const { result } = await runWell(join(built.dir, 'main.js'), { node: await ensureNode(version) });
+      const used = [42, 1044, NAMES];
+      expect(result).toEqual([used, used, true, 1043, NAMES.length]);
+    },
+  );
+
+  test('a worker that imports the same program loads parts of its own', async () => {
+    const project = await createSplitProject(`
+      import { isMainThread, parentPort, Worker } from 'node:worker_threads';
+      import { start, first, second, table } from './one.wasm';
+      const own = ${CALLS};
+      if (isMainThread) {
+        const threads = [1, 2].map(() => new Worker(new URL(import.meta.url)));
+        const answers = await Promise.all(threads.map((thread) => new Promise((done) => thread.on('message', done))));
+        console.log(JSON.stringify([own, ...answers]));
+      } else parentPort.postMessage(own);`);
+    const built = await buildSplit(project);
+    const { result, stderr } = await runWell(join(built.dir, 'main.js'));
+    expect(result).toEqual([RESULTS, RESULTS, RESULTS]);
+    expect(coldCalls(stderr)).toHaveLength(6);
+  });
+});
+
+describe('an artifact that changes while the program runs', () => {
+  test.skipIf(process.platform !== 'linux').each([
+    ['is removed', 'rmSync(file);'],
+    [
+      'is replaced by another build',
+      'writeFileSync(new URL("new", folder), readFileSync(file).fill(7)); renameSync(new URL("new", folder), file);',
+    ],
+  ])('%s: the parts are those of the one that was loaded', async (_, change) => {
+    const built = await buildSplit(await createSplitProject(changing(change)));
+    const { result } = await runWell(join(built.dir, 'main.js'));
+    expect(result).toEqual([42, 1044, 42]);
+  });
+
+  test('is overwritten: the call of what is not there throws, and all else goes on', async () => {
+    const built = await buildSplit(
+      await createSplitProject(changing('writeFileSync(file, readFileSync(file).fill(7));')),
+    );
+    const { result } = await runWell(join(built.dir, 'main.js'));
+    expect(result).toEqual([
+      42,
+      expect.stringMatching(
+        /\.elf: its wasm module is damaged or missing: it is not an ELF file\. Deploy one whole build again\./,
+      ),
+      42,
+    ]);
+  });
+
+  test('a damaged part is found out when it comes in', async () => {
+    const project = await createSplitProject(changing(''));
+    const built = await buildSplit(project);
+    const file = onlyArtifact(built);
+    const bytes = await readFile(file);
+    const { map } = unpackArtifact(bytes);
+    const offset = map.split?.parts[1]?.wire.offset ?? 0;
+    bytes[offset + 2000] = (bytes[offset + 2000] ?? 0) ^ 1;
+    await writeFile(file, bytes);
+    const { result } = await runWell(join(built.dir, 'main.js'));
+    expect(result).toEqual([42, expect.stringContaining('its checksum is wrong'), 42]);
+  });
+});
+
+describe('training', () => {
+  test('a build that trains itself splits what it has trained', async () => {
+    const project = await createSplitProject(MAINS.module, {
+      'train.mjs': `globalThis.console = { log() {} };
+        const { default: module } = await import('./out/module.js');
+        new WebAssembly.Instance(module, ${IMPORTS}).exports.start();`,
+      'module.js': "export { default } from './one.wasm?module';",
+    });
+    const train = [process.execPath, project.path('train.mjs')];
+    const built = await build('rollup', project, {
+      entry: 'module.js',
+      plugin: { profile: { train, timeLimit: 60 }, split: { parts: 2, minSaving: 0 } },
+    });
+    expect(built.warnings).toEqual([]);
+    const { split, native, wire } = await unpack(built);
+    expect(Buffer.compare(wire, WASM)).toBe(0);
+    expect(split?.secondaries).toHaveLength(2);
+    expect(native[0]?.functions.map(({ index }) => index)).toEqual([USED, START]);
+    await project.write({
+      'out/use.mjs': MAINS.module.replace(
+        "import module from './one.wasm?module'",
+        "import module from './module.js'",
+      ),
+    });
+    const { result, stderr } = await runWell(project.path('out/use.mjs'));
+    expect(result).toEqual(RESULTS_BY_FORM.module);
+    expect(coldCalls(stderr)).toHaveLength(2);
+  });
+
+  test('a split program is recorded as a whole one is', async () => {
+    const project = await createSplitProject(MAINS.esm);
+    const built = await buildSplit(project);
+    await wasmPrecompile(
+      'train',
+      '--output',
+      project.path('new'),
+      '--',
+      process.execPath,
+      join(built.dir, 'main.js'),
+    );
+    const [text, old] = await Promise.all(
+      ['new', 'profiles'].map(async (folder) => (await project.read(folder, 'one.wasm-profile')).toString()),
+    );
+    if (text === undefined || old === undefined) throw new Error('there are no profiles');
+    const sha256 = /^sha256 .*$/m;
+    expect(text.match(sha256)?.[0]).toBe(old.match(sha256)?.[0]);
+    expect(text).toMatch(/^functions 4 of 4$/m);
+    expect([...text.matchAll(/^(\d+) /gm)].map(([, index]) => Number(index))).toEqual([
+      USED,
+      START,
+      FIRST,
+      SECOND,
+    ]);
+  });
+});
+
+describe('whether a module is split', () => {
+  const SHARED = wat(
+    '(module (memory 1 1 shared) (func $start (export "start") (result i32) i32.const 42) (func nop))',
+  );
+
+  test.each([
+    ['auto, and it would save little', 'auto', undefined],
+    ['false', false, undefined],
+    ['true', true, 1],
+    ['as many parts as asked for', { parts: 2, minSaving: 100 }, 2],
+    ['a saving that it has not', { minSaving: 1e6 }, undefined],
+  ] as const)('%s', async (_, option, parts) => {
+    const project = await createSplitProject(MAINS.esm);
+    const { plugins, infos } = listen();
+    const built = await build('rollup', project, {
+      plugins,
+      plugin: { profile: project.path('profiles'), split: option },
+    });
+    const { split } = await unpack(built);
+    expect(split?.secondaries.length).toBe(parts);
+    expect(infos.join()).toMatch(
+      parts === undefined ? /2 of 4 functions\)$/ : /; a start loads [\d.]+ k?B of 6\.2 kB of wasm\)$/,
+    );
+    const code = await readFile(join(built.dir, 'main.js'), 'utf8');
+    // The runtime for it is there only where it is needed.
+    expect(code.includes('wasm-precompile:hook') || code.includes(':hook')).toBe(parts !== undefined);
+    expect((await runWell(join(built.dir, 'main.js'))).result).toEqual(RESULTS);
+  });
+
+  test('not where code loads it by itself, also beside an import', async () => {
+    const project = await createSplitProject(`
+      import { readFileSync } from 'node:fs';
+      import module from './one.wasm?module';
+      const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
+      const results = [new WebAssembly.Module(bytes), module].map((each) => {
+        const { start, second, first, table } = new WebAssembly.Instance(each, ${IMPORTS}).exports;
+        return ${CALLS};
+      });
+      console.log(JSON.stringify(results));`);
+    const built = await buildSplit(project);
+    const { result, loads, stderr } = await runWell(join(built.dir, 'main.js'));
+    expect(result).toEqual([RESULTS, RESULTS]);
+    expect(loads.map(({ how }) => how)).toEqual(Array.from({ length: 4 }, () => 'precompiled'));
+    expect(coldCalls(stderr)).toHaveLength(2);
+  });
+
+  test.each([
+    ['auto', []],
+    [true, [expect.stringContaining('one.wasm is not split: its memory is shared between threads.')]],
+  ] as const)('one that cannot be is told of: %s', async (split, warnings) => {
+    const project = await createSplitProject("import { start } from './one.wasm'; console.log(start());", {
+      'one.wasm': SHARED,
+    });
+    await writeProfiles(project.path('profiles'), [
+      createProfile('one', SHARED, [{ index: 0, optimised: false }]),
+    ]);
+    const { plugins, infos } = listen();
+    const built = await build('rollup', project, {
+      plugins,
+      plugin: { profile: project.path('profiles'), split },
+    });
+    expect(built.warnings).toEqual(warnings);
+    expect(infos.join()).toContain('1 of 2 functions; not split: its memory is shared between threads)');
+    expect((await run(join(built.dir, 'main.js'))).stdout).toBe('42');
+  });
+
+  test('what is in which part is told by `inspect`', async () => {
+    const built = await buildSplit(await createSplitProject(MAINS.esm));
+    const text = await wasmPrecompile('inspect', onlyArtifact(built));
+    expect(text).toMatch(/\n  part +wasm +functions\n +0 +\d+ +2\n +1 +\d+ +1\n +2 +\d+ +1\n/);
+    expect(text).toMatch(/\n  \.text\.2\.v8-/);
+    const { parts } = JSON.parse(await wasmPrecompile('inspect', '--json', onlyArtifact(built))) as {
+      parts: { functions: number[] }[];
+    };
+    expect(parts.map(({ functions }) => functions)).toEqual([[USED, START], [FIRST], [SECOND]]);
+  });
+
+  test('a second build takes the parts from the cache', async () => {
+    const project = await createSplitProject(MAINS.esm);
+    const cache = project.path('cache');
+    const first = await buildSplit(project, { cache });
+    const bytes = await readFile(onlyArtifact(first));
+    const kept = await project.list('cache');
+    await rm(first.dir, { recursive: true });
+    const again = await buildSplit(project, { cache });
+    expect(Buffer.compare(await readFile(onlyArtifact(again)), bytes)).toBe(0);
+    expect(await project.list('cache')).toEqual(kept);
+  });
+});

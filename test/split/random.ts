@@ -1,0 +1,129 @@
+/** Random valid modules (by wasm-opt of binaryen), split at random. */
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import { joinParts } from '../../src/runtime/join.ts';
+import { readModule } from '../../src/wasm/module.ts';
+import { splitModule } from '../../src/wasm/split/split.ts';
+import type { WasmExport, WasmImport } from '../../src/wasm/types.ts';
+import { randomNumbers } from '../engines/random.ts';
+import { ROOT } from '../engines/support.ts';
+
+export interface RandomCase {
+  seed: number;
+  /** Paths. */
+  whole: string;
+  parts: string[];
+  imports: readonly WasmImport[];
+  exports: readonly WasmExport[];
+}
+
+/** What no V8 has by default. */
+const DISABLED = [
+  'shared-everything',
+  'custom-descriptors',
+  'stack-switching',
+  'fp16',
+  'strings',
+  'compact-imports',
+  'multibyte',
+  'acquire-release-atomics',
+  'relaxed-atomics',
+  'wide-arithmetic',
+  'custom-page-sizes',
+  // Memories would be shared, and modules stay whole.
+  'threads',
+];
+
+/** Makes a random module of each seed. @returns seeds by paths */
+async function generate(folder: string, seeds: readonly number[]): Promise<Map<string, number>> {
+  const files = new Map<string, number>();
+  const runs: string[][] = [];
+  for (const seed of seeds) {
+    const random = randomNumbers(seed);
+    const input = join(folder, `${seed}.bin`);
+    const output = join(folder, `${seed}.wasm`);
+    const bytes = Uint8Array.from({ length: 1000 + random(9000) }, () => random(256));
+    // One after another is fast enough.
+    // oxlint-disable-next-line no-await-in-loop
+    await writeFile(input, bytes);
+    runs.push([
+      input,
+      '--translate-to-fuzz',
+      '--all-features',
+      ...DISABLED.map((feature) => `--disable-${feature}`),
+      // V8 refuses modules with both kinds of exceptions.
+      ...(random(4) === 0 ? ['--disable-exception-handling'] : ['--translate-to-exnref']),
+      // Some have names, to be split as well.
+      ...(random(2) === 0 ? ['--debuginfo'] : []),
+      '--output',
+      output,
+    ]);
+    files.set(output, seed);
+  }
+  const runsFile = join(folder, `${seeds[0]}.runs.json`);
+  await writeFile(runsFile, JSON.stringify(runs));
+  const command = join(ROOT, 'node_modules/binaryen/bin/wasm-opt');
+  await execa('node', [join(ROOT, 'test/split/generate.js'), command, runsFile]);
+  return files;
+}
+
+/** Which of some modules a node takes: some mix proposals that exclude each other. */
+async function findValid(node: string, files: readonly string[]): Promise<string[]> {
+  const { stdout } = await execa(node, [
+    '-e',
+    'console.log(JSON.stringify(process.argv.slice(1).filter((file) => WebAssembly.validate(fs.readFileSync(file)))))',
+    ...files,
+  ]);
+  return JSON.parse(stdout) as string[];
+}
+
+/** Splits a module at random; undefined where there is nothing to split. */
+async function splitAtRandom(whole: string, seed: number): Promise<RandomCase | undefined> {
+  const random = randomNumbers(-seed - 1);
+  const wire = new Uint8Array(await readFile(whole));
+  const { importedFunctions, functions, imports, exports } = readModule(wire);
+  // None, all but some, or about half.
+  const share = [0, 90, 50, 50, 50][random(5)] ?? 0;
+  const hot = new Set<number>();
+  for (let i = 0; i < functions; i++) if (random(100) < share) hot.add(importedFunctions + i);
+  const split = splitModule(wire, hot, { parts: 1 + random(4), tailCalls: random(2) === 0 });
+  if ('whole' in split) return undefined;
+  if (Buffer.compare(joinParts(split.parts, split.recipe), wire) !== 0) {
+    throw new Error(`seed ${seed}: the parts do not give the whole`);
+  }
+  const parts = await Promise.all(
+    split.parts.map(async (bytes, part) => {
+      const file = join(dirname(whole), `${seed}.${part}.wasm`);
+      await writeFile(file, bytes);
+      return file;
+    }),
+  );
+  return { seed, whole, parts, imports, exports };
+}
+
+/** What became of some random modules. */
+export interface Comparison {
+  /** Modules that were split. */
+  compared: number;
+  /** Results, calls of imports and values of exports that were equal. */
+  steps: number;
+  /** Parts that came in. */
+  brought: number;
+  differences: { seed: number; at: number; expected: string[]; found: string[] }[];
+}
+
+/** Makes a module of each seed, splits it, and has a node compare what both do. */
+export async function compareRandom(
+  node: string,
+  folder: string,
+  seeds: readonly number[],
+): Promise<Comparison> {
+  const byFile = await generate(folder, seeds);
+  const valid = await findValid(node, [...byFile.keys()]);
+  const cases = await Promise.all(valid.map((file) => splitAtRandom(file, byFile.get(file) ?? 0)));
+  const casesFile = join(folder, `${seeds[0]}.json`);
+  await writeFile(casesFile, JSON.stringify(cases.filter((each) => each !== undefined)));
+  const { stdout } = await execa(node, [join(ROOT, 'test/split/compare.js'), casesFile]);
+  return JSON.parse(stdout) as Comparison;
+}
