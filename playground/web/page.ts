@@ -35,14 +35,23 @@ for (const [name, load] of Object.entries(WORKLOADS)) {
   const end = performance.now();
   started.push({ name, digest: await digest(text), begin, ready, end });
 }
-const resources = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
-const modules = resources.filter(({ name }) => name.endsWith('.wasm'));
+const { resources, modules } = await readEntries();
 show();
 globalThis.result = {
   mode: MODE,
   digests: Object.fromEntries(started.map((one) => [one.name, one.digest])),
   loaded: modules.length,
 };
+
+/** A file is told when it was read to its end, which may be a little later than its module is there. */
+async function readEntries() {
+  for (let waited = 0; ; waited += 20) {
+    const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
+    const wasm = entries.filter(({ name }) => name.endsWith('.wasm'));
+    if (wasm.length >= started.length || waited > 5000) return { resources: entries, modules: wasm };
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
 
 function show(): void {
   const total = started.at(-1)?.end ?? 0;

@@ -4,8 +4,10 @@ import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import vitePlugin from 'unplugin-wasm-precompile/vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildClient, viteConfig } from '../support/bundlers.ts';
+import { HAS_CHROMIUM } from '../support/chromium.ts';
 import { createProject, runWell, SHARED_CACHE } from '../support/project.ts';
 import { serveFolder } from '../support/static-server.ts';
+import { TracedProfile } from '../support/traced-chromium.ts';
 import { wat, watOfValue } from '../support/wat.ts';
 import { BROWSERS, type OpenBrowser } from './browsers.ts';
 import { HTML } from './pages.ts';
@@ -120,6 +122,67 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
       await server.close();
     }
   });
+});
+
+/** Of a page and its worker alike. */
+const START = `
+  import init, { transformSync } from '@swc/wasm-web';
+  import module from '@swc/wasm-web/wasm_bg.wasm?module';
+  await init({ module_or_path: module });
+  export const call = () => transformSync('let one: number = 1', { jsc: { parser: { syntax: 'typescript' } } }).code;
+`;
+
+interface PageGlobals {
+  result: true;
+  call: () => string;
+  startWorker: () => Promise<void>;
+  callWorker: () => Promise<void>;
+}
+
+test.skipIf(!HAS_CHROMIUM)('what a page has compiled, its worker does not compile again', async () => {
+  const project = await createProject({
+    'index.html': HTML,
+    'start.js': START,
+    'worker.js': `
+      import { call } from './start.js';
+      onmessage = () => postMessage(call());
+      postMessage('ready');`,
+    'main.js': `
+      import { call } from './start.js';
+      let worker;
+      const answer = () => new Promise((resolve) => { worker.onmessage = () => resolve(); });
+      globalThis.call = call;
+      globalThis.startWorker = () => {
+        worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+        return answer();
+      };
+      globalThis.callWorker = () => {
+        worker.postMessage('go');
+        return answer();
+      };
+      globalThis.result = true;`,
+  });
+  const { dir } = await buildClient(project, {
+    vite: { worker: { format: 'es', plugins: () => [vitePlugin({ cache: SHARED_CACHE })] } },
+  });
+  const server = await serveFolder(dir, { headers: { 'cache-control': 'max-age=3600' } });
+  const profile = await TracedProfile.create();
+  try {
+    const counts = await profile.visit(server.url, async ({ page, compiled }) => {
+      await page.waitForFunction(() => (globalThis as unknown as Partial<PageGlobals>).result);
+      await page.evaluate(() => (globalThis as unknown as PageGlobals).call().length);
+      const ofPage = await compiled();
+      await page.evaluate(() => (globalThis as unknown as PageGlobals).startWorker());
+      await page.evaluate(() => (globalThis as unknown as PageGlobals).callWorker());
+      return { ofPage, ofWorker: await compiled() };
+    });
+    expect(counts.ofPage).toBeGreaterThan(300);
+    expect(counts.ofWorker).toBeLessThan(counts.ofPage / 10);
+    expect(server.wasm()).toHaveLength(1);
+  } finally {
+    await server.close();
+    await profile.remove();
+  }
 });
 
 test.each(['stream', 'range', 'inflate'] as const)(
