@@ -1,5 +1,5 @@
 /** Another plugin that wants wasm files, too. That of loaders of webpack is in other-bundlers.test.ts. */
-import wasm from '@rollup/plugin-wasm';
+import { wasm } from '@rollup/plugin-wasm';
 import { describe, expect, test } from 'vitest';
 import { build, type CommonPlugin } from '../support/bundlers.ts';
 import { createProject } from '../support/project.ts';

@@ -25,6 +25,8 @@ const FILES = {
 
 const PRECOMPILED = ['precompiled', 'precompiled', 'precompiled'];
 
+const replaced = (code: string) => code.replaceAll('import.meta.', 'globalThis.somethingElse?.');
+
 describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   test.skipIf(!hasRollupPlugins(bundler))(
     'with entries, chunks and assets in nested folders of their own',
