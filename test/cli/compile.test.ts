@@ -32,7 +32,13 @@ function write(name: string, contents: Uint8Array | string): string {
   return file;
 }
 
-const compile = (args: string[], options: RunOptions = { cwd: project }) => compileCommand(args, options);
+/** What takes a second, on a machine with other work, is told on stderr; that is no matter here. */
+const PROGRESS = /^wasm-precompile: compiling .*\n?/gm;
+
+const compile = async (args: string[], options: RunOptions = { cwd: project }) => {
+  const result = await compileCommand(args, options);
+  return { ...result, stderr: result.stderr.replaceAll(PROGRESS, '').trimEnd() };
+};
 
 interface Compiled {
   file: string;
