@@ -34,7 +34,6 @@ async function run({ workload, mode, outDir, cache, targets, timeLimit }: BuildJ
             targets: [...targets],
             cache,
             ...training,
-            split: process.env['NOSPLIT'] ? false : 'auto',
           }),
     ],
     build: {
