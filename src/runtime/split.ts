@@ -2,10 +2,9 @@
  * Demand loading in Node: artifacts of split modules (src/wasm/split/split.ts). The primary is loaded as any other module, a
  * secondary at the first call of a function in it.
  */
-import { openSync } from 'node:fs';
-import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Contents } from './addon.ts';
 import { type ArtifactLoad, loadArtifact } from './artifact.ts';
+import { builtin } from './builtin.ts';
 import { getCrc32 } from './crc32.ts';
 import { fail } from './fallback.ts';
 import { getHook, type Recorder } from './hooks.ts';
@@ -18,6 +17,9 @@ import { either, type Steps } from './steps.ts';
 import { guardTravel } from './travel.ts';
 
 export { instantiate } from './link.ts';
+
+const { openSync } = builtin('node:fs');
+const { fileURLToPath, pathToFileURL } = builtin('node:url');
 
 /** For modules of which only our glue code makes instances, by {@link instantiate}. */
 export const split: ArtifactLoad = (...load) => loadSplit(false, ...load);

@@ -58,4 +58,18 @@ describe('the runtime for Node', () => {
       expect(Buffer.byteLength(chunk.code)).toBeLessThan(limit);
     },
   );
+
+  it.each(['node', 'node-plain', 'fit', 'heal', 'split', 'glue'])(
+    'imports no module of Node but the one that asks for the others: %s',
+    async (part) => {
+      const bundle = await rolldown({
+        input: path.join(ROOT, `dist/runtime/${part}.js`),
+        external: /^node:/,
+        platform: 'node',
+      });
+      const { output } = await bundle.generate({ format: 'esm' });
+      await bundle.close();
+      expect([...output[0].imports, ...output[0].dynamicImports]).toEqual(['node:module']);
+    },
+  );
 });
