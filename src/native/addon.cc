@@ -3,8 +3,8 @@
 // thread still works for them.
 //
 // Exports, as src/runtime/addon.ts declares them:
-//   map(path, ranges, feed, verify) -> Contents    at once, with the CRC-32 where `verify` is true; a large file with V8's first copy (V8 < 14: the CRC-32 of the
-//                                                  wire bytes) on another thread meanwhile
+//   map(path, ranges, feed, verify) -> Contents    at once, with CRC-32 where `verify` is true; a large file with V8's first
+//                                                  copy (V8 < 14: the CRC-32 of the wire bytes) on another thread meanwhile
 //   mapAsync(path, ranges, feed) -> Promise<Contents>   with page-in, CRC-32 and (V8 >= 14) V8's first copy on another
 //                                                       thread
 //   open(id) -> Contents | undefined               the same mapping in another thread
@@ -261,6 +261,11 @@ uint32_t Checksum(const Segment& segment) {
   return segment.data ? static_cast<uint32_t>(crc32_z(0, segment.data, segment.size)) : 0;
 }
 
+// Leaves every page in memory.
+void ComputeChecksums(Mapping& mapping) {
+  for (const Segment& segment : mapping.view.segments()) mapping.crcs.push_back(Checksum(segment));
+}
+
 #ifdef HAS_EMBEDDER_API
 
 // V8's first copy of the wire bytes, on any thread. Its second one is a copy of that: the segment itself is read again only
@@ -328,9 +333,7 @@ napi_value Map(napi_env env, napi_callback_info info) {
   } else {
     bool verify = false;
     napi_get_value_bool(env, arguments[3], &verify);
-    if (verify) {
-      for (const Segment& segment : segments) mapping->crcs.push_back(Checksum(segment));
-    }
+    if (verify) ComputeChecksums(*mapping.get());
   }
   return MakeMapping(env, std::move(mapping));
 }
@@ -351,10 +354,10 @@ void ExecuteMap(napi_env, void* data) {
   Mapping& mapping = *work->mapping.get();
   work->error = mapping.view.Open(work->path);
   if (work->error != 0) return;
-  const auto& segments = mapping.view.segments();
   // The main thread then finds every page in memory.
-  for (const Segment& segment : segments) mapping.crcs.push_back(Checksum(segment));
+  ComputeChecksums(mapping);
 #ifdef HAS_EMBEDDER_API
+  const auto& segments = mapping.view.segments();
   if (work->feed >= 0 && static_cast<size_t>(work->feed) < segments.size() && segments[work->feed].data) {
     Feed(mapping, segments[work->feed]);
     mapping.view.Forget(segments[work->feed].data);
