@@ -1,6 +1,5 @@
 /** esbuild, and Bun, whose bundler has esbuild's plugin interface. */
-import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import type { BuildResult, ImportKind, PluginBuild } from 'esbuild';
 import type { UnpluginOptions } from 'unplugin';
@@ -9,9 +8,10 @@ import type { BundlerContext, EmittedFile, WrittenOutput } from '../core/bundler
 import { findHash } from '../core/file-names.ts';
 import type { Platform } from '../core/glue.ts';
 import { hasSideEffects, splitRequest } from '../core/request.ts';
+import { sha256 } from '../core/sha256.ts';
 import { messageOf, WasmPrecompileError } from '../error.ts';
-
-const NAME = 'unplugin-wasm-precompile';
+import { NAME } from '../version.ts';
+import { isFolder } from './is-folder.ts';
 
 /** Files that are emitted, as modules of which the bundler makes files. */
 const FILE_NAMESPACE = 'wasm-precompile-file';
@@ -131,7 +131,7 @@ function setUp(bundle: Bundle, build: PluginBuild, settings: Settings): void {
     const imports: string[] = [];
     const emit = (name: string, source: Uint8Array): EmittedFile => {
       if (publicPath && context.platform === 'node') throw noPublicPath(publicPath);
-      const digest = createHash('sha256').update(source).digest('hex');
+      const digest = sha256(source);
       const fileId = `${digest.slice(0, 16)}/${name}`;
       emitted.set(fileId, source);
       const variable = `file${imports.length}`;
@@ -147,7 +147,7 @@ function setUp(bundle: Bundle, build: PluginBuild, settings: Settings): void {
           addWatchFile: (watched) => {
             watchFiles.push(watched);
             // Of a folder it is told only whether other files are there.
-            if (!statSync(watched, { throwIfNoEntry: false })?.isDirectory()) return;
+            if (!isFolder(watched)) return;
             watchDirs.push(watched);
             watchFiles.push(...readdirSync(watched).map((name) => resolve(watched, name)));
           },

@@ -1,15 +1,16 @@
 /** Farm. */
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix, relative, resolve } from 'node:path';
 import type { CompilationContext, JsPlugin } from '@farmfe/core';
 import type { UnpluginOptions } from 'unplugin';
 import { type Bundle, runtimeFile } from '../core/bundle.ts';
 import type { BundlerContext, EmittedFile } from '../core/bundler-context.ts';
+import { encodePath } from '../core/encode-path.ts';
 import type { Platform } from '../core/glue.ts';
 import { hasSideEffects, splitRequest } from '../core/request.ts';
-
-const NAME = 'unplugin-wasm-precompile';
+import { sha256 } from '../core/sha256.ts';
+import { NAME } from '../version.ts';
 
 /** Stands for the way from a file of the output to its folder, until it is known which file it is in. */
 const ROOT = 'wasm-precompile-root:';
@@ -47,7 +48,7 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
       }
     },
     emit: (name, source): EmittedFile => {
-      const digest = createHash('sha256').update(source).digest('hex').slice(0, 8);
+      const digest = sha256(source).slice(0, 8);
       const fileName = fileNameOf(name, digest, pattern);
       // A dev server has its files in memory. Else they are written at the end: Farm takes them as arrays of numbers, of eight
       // times the size.
@@ -179,7 +180,7 @@ function fileNameOf(name: string, digest: string, pattern: string): string {
 }
 
 function urlOf(fileName: string, platform: Platform, publicPath: string): string {
-  const url = fileName.split('/').map(encodeURIComponent).join('/');
+  const url = encodePath(fileName);
   return platform === 'browser'
     ? `new URL(${JSON.stringify(`${publicPath}${url}`)}, location.href).href`
     : // Farm looks for the file itself where it sees `new URL`.

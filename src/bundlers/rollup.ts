@@ -5,6 +5,7 @@ import type { UnpluginOptions } from 'unplugin';
 import type { ResolvedConfig } from 'vite';
 import { type Bundle, RESOLVE_FILTER } from '../core/bundle.ts';
 import type { BundlerContext, Resolved, WebSettings, WrittenOutput } from '../core/bundler-context.ts';
+import { encodePath } from '../core/encode-path.ts';
 import {
   type AssetFileNames,
   findAssetHash,
@@ -19,8 +20,9 @@ import { conflict } from '../core/conflict.ts';
 import { SOURCE_PHASE } from '../core/source-phase.ts';
 import { GLUE_ID } from '../core/transform-glue.ts';
 import { viteInlineLimit } from '../core/vite-inline-limit.ts';
-import { encodePath, viteWebSettings } from '../core/vite-web.ts';
+import { viteWebSettings } from '../core/vite-web.ts';
 import { startLazily } from '../core/web-start.ts';
+import { NAME } from '../version.ts';
 import { updateBundle } from './rollup-bundle.ts';
 
 /** What the hooks of all of them have beyond unplugin's common part. */
@@ -158,7 +160,7 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
   };
 
   const plugin: UnpluginOptions = {
-    name: 'unplugin-wasm-precompile',
+    name: NAME,
     enforce: 'pre',
     buildStart(this: unknown, options?: { plugins?: readonly { name: string }[] }) {
       loaded.clear();
@@ -228,7 +230,7 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
     },
   };
   const last: UnpluginOptions = {
-    name: 'unplugin-wasm-precompile:unknown-forms',
+    name: `${NAME}:unknown-forms`,
     enforce: 'post',
     // Vite and Rolldown themselves resolve files with a query.
     rollup: {
@@ -264,7 +266,7 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
     },
   };
   const glue: UnpluginOptions = {
-    name: 'unplugin-wasm-precompile:glue',
+    name: `${NAME}:glue`,
     enforce: 'post',
     rollup: { transform: transformGlue },
     rolldown: { transform: transformGlue },

@@ -1,6 +1,5 @@
 /** webpack and Rspack, which has webpack's interface. */
-import { createHash } from 'node:crypto';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { UnpluginOptions } from 'unplugin';
@@ -8,12 +7,15 @@ import type { AssetInfo, Compilation, Compiler, LoaderContext } from 'webpack';
 import { type Bundle, runtimeFile } from '../core/bundle.ts';
 import type { BundlerContext, EmittedFile } from '../core/bundler-context.ts';
 import { conflict } from '../core/conflict.ts';
+import { encodePath } from '../core/encode-path.ts';
 import type { Platform } from '../core/glue.ts';
 import { formatRequest, hasSideEffects, parseRequest } from '../core/request.ts';
 import type { HashPlace } from '../core/rewrite-output.ts';
+import { sha256 } from '../core/sha256.ts';
 import { WasmPrecompileError } from '../error.ts';
+import { NAME } from '../version.ts';
+import { isFolder } from './is-folder.ts';
 
-const NAME = 'unplugin-wasm-precompile';
 const LOADER = fileURLToPath(new URL('./webpack-loader.js', import.meta.url));
 
 /** webpack's default, which says nothing of what a file is. */
@@ -201,7 +203,7 @@ class CompilerHooks {
     name: string,
     source: Uint8Array,
   ): EmittedFile {
-    const digest = createHash('sha256').update(source).digest('hex');
+    const digest = sha256(source);
     const by = loader.resourcePath;
     const { path, info } = this.#place(compilation, name, digest, by);
     this.#emitted.set(path, { digest, by, info });
@@ -253,14 +255,9 @@ class CompilerHooks {
   }
 }
 
-/** A startup profile may be a folder. */
-function isFolder(file: string): boolean {
-  return statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
-}
-
 /** A file's URL, whichever chunk asks for it. In Node `publicPath` is not where files are. */
 function urlOf(path: string, platform: Platform): string {
-  const url = JSON.stringify(path.split('/').map(encodeURIComponent).join('/'));
+  const url = JSON.stringify(encodePath(path));
   return platform === 'browser'
     ? `__webpack_public_path__ + ${url}`
     : `new URL(${url}, __webpack_base_uri__).href`;

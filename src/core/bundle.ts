@@ -41,7 +41,7 @@ import { isFoundByNode, unresolvedImport } from './unresolved-import.ts';
 import { type ChunkGraph, findStarters, preloadTags, startTags, type WebStart } from './web-start.ts';
 
 /** Runtime modules, as glue code imports them. */
-export const RUNTIME_REQUEST = /^wasm-precompile:runtime\/([\w-]+)$/;
+const RUNTIME_REQUEST = /^wasm-precompile:runtime\/([\w-]+)$/;
 const RUNTIME_FOLDER = fileURLToPath(new URL('../runtime/', import.meta.url)).replaceAll('\\', '/');
 
 /** Requests that `Bundle.resolve` looks at: wasm files, runtime modules, and the runtime's own imports of Node. */
@@ -134,7 +134,6 @@ export class Bundle {
     if (this.#options.profile?.path !== undefined)
       context.addWatchFile(resolvePath(this.#options.profile.path));
 
-    const { platform } = context;
     let source;
     try {
       source = await this.#pipeline.read(request.file);
@@ -163,12 +162,12 @@ export class Bundle {
       }
     }
     const resolveImport = (name: string) => resolved.get(name) ?? name;
-    if (platform === 'browser') {
+    if (context.platform === 'browser') {
       const loader = formatRequest({ ...request, form: 'loader' });
       return generateWebGlue(request.form, loader, wasmInterface, resolveImport);
     }
     const moduleSource = await this.#sources.choose(this.#place(context), source);
-    return generateGlue(request.form, platform, moduleSource, wasmInterface, resolveImport);
+    return generateGlue(request.form, moduleSource, wasmInterface, resolveImport);
   }
 
   /** What all forms of a file share in a browser. Where it may begin early, it is a chunk of its own. */
@@ -278,7 +277,7 @@ export class Bundle {
     const source = plainSource(this.#place(context), { file, name, wire }, {});
     return form === 'loader'
       ? generateWebLoader(source, false)
-      : generateGlue(form as 'init' | 'module', context.platform, source, noInterface, (module) => module);
+      : generateGlue(form as 'init' | 'module', source, noInterface, (module) => module);
   }
 
   /** An output is about to be written to a folder: an absolute path, undefined where the bundler does not say. */

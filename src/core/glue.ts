@@ -55,14 +55,13 @@ function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
 /** The glue code for one form, for Node. `wasmImports` are those module names that name wasm files. */
 export function generateGlue(
   form: ModuleForm,
-  platform: Platform,
   source: ModuleSource,
   wasmInterface: WasmInterface,
   resolveImport: (module: string) => string,
 ): string {
-  const setUp = generateLoader(runtimeFor(platform, source), source, form);
+  const setUp = generateLoader(runtimeFor('node', source), source, form);
   const split = source.kind === 'artifact' && source.split !== undefined;
-  return generateForm(form, platform, setUp, wasmInterface, resolveImport, split);
+  return generateForm(form, 'node', setUp, wasmInterface, resolveImport, split);
 }
 
 /** Forms that give a module or what is made of it. */

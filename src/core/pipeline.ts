@@ -30,7 +30,7 @@ import { cacheKey, createCache } from './cache.ts';
 import { GivenProfiles } from './given-profiles.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Progress } from './progress.ts';
-import { sha256 } from './sha256.ts';
+import { sha256, sha256OfIndices } from './sha256.ts';
 import { splitForTargets, type SplitParts } from './splitting.ts';
 
 /** A module as it was read, ready to be shipped plain or precompiled. */
@@ -253,7 +253,7 @@ export function createPipeline(
       producer: PRODUCER,
       engine: formatEngineKey(target.engine.key),
       wire: sha256(source.wire),
-      functions: sha256([...executed].toSorted((a, b) => a - b).join(',')),
+      functions: sha256OfIndices(executed),
     });
     // What a run left differs from one to the next.
     const mixed = takesRun(target.engine.key, run);

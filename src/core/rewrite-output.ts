@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomic } from '../write-atomic.ts';
+import { encodePath } from './encode-path.ts';
 import { closeInlineMaps, openInlineMaps } from './inline-maps.ts';
 
 /** A file of the output. */
@@ -215,7 +216,7 @@ function mentions(text: TextFile | undefined, other: OutputFile): boolean {
 function spellings({ name, hash }: OutputFile): string[] {
   if (!hash) return [];
   const tail = name.slice(name.lastIndexOf('/', hash.start) + 1);
-  const url = tail.split('/').map(encodeURIComponent).join('/');
+  const url = encodePath(tail);
   return [...new Set([Buffer.from(tail).toString('latin1'), url])];
 }
 

@@ -7,7 +7,7 @@ import { SectionId, type Sections } from '../wasm/sections.ts';
 import { mostParts } from '../wasm/split/owners.ts';
 import { splitModule } from '../wasm/split/split.ts';
 import { type Cache, cacheKey } from './cache.ts';
-import { sha256 } from './sha256.ts';
+import { sha256, sha256OfIndices } from './sha256.ts';
 import { formatSize } from './summary.ts';
 
 export interface ResolvedSplit {
@@ -67,7 +67,7 @@ export async function splitForTargets(
     producer: PRODUCER,
     split: sha256(wire),
     engines: targets.map(({ engine }) => formatEngineKey(engine.key)).join(' '),
-    functions: sha256([...hot].toSorted((a, b) => a - b).join(',')),
+    functions: sha256OfIndices(hot),
     parts: parts ?? 0,
     minSaving,
   });

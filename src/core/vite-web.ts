@@ -2,6 +2,7 @@
 import { posix } from 'node:path';
 import type { ResolvedConfig } from 'vite';
 import type { WebSettings } from './bundler-context.ts';
+import { encodePath } from './encode-path.ts';
 
 export function viteWebSettings(config: ResolvedConfig): WebSettings {
   const { base, build, isWorker } = config;
@@ -23,11 +24,6 @@ export function viteWebSettings(config: ResolvedConfig): WebSettings {
       return built?.runtime;
     },
   };
-}
-
-/** A path as a part of a URL. Not `encodeURI`, which takes `#` and `?` for the ends of a path. */
-export function encodePath(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/');
 }
 
 /** Whether an output may consist of several chunks. */
