@@ -2,9 +2,7 @@
  * `npm run playground:frameworks`: installs the packed plugin into an application of each framework, builds and starts it, asks its
  * server for a picture, and prints how the module that draws it was loaded. Every application has its own packages, in its own folder.
  */
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +10,7 @@ import { Command, Option } from 'commander';
 import { execa } from 'execa';
 import { formatTable } from '../../src/cli/format.ts';
 import { messageOf } from '../../src/error.ts';
+import { findFreePort } from '../../test/support/free-port.ts';
 import { fail, parseList, UsageError } from '../support/arguments.ts';
 import { type Load, parseLoads } from '../support/loads.ts';
 import { chooseNodes, type InstalledNode } from '../support/nodes.ts';
@@ -163,7 +162,7 @@ async function serve(
   node: InstalledNode,
   env: Record<string, string | undefined>,
 ): Promise<Load[]> {
-  const port = await findPort();
+  const port = await findFreePort();
   const server = execa(node.path, start, {
     cwd: folder,
     env: {
@@ -214,13 +213,4 @@ async function checkPicture(response: Response): Promise<void> {
   const isPicture = bytes.subarray(1, 4).toString('latin1') === 'PNG';
   if (response.ok && isPicture && bytes.readUInt32BE(16) === PICTURE_SIZE) return;
   throw new Error(`the server answered ${response.status} ${bytes.subarray(0, 500).toString()}`);
-}
-
-async function findPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

@@ -7,21 +7,15 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Plugin } from 'vite';
+import { MODULE_REQUEST, resolveModuleRequest } from './module-request.ts';
 
 export function moduleByHand(): Plugin {
-  const request = /\.wasm\?module$/;
   return {
     name: 'playground:module-by-hand',
     enforce: 'pre',
-    resolveId: {
-      filter: { id: request },
-      async handler(id, importer) {
-        const resolved = await this.resolve(id.replace('?module', ''), importer, { skipSelf: true });
-        return resolved && `${resolved.id}?module`;
-      },
-    },
+    resolveId: resolveModuleRequest,
     load: {
-      filter: { id: request },
+      filter: { id: MODULE_REQUEST },
       async handler(id) {
         const file = id.replace('?module', '');
         const asset = this.emitFile({ type: 'asset', name: basename(file), source: await readFile(file) });

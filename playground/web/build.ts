@@ -2,6 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import wasmPrecompile from 'unplugin-wasm-precompile/vite';
 import { build, type InlineConfig, type Plugin } from 'vite';
+import { MODULE_REQUEST, resolveModuleRequest } from '../support/module-request.ts';
 import { WEB_MODES, type WebMode } from './modes.ts';
 
 export { WEB_MODES, type WebMode };
@@ -50,19 +51,12 @@ const EMPTY = fileURLToPath(new URL('empty.ts', import.meta.url));
  * code does by itself in a browser, and what Vite's own `?init` does: a URL, fetched and compiled as it comes in.
  */
 function moduleByUrl(): Plugin {
-  const request = /\.wasm\?module$/;
   return {
     name: 'playground:module-by-url',
     enforce: 'pre',
-    resolveId: {
-      filter: { id: request },
-      async handler(id, importer) {
-        const resolved = await this.resolve(id.replace('?module', ''), importer, { skipSelf: true });
-        return resolved && `${resolved.id}?module`;
-      },
-    },
+    resolveId: resolveModuleRequest,
     load: {
-      filter: { id: request },
+      filter: { id: MODULE_REQUEST },
       handler: (id) => `import url from ${JSON.stringify(id.replace('?module', '?url'))};
 export default await WebAssembly.compileStreaming(fetch(url));
 `,

@@ -1,9 +1,9 @@
 /** Builds for browsers: all forms work there, with plain wasm. */
-import { createBuilder } from 'vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
 import {
   build,
+  buildBothSides,
   buildClient,
   type BuildResult,
   OLDER_VITES,
@@ -218,20 +218,7 @@ inBrowser.each([true, false])(
     `,
     });
     const warnings: string[] = [];
-    const builder = await createBuilder({
-      ...viteConfig(project, warnings),
-      builder: { sharedPlugins },
-      environments: {
-        client: { build: { outDir: project.path('client') } },
-        ssr: {
-          build: { outDir: project.path('server'), rolldownOptions: { input: project.path('main.js') } },
-        },
-      },
-    });
-    await builder.buildApp();
-    for (const environment of Object.values(builder.environments)) {
-      if (!environment.isBuilt) await builder.build(environment);
-    }
+    await buildBothSides(project, viteConfig(project, warnings), sharedPlugins);
 
     expect(warnings).toEqual([]);
     const client = await project.list('client');

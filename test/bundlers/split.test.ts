@@ -9,7 +9,7 @@ import {
   build,
   ALL_BUNDLERS,
   type BuildResult,
-  type CommonPlugin,
+  listen,
   onlyArtifact,
   type PluginOptions,
 } from '../support/bundlers.ts';
@@ -77,19 +77,6 @@ const changing = (change: string) => `
   const before = start();
   ${change}
   console.log(JSON.stringify([before, attempt(() => second(1000)), attempt(() => start())]));`;
-
-/** A plugin that hears what ours says, and what it has heard. */
-const listen = () => {
-  const infos: string[] = [];
-  const listener: CommonPlugin = {
-    name: 'listener',
-    onLog(level, { message, plugin }) {
-      if (level === 'info' && plugin === 'unplugin-wasm-precompile') infos.push(message);
-      return undefined;
-    },
-  };
-  return { plugins: [listener], infos };
-};
 
 async function createSplitProject(main: string, files: Files = {}): Promise<Project> {
   const project = await createProject({

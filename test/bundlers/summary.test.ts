@@ -2,25 +2,12 @@
 import { describe, expect, test } from 'vitest';
 import { createProfile } from '../../src/profile/create.ts';
 import { formatProfiles } from '../../src/profile/format.ts';
-import { build, buildClient, type BuildOptions, BUNDLERS, type CommonPlugin } from '../support/bundlers.ts';
+import { build, buildClient, type BuildOptions, BUNDLERS, listen } from '../support/bundlers.ts';
 import { ensureNode } from '../support/nodes.ts';
 import { createProject, readPackage } from '../support/project.ts';
 import { watOfValue } from '../support/wat.ts';
 
 const PREFIX = /^.*?\d+ modules?: /;
-
-/** A plugin that hears what ours says, and what it has heard. */
-function listen(): { plugins: CommonPlugin[]; infos: string[] } {
-  const infos: string[] = [];
-  const listener: CommonPlugin = {
-    name: 'listener',
-    onLog(level, { message, plugin }) {
-      if (level === 'info' && plugin === 'unplugin-wasm-precompile') infos.push(message);
-      return undefined;
-    },
-  };
-  return { plugins: [listener], infos };
-}
 
 /** The modules of the one line, sorted. */
 function modulesOf(infos: readonly string[]): string[] {

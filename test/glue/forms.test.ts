@@ -1,7 +1,7 @@
 /** All the ways in which code names a wasm file that lies near it. */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { build, type Bundler, type CommonPlugin, type ViteName } from '../support/bundlers.ts';
+import { build, type Bundler, listen, type ViteName } from '../support/bundlers.ts';
 import { createProject, type Files, runWell } from '../support/project.ts';
 import { watOfValue } from '../support/wat.ts';
 
@@ -159,14 +159,7 @@ test('a worker thread', async () => {
 });
 
 test('a build that trains itself trims what glue code loads', async () => {
-  const heard: string[] = [];
-  const listener: CommonPlugin = {
-    name: 'listener',
-    onLog(level, { message, plugin }) {
-      if (level === 'info' && plugin === 'unplugin-wasm-precompile') heard.push(message);
-      return undefined;
-    },
-  };
+  const { plugins, infos } = listen();
   const project = await createProject({
     'main.cjs': `
       const initSqlJs = require('sql.js');
@@ -178,7 +171,7 @@ test('a build that trains itself trims what glue code loads', async () => {
   });
   const { dir } = await build('vite', project, {
     entry: 'main.cjs',
-    plugins: [listener],
+    plugins,
     output: { format: 'cjs', entryFileNames: '[name].cjs' },
     vite: { ssr: { noExternal: true } },
     plugin: { profile: { train: [process.execPath, project.path('out/main.cjs')] } },
@@ -187,8 +180,8 @@ test('a build that trains itself trims what glue code loads', async () => {
   expect(result).toEqual([[2]]);
   expectPrecompiled(loads);
   const [, executed] =
-    /sql-wasm \(native code for node [\d.]+, (\d+) of 1968 functions; /.exec(heard[0] ?? '') ?? [];
+    /sql-wasm \(native code for node [\d.]+, (\d+) of 1968 functions; /.exec(infos[0] ?? '') ?? [];
   expect(Number(executed)).toBeGreaterThan(100);
   expect(Number(executed)).toBeLessThan(1000);
-  expect(heard[0]).toContain('; loaded by sql.js/dist/sql-wasm.js)');
+  expect(infos[0]).toContain('; loaded by sql.js/dist/sql-wasm.js)');
 });

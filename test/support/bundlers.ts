@@ -85,6 +85,19 @@ export interface CommonPlugin {
   onLog?: (level: string, log: { message: string; plugin?: string | undefined }) => undefined;
 }
 
+/** A plugin that hears what ours tells, and what it has heard. */
+export function listen(): { plugins: CommonPlugin[]; infos: string[] } {
+  const infos: string[] = [];
+  const listener: CommonPlugin = {
+    name: 'listener',
+    onLog(level, { message, plugin }) {
+      if (level === 'info' && plugin === 'unplugin-wasm-precompile') infos.push(message);
+      return undefined;
+    },
+  };
+  return { plugins: [listener], infos };
+}
+
 /** A file of the output, as bundlers describe it. */
 export interface BundledFile {
   fileName: string;
@@ -253,6 +266,28 @@ export function viteConfig(
     logLevel: 'warn',
     plugins: [plugin && vitePlugin(pluginOptions(plugin))],
   };
+}
+
+/** Builds the page `index.html` into `client` and its server `main.js` into `server`, in one run of Vite with environments. */
+export async function buildBothSides(
+  project: Project,
+  config: InlineConfig,
+  sharedPlugins: boolean,
+): Promise<void> {
+  const builder = await vite8.createBuilder({
+    ...config,
+    builder: { sharedPlugins },
+    environments: {
+      client: { build: { outDir: project.path('client') } },
+      ssr: {
+        build: { outDir: project.path('server'), rolldownOptions: { input: project.path('main.js') } },
+      },
+    },
+  });
+  await builder.buildApp();
+  for (const environment of Object.values(builder.environments)) {
+    if (!environment.isBuilt) await builder.build(environment);
+  }
 }
 
 function collector(warnings: string[]): Logger {

@@ -2,10 +2,9 @@
  * WebKit: Debian's WebKitGTK, in its own MiniBrowser, driven over WebDriver by its own driver. Neither playwright-core nor
  * puppeteer-core can use it.
  */
-import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
 import { execa } from 'execa';
 import type { PageRun } from './chromium.ts';
+import { findFreePort } from './free-port.ts';
 import { findProgram } from './tools.ts';
 
 const DRIVER = findProgram('WebKitWebDriver');
@@ -26,7 +25,7 @@ export interface WebKit {
 }
 
 export async function launchWebKit(): Promise<WebKit> {
-  const port = await freePort();
+  const port = await findFreePort();
   // The sandbox does not start as root, and there is no display.
   const env = { WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1', WEBKIT_DISABLE_COMPOSITING_MODE: '1' };
   const driver = execa(DISPLAY ?? 'xvfb-run', ['-a', DRIVER ?? 'WebKitWebDriver', `--port=${port}`], {
@@ -90,13 +89,4 @@ async function retry<Result>(task: () => Promise<Result>): Promise<Result> {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

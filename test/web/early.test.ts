@@ -8,7 +8,7 @@ import {
   type PluginOptions,
   type ViteName,
 } from '../support/bundlers.ts';
-import { HAS_CHROMIUM, launchChromium, openPage } from '../support/chromium.ts';
+import { HAS_CHROMIUM, launchChromium, openPage, type PageRun } from '../support/chromium.ts';
 import { HAS_FIREFOX, launchFirefox, openInFirefox } from '../support/firefox.ts';
 import { createProject, type Files, type Project } from '../support/project.ts';
 import { type Habits, serveFolder } from '../support/static-server.ts';
@@ -74,13 +74,29 @@ async function buildPage(
   return { project, built };
 }
 
-async function visit(built: BuildResult, habits: Habits = {}, path = '') {
+async function visitIn(
+  open: (url: string) => Promise<PageRun>,
+  built: BuildResult,
+  habits: Habits,
+  path = '',
+) {
   const server = await serveFolder(built.dir, habits);
   try {
-    const run = await openPage(browser, `${server.url}${path}`);
-    return { ...run, wasm: server.wasm() };
+    return { ...(await open(`${server.url}${path}`)), wasm: server.wasm() };
   } finally {
     await server.close();
+  }
+}
+
+const visit = (built: BuildResult, habits: Habits = {}, path = '') =>
+  visitIn((url) => openPage(browser, url), built, habits, path);
+
+async function visitInFirefox(built: BuildResult, habits: Habits = {}) {
+  const firefox = await launchFirefox();
+  try {
+    return await visitIn((url) => openInFirefox(firefox, url), built, habits);
+  } finally {
+    await firefox.close();
   }
 }
 
@@ -106,17 +122,10 @@ describe('modules are asked for before the code that wants them has run', () => 
   });
 
   test.skipIf(!HAS_FIREFOX)('in Firefox', async () => {
-    const firefox = await launchFirefox();
     const { built } = await buildPage();
-    const server = await serveFolder(built.dir);
-    try {
-      const { result, errors } = await openInFirefox(firefox, server.url);
-      expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
-      expect(server.wasm()).toHaveLength(2);
-    } finally {
-      await server.close();
-      await firefox.close();
-    }
+    const { result, errors, wasm } = await visitInFirefox(built);
+    expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
+    expect(wasm).toHaveLength(2);
   });
 });
 
@@ -152,17 +161,12 @@ describe('`preload: "link"`', () => {
   );
 
   test.skipIf(!HAS_FIREFOX).each([false, true])('in Firefox, with integrity: %s', async (integrity) => {
-    const firefox = await launchFirefox();
     const { built } = await buildPage({ plugin: { web: { preload: 'link', integrity } } });
-    const server = await serveFolder(built.dir, { headers: { 'cache-control': 'no-store' } });
-    try {
-      const { result, errors } = await openInFirefox(firefox, server.url);
-      expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
-      expect(server.wasm()).toHaveLength(2);
-    } finally {
-      await server.close();
-      await firefox.close();
-    }
+    const { result, errors, wasm } = await visitInFirefox(built, {
+      headers: { 'cache-control': 'no-store' },
+    });
+    expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
+    expect(wasm).toHaveLength(2);
   });
 
   test.each<PluginOptions['web']>([

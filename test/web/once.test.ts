@@ -1,9 +1,8 @@
 /** One module for all of a page, and one source for the page and its server. */
-import { createBuilder } from 'vite';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import vitePlugin from 'unplugin-wasm-precompile/vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildClient, viteConfig } from '../support/bundlers.ts';
+import { buildBothSides, buildClient, viteConfig } from '../support/bundlers.ts';
 import { HAS_CHROMIUM } from '../support/chromium.ts';
 import { createProject, runWell, SHARED_CACHE } from '../support/project.ts';
 import { serveFolder } from '../support/static-server.ts';
@@ -197,20 +196,7 @@ test.each(['stream', 'range', 'inflate'] as const)(
         globalThis.process && console.log(globalThis.result);
       `,
     });
-    const builder = await createBuilder({
-      ...viteConfig(project, [], { web: { delivery } }),
-      builder: { sharedPlugins: true },
-      environments: {
-        client: { build: { outDir: project.path('client') } },
-        ssr: {
-          build: { outDir: project.path('server'), rolldownOptions: { input: project.path('main.js') } },
-        },
-      },
-    });
-    await builder.buildApp();
-    for (const environment of Object.values(builder.environments)) {
-      if (!environment.isBuilt) await builder.build(environment);
-    }
+    await buildBothSides(project, viteConfig(project, [], { web: { delivery } }), true);
     const client = await project.list('client');
     for (const file of client.filter((name) => name.endsWith('.wasm'))) {
       const bytes = await project.read('client', file);

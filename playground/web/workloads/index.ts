@@ -8,5 +8,3 @@ export const WORKLOADS = {
   '@resvg/resvg-wasm': () => import('./resvg.ts'),
   '@swc/wasm-web': () => import('./swc.ts'),
 } satisfies Record<string, () => Promise<{ start: StartInPage }>>;
-
-export type WorkloadName = keyof typeof WORKLOADS;

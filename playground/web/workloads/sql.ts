@@ -1,19 +1,10 @@
-/** sql.js (SQLite, Emscripten): its glue code lets us instantiate, which is what `?init` is for. */
-import initSqlJs, { type SqlJs } from 'sql.js';
+/** sql.js (SQLite, Emscripten). */
 import instantiate from 'sql.js/dist/sql-wasm.wasm?init';
+import { startSqlJs } from '../../app/src/modules/sql-start.ts';
 import { QUERY, SCHEMA } from '../../app/src/modules/sql-statements.ts';
 
 export async function start(): Promise<() => string> {
-  const SQL = await new Promise<SqlJs>((resolve, reject) => {
-    const ready = initSqlJs({
-      instantiateWasm(imports, done) {
-        // Emscripten waits forever where nothing is handed over.
-        handOver(imports, done).catch(reject);
-        return {};
-      },
-    });
-    ready.then(resolve, reject);
-  });
+  const SQL = await startSqlJs(instantiate);
   return () => {
     const database = new SQL.Database();
     database.run(SCHEMA);
@@ -21,11 +12,4 @@ export async function start(): Promise<() => string> {
     database.close();
     return JSON.stringify(result);
   };
-}
-
-async function handOver(
-  imports: WebAssembly.Imports,
-  done: (instance: WebAssembly.Instance) => void,
-): Promise<void> {
-  done(await instantiate(imports));
 }

@@ -1,7 +1,7 @@
-/** sql.js (SQLite, Emscripten): its glue code lets us instantiate, which is what `?init` is for. */
-import initSqlJs, { type SqlJs } from 'sql.js';
+/** sql.js (SQLite, Emscripten). */
 import instantiate from 'sql.js/dist/sql-wasm.wasm?init';
 import type { Stopwatch } from '../start.ts';
+import { startSqlJs } from './sql-start.ts';
 import { QUERY, SCHEMA } from './sql-statements.ts';
 
 export interface QueryResult {
@@ -11,20 +11,10 @@ export interface QueryResult {
 
 /** Starts SQLite, fills a database and asks it for its totals. */
 export async function start(stopwatch: Stopwatch): Promise<QueryResult> {
-  const handOver = async (imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) => {
+  const SQL = await startSqlJs(async (imports) => {
     const instance = await instantiate(imports);
     stopwatch.lap('load');
-    done(instance);
-  };
-  const SQL = await new Promise<SqlJs>((resolve, reject) => {
-    const ready = initSqlJs({
-      instantiateWasm(imports, done) {
-        // Emscripten waits forever where nothing is handed over.
-        handOver(imports, done).catch(reject);
-        return {};
-      },
-    });
-    ready.then(resolve, reject);
+    return instance;
   });
   stopwatch.lap('instantiate');
   const database = new SQL.Database();
