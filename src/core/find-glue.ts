@@ -31,6 +31,17 @@ export interface Use extends Range {
   name: string;
 }
 
+/**
+ * `typeof Response === 'function' && source instanceof Response`, as wasm-bindgen asks before it instantiates. In Node the classes
+ * of `fetch` are loaded when they are first asked for, which takes as long as the module itself.
+ */
+export interface Question {
+  /** Where the question begins, in characters. */
+  start: number;
+  /** The variable that is asked about. */
+  name: string;
+}
+
 export interface Glue {
   /** Whether it is an ES module: it may have neither imports nor exports. */
   esm: boolean;
@@ -38,6 +49,8 @@ export interface Glue {
   uses: Use[];
   /** Calls of the global `fetch`: the callees. */
   fetches: Range[];
+  /** Questions whether something is a response or a request. */
+  questions: Question[];
   /** Node's `__dirname`, where the module has none of its own; `shorthand`: as `{ __dirname }`. */
   folders: (Range & { shorthand: boolean })[];
   /** Where statements can be put before all others. */
@@ -48,6 +61,11 @@ export interface Glue {
 export const GLUE_TEXT = /\.wasm["'`]|\bWebAssembly\b[\s\S]{0,9}\b(?:compile|instantiate|Module)/;
 
 type Positioned<Of = Node> = Of & Range;
+
+const FETCH_CLASSES = ['Response', 'Request'];
+
+/** Classes of the engine itself, by which a question about those of `fetch` is answered. */
+const OWN_CLASSES = ['WebAssembly', 'ArrayBuffer', 'Promise'];
 
 const FUNCTIONS = new Set<string>(['compile', 'compileStreaming', 'instantiate', 'instantiateStreaming']);
 
@@ -70,6 +88,7 @@ export function findGlue(ast: Program): Glue {
     references: [],
     uses: [],
     fetches: [],
+    questions: [],
     folders: [],
     top: findTop(ast),
   };
@@ -81,6 +100,8 @@ export function findGlue(ast: Program): Glue {
       if (reference) glue.references.push({ ...rangeOf(node), ...reference });
       const use = findUse(node, parent, isGlobal);
       if (use) glue.uses.push(use);
+      const question = findQuestion(node, isGlobal);
+      if (question && !OWN_CLASSES.some((name) => names.declared.has(name))) glue.questions.push(question);
       if (node.type === 'CallExpression' && isGlobal(node.callee, 'fetch') && !node.optional) {
         glue.fetches.push(rangeOf(node.callee));
       }
@@ -194,6 +215,20 @@ function findUse(
       ? parent?.type === 'NewExpression' && parent.callee === node
       : FUNCTIONS.has(name) && isRead(node, parent);
   return isUsed ? { ...rangeOf(node.object), name } : undefined;
+}
+
+function findQuestion(node: Node, isGlobal: (node: Node, name: string) => boolean): Question | undefined {
+  if (node.type !== 'LogicalExpression' || node.operator !== '&&') return undefined;
+  const { left, right } = node;
+  if (right.type !== 'BinaryExpression' || right.operator !== 'instanceof') return undefined;
+  if (right.left.type !== 'Identifier') return undefined;
+  const asked = FETCH_CLASSES.find((name) => isGlobal(right.right, name));
+  const test = left.type === 'LogicalExpression' && left.operator === '&&' ? left.right : left;
+  if (asked === undefined || test.type !== 'BinaryExpression') return undefined;
+  const isTest = [test.left, test.right].some(
+    (side) => side.type === 'UnaryExpression' && side.operator === 'typeof' && isGlobal(side.argument, asked),
+  );
+  return isTest ? { start: rangeOf(test).start, name: right.left.name } : undefined;
 }
 
 /** Names that matter here, in all of a module: where one is declared anywhere, it counts as declared everywhere. */

@@ -51,7 +51,7 @@ export async function transformGlue(
   const glue = find(setup, code);
   if (!glue) return undefined;
   const references = await resolveReferences(context, glue.references, file, setup);
-  if (references.length === 0 && glue.uses.length === 0) return undefined;
+  if ([references, glue.uses, glue.questions].every(({ length }) => length === 0)) return undefined;
   const text = new MagicString(code);
   rewrite(text, glue, references, setup.commonJs && !glue.esm);
   return { code: text.toString(), map: text.generateMap({ source: id, hires: 'boundary' }) };
@@ -112,6 +112,7 @@ function rewrite(text: MagicString, glue: Glue, references: readonly Resolved[],
     // Where nothing was registered, or where this is not Node, it is what it was.
     text.overwrite(start, end, `(${REGISTERED} ?? ${text.slice(start, end)})`);
   }
+  for (const { start, name } of glue.questions) text.appendLeft(start, `${isOtherwise(name)} && `);
   const [first] = references;
   if (!first) return;
   const files = [...new Set(references.map(({ file }) => file))];
@@ -143,6 +144,12 @@ function rewrite(text: MagicString, glue: Glue, references: readonly Resolved[],
       : `import { file as ${nameOf(file)} } from ${from};`;
   });
   text.appendLeft(glue.top, `\n${statements.join(' ')}\n`);
+}
+
+/** That a variable holds none of what glue code is mostly given: then it may be anything, as before. */
+function isOtherwise(name: string): string {
+  const isOwn = ['WebAssembly.Module', 'Promise', 'ArrayBuffer'].map((own) => `${name} instanceof ${own}`);
+  return `!(${isOwn.join(' || ')} || ArrayBuffer.isView(${name}))`;
 }
 
 function freeName(code: string, wanted: string): string {

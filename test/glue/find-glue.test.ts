@@ -121,6 +121,35 @@ test('finds calls of the global fetch', () => {
   expect(find(`import fetch from 'node-fetch'; ${code}`).fetches).toHaveLength(1);
 });
 
+describe('questions whether something is a response', () => {
+  test.each([
+    ["if (typeof Response === 'function' && it instanceof Response) a()", 'it'],
+    ['a = typeof Response=="function"&&it instanceof Response', 'it'],
+    ["a() || (typeof Request === 'function' && it instanceof Request) || b()", 'it'],
+    ["a() && 'function' === typeof Request && it instanceof Request", 'it'],
+  ])('%s', (code, name) => {
+    const start = Math.min(
+      ...['typeof R', "'function' ==="].map((text) => code.indexOf(text)).filter((at) => at !== -1),
+    );
+    expect(find(code).questions).toEqual([{ start, name }]);
+  });
+
+  test.each([
+    // Of something else.
+    "import { Response } from 'undici'; typeof Response === 'function' && it instanceof Response",
+    "typeof Response === 'function' && it instanceof Request",
+    "typeof it.Response === 'function' && it instanceof it.Response",
+    "typeof Headers === 'function' && it instanceof Headers",
+    // Asking twice could give another answer.
+    "typeof Response === 'function' && it() instanceof Response",
+    // What would answer is not what it seems.
+    "const Promise = a; typeof Response === 'function' && it instanceof Response",
+    'it instanceof Response',
+  ])('not: %s', (code) => {
+    expect(find(code).questions).toEqual([]);
+  });
+});
+
 test.each([
   ['import a from "a"', true],
   ['export default 1', true],
