@@ -197,6 +197,7 @@ function pack(
             native: native.map((code) => code && mapOf(code)),
           })),
           recipe: mapOf({ section: SECTION_RECIPE, contents: split.recipe }),
+          whole: { size: contents.wire.length, crc32: crc32(contents.wire) },
         },
       }),
     },

@@ -179,7 +179,7 @@ function readSplit(elf: ElfFile, { parts, recipe }: SplitDescription, primary: U
     })),
     recipe: joining.data,
   };
-  const map: SplitMap = {
+  const parted = {
     parts: secondaries.map((part) => ({
       wire: part.wire.map,
       native: part.native.map((native) => native && native.map),
@@ -191,6 +191,7 @@ function readSplit(elf: ElfFile, { parts, recipe }: SplitDescription, primary: U
       [contents.primary, ...contents.secondaries.map((part) => part.wire)],
       contents.recipe,
     );
+    const map: SplitMap = { ...parted, whole: { size: whole.length, crc32: crc32(whole) } };
     return { contents, map, whole };
   } catch (cause) {
     throw invalidArtifact(elf.file, `its parts do not make a module (${messageOf(cause)})`, { cause });

@@ -144,7 +144,7 @@ ${imports}
 const map = ${map};
 const options = ${options};
 export const file = /* @__PURE__ */ register(${url}, import.meta.url, {
-  url: ${artifactUrl}, map, options, open: () => fromArtifact(${artifactUrl}, map, options, addons),
+  url: ${artifactUrl}, map, options, open: () => fromArtifact(${artifactUrl}, map, options, addons),${artifact.split ? ' isWhole,' : ''}
 });
 `;
 }
@@ -222,7 +222,8 @@ ${split ? `${generateSplit(form)}\n` : ''}${heal ? `${generateHeal(heal)}\n` : '
 
 /** Instances of the module are made by the glue code, or by whoever gets it. */
 function generateSplit(form: ArtifactForm): string {
-  const names = form === 'module' ? 'splitForOthers as split' : 'instantiate, split';
+  const others = 'splitForOthers as split';
+  const names = form === 'module' ? others : form === 'glue' ? `isWhole, ${others}` : 'instantiate, split';
   return `import { ${names} } from "wasm-precompile:runtime/split";`;
 }
 

@@ -30,8 +30,8 @@ export function reserveSplit(map: ArtifactMap, parts: number): number {
   if (parts === 0) return formatMap(map).length;
   const { wire, native } = map;
   const part: PartMap = { wire, native: native.map(() => wire) };
-  return formatMap({ ...map, split: { parts: Array.from({ length: parts }, () => part), recipe: wire } })
-    .length;
+  const secondaries = Array.from({ length: parts }, () => part);
+  return formatMap({ ...map, split: { parts: secondaries, recipe: wire, whole: wire } }).length;
 }
 
 /** The expression that stands for the map in glue code. */
@@ -39,12 +39,13 @@ export function mapExpression(map: ArtifactMap, width?: number): string {
   return `/* @__PURE__ */ JSON.parse('${formatMap(map, width)}')`;
 }
 
-function formatSplit({ parts, recipe }: SplitMap): string {
+function formatSplit({ parts, recipe, whole }: SplitMap): string {
   const each = parts.map(({ wire, native }) => {
     const natives = native.map((segment) => (segment ? `{${formatSegment(segment)}}` : 'null'));
     return `{"wire":{${formatSegment(wire)}},"native":[${natives.join(',')}]}`;
   });
-  return `{"parts":[${each.join(',')}],"recipe":{${formatSegment(recipe)}}}`;
+  const joined = `"size":${pad(whole.size)},"crc32":${pad(whole.crc32)}`;
+  return `{"parts":[${each.join(',')}],"recipe":{${formatSegment(recipe)}},"whole":{${joined}}}`;
 }
 
 function formatSegment({ offset, size, crc32 }: SegmentMap): string {

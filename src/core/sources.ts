@@ -71,30 +71,29 @@ export class Sources {
       place.output.note(source, { kind: 'plain', why });
       return plainSource(place, source, compileOptions);
     }
-    return this.#artifact(place, source, true);
+    return this.#artifact(place, source);
   }
 
   /** The file itself, for code that loads it by itself, and its artifact where it gets native code. */
   async chooseForGlue(place: Place, source: SourceModule): Promise<GlueSource> {
     const url = place.output.emit(place.context, `${source.name}.wasm`, source.wire);
     const why = this.#whyPlain(source);
-    if (why === undefined) return { url, artifact: await this.#artifact(place, source, false) };
+    if (why === undefined) return { url, artifact: await this.#artifact(place, source) };
     place.output.note(source, { kind: 'plain', why });
     return { url, artifact: undefined };
   }
 
-  /** @param splittable whether instances are made by those who can make them whole; code that loads bytes has them compared */
-  async #artifact(place: Place, source: SourceModule, splittable: boolean): Promise<Artifact> {
+  async #artifact(place: Place, source: SourceModule): Promise<Artifact> {
     const { context, output } = place;
     const { pipeline, report, training, warn } = this.#setup;
     const { verify, fallback, heal } = this.#setup.options;
-    const contents = await pipeline.compile(source, splittable);
+    const contents = await pipeline.compile(source, true);
     output.note(source, describeContents(contents, pipeline.whyWhole(source)));
     const { bytes, map } = packArtifact(contents);
     report?.add(map);
     const untrained = training && !context.watchMode;
     if (training && !untrained) warn('Nothing is trained in watch mode: native code holds all functions.');
-    const parts = untrained && splittable ? mostSecondaries(source, this.#setup.options.split) : 0;
+    const parts = untrained ? mostSecondaries(source, this.#setup.options.split) : 0;
     const split = map.split || parts > 0 ? { mapWidth: reserveSplit(map, parts) } : undefined;
     const url = untrained
       ? output.emitUntrained(context, bytes, { source, contents, map, split })

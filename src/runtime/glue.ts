@@ -5,7 +5,7 @@
 import { builtin } from './builtin.ts';
 import { getCrc32 } from './crc32.ts';
 import { type FallbackMode, reportFallback } from './fallback.ts';
-import type { ArtifactMap } from './map.ts';
+import type { ArtifactMap, SegmentMap } from './map.ts';
 import type { ModuleLoader } from './steps.ts';
 
 const { closeSync, openSync, readFile, readSync } = builtin('node:fs');
@@ -20,6 +20,8 @@ export interface GlueArtifact {
   options: { fallback: FallbackMode };
   /** A new loader: what it gives is not kept here for longer than the program keeps it. */
   open: () => ModuleLoader;
+  /** Of split.ts, where the artifact may be that of a split module. */
+  isWhole?: (url: string, map: ArtifactMap, bytes: Uint8Array) => boolean;
 }
 
 /** A plain wasm file in the output. */
@@ -100,8 +102,13 @@ function publish(known: Known): void {
   const own = { bySize, responses, Module, compile, instantiate, compileStreaming, instantiateStreaming };
   const shared = ((globalThis as Record<symbol, unknown>)[NAME] ??= own) as typeof own;
   ({ bySize, responses } = shared);
-  const { size } = known.artifact.map.wire;
+  const { size } = wholeOf(known.artifact.map);
   bySize.set(size, [...(bySize.get(size) ?? []), known]);
+}
+
+/** The module as the program has it. */
+function wholeOf({ wire, split }: ArtifactMap): Pick<SegmentMap, 'size' | 'crc32'> {
+  return split?.whole ?? wire;
 }
 
 function dirname(from: string): string {
@@ -193,7 +200,7 @@ function recognise(source: unknown, options: Args): Known | undefined {
     let why: unknown;
     try {
       if (hasBytes(artifact, bytes)) return known;
-      if (getCrc32()?.(bytes) === artifact.map.wire.crc32) why = 'it holds another module';
+      if (getCrc32()?.(bytes) === wholeOf(artifact.map).crc32) why = 'it holds another module';
     } catch (error) {
       why = error;
     }
@@ -213,7 +220,8 @@ function viewOf(source: unknown): Uint8Array | undefined {
 /** Bytes: as much as a processor's cache holds together with what it is compared with. */
 const STEP = 65_536;
 
-function hasBytes({ url, map }: GlueArtifact, bytes: Uint8Array): boolean {
+function hasBytes({ url, map, isWhole }: GlueArtifact, bytes: Uint8Array): boolean {
+  if (map.split) return isWhole?.(url, map, bytes) === true;
   const fd = openSync(fileURLToPath(url), 'r');
   try {
     const step = Buffer.allocUnsafe(STEP);
@@ -254,13 +262,15 @@ async function receive(
 }
 
 function createKnown(artifact: GlueArtifact): Known {
-  const { open } = artifact;
+  const { open, map } = artifact;
+  /** A clone of a primary is the whole module (travel.ts). */
+  const isCloned = !map.split;
   /** Not kept alive for a program that is done with it. */
   let last: WeakRef<WebAssembly.Module> | undefined;
   let loading: Promise<WebAssembly.Module> | undefined;
 
   const keep = (loaded: WebAssembly.Module) => {
-    last = new WeakRef(loaded);
+    if (isCloned) last = new WeakRef(loaded);
     return loaded;
   };
   /** The engine gives each caller an object of its own, with the same code behind it. */
@@ -269,7 +279,7 @@ function createKnown(artifact: GlueArtifact): Known {
     return loaded && structuredClone(loaded);
   };
   const load = async () => {
-    if (loading) return structuredClone(await loading);
+    if (loading && isCloned) return structuredClone(await loading);
     loading = open().load();
     try {
       return keep(await loading);

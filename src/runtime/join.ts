@@ -23,23 +23,33 @@ export function encodeRecipe(
   return recipe;
 }
 
-/** @throws RangeError where the recipe is not that of the parts */
-export function joinParts(parts: readonly Uint8Array[], recipe: Uint8Array): Uint8Array<ArrayBuffer> {
+/**
+ * The pieces of the whole, in order: views of the parts and the recipe.
+ *
+ * @throws RangeError where the recipe is not that of the parts
+ */
+export function piecesOf(parts: readonly Uint8Array[], recipe: Uint8Array): Uint8Array[] {
   const view = new DataView(recipe.buffer, recipe.byteOffset, recipe.byteLength);
   const count = view.getUint32(0, true);
   const word = (step: number, index: number) => view.getUint32((1 + step * STEP_WORDS + index) * 4, true);
   const sources = [...parts, recipe.subarray((1 + count * STEP_WORDS) * 4)];
-  let size = 0;
-  for (let step = 0; step < count; step++) size += word(step, 2);
-  const joined = new Uint8Array(size);
-  let end = 0;
-  for (let step = 0; step < count; step++) {
+  return Array.from({ length: count }, (_, step) => {
     const offset = word(step, 1);
     const length = word(step, 2);
-    const bytes = sources[word(step, 0)]?.subarray(offset, offset + length);
-    if (bytes?.length !== length) throw new RangeError('a part is shorter than its recipe says');
-    joined.set(bytes, end);
-    end += length;
+    const piece = sources[word(step, 0)]?.subarray(offset, offset + length);
+    if (piece?.length !== length) throw new RangeError('a part is shorter than its recipe says');
+    return piece;
+  });
+}
+
+/** @throws RangeError where the recipe is not that of the parts */
+export function joinParts(parts: readonly Uint8Array[], recipe: Uint8Array): Uint8Array<ArrayBuffer> {
+  const pieces = piecesOf(parts, recipe);
+  const joined = new Uint8Array(pieces.reduce((size, { length }) => size + length, 0));
+  let end = 0;
+  for (const piece of pieces) {
+    joined.set(piece, end);
+    end += piece.length;
   }
   return joined;
 }

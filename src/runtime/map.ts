@@ -22,6 +22,8 @@ export interface SplitMap {
   parts: PartMap[];
   /** How the whole module is put together again (join.ts). */
   recipe: SegmentMap;
+  /** The whole module. */
+  whole: Pick<SegmentMap, 'size' | 'crc32'>;
 }
 
 export interface PartMap {

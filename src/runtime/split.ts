@@ -8,7 +8,7 @@ import { builtin } from './builtin.ts';
 import { getCrc32 } from './crc32.ts';
 import { fail } from './fallback.ts';
 import { getHook, type Recorder } from './hooks.ts';
-import { joinParts } from './join.ts';
+import { joinParts, piecesOf } from './join.ts';
 import { adopt, intercept } from './link.ts';
 import type { ArtifactMap, SplitMap } from './map.ts';
 import { readParts } from './read.ts';
@@ -99,22 +99,38 @@ function keepOpen(file: string): Open {
 }
 
 /** The module as it was before it was split. */
-function readWhole(open: Open, { wire }: ArtifactMap, { parts, recipe }: SplitMap): Uint8Array<ArrayBuffer> {
-  const ranges = [wire, ...parts.map((part) => part.wire), recipe];
-  return open((path) => {
-    const { segments } = readParts(path, ranges, false).next().value as Contents;
-    const [last = new Uint8Array(), ...pieces] = segments
-      .map((segment, index) => {
-        const bytes = segment && new Uint8Array(segment);
-        const crc32 = bytes && getCrc32()?.(bytes);
-        if (bytes && (crc32 === undefined || crc32 === ranges[index]?.crc32)) return bytes;
-        return fail(
-          `${path}: a part of its wasm module is damaged or missing. Deploy one whole build again.`,
-        );
-      })
-      .toReversed();
-    return joinParts(pieces.toReversed(), last);
+function readWhole(open: Open, map: ArtifactMap, split: SplitMap): Uint8Array<ArrayBuffer> {
+  const [recipe, ...parts] = open((path) => readSegments(path, map, split));
+  return joinParts(parts, recipe);
+}
+
+/** Whether a split artifact is that of a module with these bytes. */
+export function isWhole(url: string, map: ArtifactMap, bytes: Uint8Array): boolean {
+  const { split: parts } = map;
+  if (!parts) return false;
+  const [recipe, ...pieces] = readSegments(fileURLToPath(url), map, parts);
+  let end = 0;
+  return piecesOf(pieces, recipe).every((piece) => {
+    const start = end;
+    end += piece.length;
+    return Buffer.compare(piece, bytes.subarray(start, end)) === 0;
   });
+}
+
+/** The recipe and the parts, whose checksums are right. */
+function readSegments(
+  path: string,
+  { wire }: ArtifactMap,
+  { parts, recipe }: SplitMap,
+): [Uint8Array, ...Uint8Array[]] {
+  const ranges = [recipe, wire, ...parts.map((part) => part.wire)];
+  const { segments } = readParts(path, ranges, false).next().value as Contents;
+  return segments.map((segment, index) => {
+    const bytes = segment && new Uint8Array(segment);
+    const crc32 = bytes && getCrc32()?.(bytes);
+    if (bytes && (crc32 === undefined || crc32 === ranges[index]?.crc32)) return bytes;
+    return fail(`${path}: a part of its wasm module is damaged or missing. Deploy one whole build again.`);
+  }) as [Uint8Array, ...Uint8Array[]];
 }
 
 /** A run that records what is executed: of the whole module, as profiles are. */
