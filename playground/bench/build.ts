@@ -14,7 +14,15 @@ import { type BuildFacts, type BuildJob, PROGRAM } from './builds.ts';
 
 const APP = fileURLToPath(new URL('app/', import.meta.url));
 
-async function run({ workload, mode, outDir, cache, targets, timeLimit }: BuildJob): Promise<BuildFacts> {
+async function run({
+  workload,
+  external,
+  mode,
+  outDir,
+  cache,
+  targets,
+  timeLimit,
+}: BuildJob): Promise<BuildFacts> {
   const warnings: string[] = [];
   const logger = createLogger('warn');
   const remember = (message: string) => warnings.push(message);
@@ -36,6 +44,8 @@ async function run({ workload, mode, outDir, cache, targets, timeLimit }: BuildJ
             ...training,
           }),
     ],
+    // As other bundlers do, and as what is deployed without node_modules must.
+    ssr: { noExternal: true, external: [...external] },
     build: {
       ssr: true,
       // Without this, Vite's own `?init` names a file that a server-side build does not emit.

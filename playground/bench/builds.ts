@@ -17,6 +17,8 @@ import type { ModuleFolder } from './modules.ts';
 export interface BuildJob {
   /** Absolute path of the workload. */
   workload: string;
+  /** Packages that are not bundled. */
+  external: readonly string[];
   mode: BuildMode;
   outDir: string;
   cache: string;
@@ -76,10 +78,11 @@ async function buildModule(module: ModuleFolder, context: BenchContext): Promise
   const builds: BenchBuild[] = [];
   const targets = context.nodes.filter(isInstalled).map(({ path }) => path);
   const build = async (mode: BuildMode) => {
-    const { workload } = module;
+    const { workload, external } = module;
     const run = (output: string, cache: string) =>
       runBuild({
         workload,
+        external,
         mode,
         outDir: join(folder, output),
         cache: join(folder, cache),

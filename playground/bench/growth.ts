@@ -62,7 +62,16 @@ async function createModule(size: number, parent: string): Promise<ModuleFolder>
   await writeFile(workload, WORKLOAD);
   await writeFile(join(folder, 'module.wasm'), bytes);
   const name = `generated, ${size / 1e6} MB`;
-  return { id, name, workload, toolchain: 'generated', note: '', wasmSize: bytes.length, quick: true };
+  return {
+    id,
+    name,
+    workload,
+    toolchain: 'generated',
+    note: '',
+    wasmSize: bytes.length,
+    external: [],
+    quick: true,
+  };
 }
 
 /** One for each mode that a build has. */

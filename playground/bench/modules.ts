@@ -26,6 +26,8 @@ const moduleSchema = v.strictObject({
   note: v.optional(v.string(), ''),
   /** The file: in a package (`sql.js/dist/sql-wasm.wasm`), or in the folder (`./module.wasm`). */
   wasm: v.string(),
+  /** Packages that are not bundled, with or without the plugin: bundled they do not run. */
+  external: v.optional(v.array(v.string()), []),
   /** Whether `--quick` measures it. */
   quick: v.optional(v.boolean(), false),
 });
@@ -35,6 +37,7 @@ export interface ModuleFolder extends BenchModule {
   id: string;
   /** Absolute path. */
   workload: string;
+  external: string[];
   quick: boolean;
 }
 

@@ -29,7 +29,7 @@ export class EnvironmentOutput {
   /** The same for an artifact that training may trim when it is written. */
   emitUntrained(context: BundlerContext, bytes: Uint8Array, artifact: Untrained): string {
     const { id, url } = context.emit(`${artifact.source.name}.elf`, bytes);
-    this.#untrained.set(id, artifact);
+    this.#untrained.set(id, together(this.#untrained.get(id), artifact));
     return url;
   }
 
@@ -39,7 +39,7 @@ export class EnvironmentOutput {
     const byName = new Map<string, UntrainedArtifact>();
     for (const [id, artifact] of this.#untrained) {
       const file = find(id);
-      if (file) byName.set(file.name, { ...file, ...artifact });
+      if (file) byName.set(file.name, { ...file, ...together(byName.get(file.name), artifact) });
     }
     return [...byName.values()];
   }
@@ -68,4 +68,9 @@ export class EnvironmentOutput {
   summarize(): string | undefined {
     return this.#summary.tell();
   }
+}
+
+/** What is emitted for several uses. */
+function together(known: Untrained | undefined, artifact: Untrained): Untrained {
+  return { ...artifact, imported: artifact.imported || known?.imported === true };
 }

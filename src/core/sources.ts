@@ -71,19 +71,19 @@ export class Sources {
       place.output.note(source, { kind: 'plain', why });
       return plainSource(place, source, compileOptions);
     }
-    return this.#artifact(place, source);
+    return this.#artifact(place, source, true);
   }
 
   /** The file itself, for code that loads it by itself, and its artifact where it gets native code. */
   async chooseForGlue(place: Place, source: SourceModule): Promise<GlueSource> {
     const url = place.output.emit(place.context, `${source.name}.wasm`, source.wire);
     const why = this.#whyPlain(source);
-    if (why === undefined) return { url, artifact: await this.#artifact(place, source) };
+    if (why === undefined) return { url, artifact: await this.#artifact(place, source, false) };
     place.output.note(source, { kind: 'plain', why });
     return { url, artifact: undefined };
   }
 
-  async #artifact(place: Place, source: SourceModule): Promise<Artifact> {
+  async #artifact(place: Place, source: SourceModule, imported: boolean): Promise<Artifact> {
     const { context, output } = place;
     const { pipeline, report, training, warn } = this.#setup;
     const { verify, fallback, heal } = this.#setup.options;
@@ -96,7 +96,7 @@ export class Sources {
     const parts = untrained ? mostSecondaries(source, this.#setup.options.split) : 0;
     const split = map.split || parts > 0 ? { mapWidth: reserveSplit(map, parts) } : undefined;
     const url = untrained
-      ? output.emitUntrained(context, bytes, { source, contents, map, split })
+      ? output.emitUntrained(context, bytes, { source, contents, map, split, imported })
       : output.emit(context, `${source.name}.elf`, bytes);
     return {
       kind: 'artifact',

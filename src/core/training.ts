@@ -23,6 +23,8 @@ export interface UntrainedArtifact extends OutputFile {
   map: ArtifactMap;
   /** Where it may be split: characters that the map takes in the glue code, filled up. */
   split: { mapWidth: number } | undefined;
+  /** Whether something imports it. Code that loads files by itself often names others besides, for other engines. */
+  imported: boolean;
 }
 
 export interface Output {
@@ -141,14 +143,15 @@ export class Training {
     const training = await runTraining(this.#setup);
     if (!training) return;
     const { profiles, runs } = training;
-    for (const { source, contents: untrained, map, split } of artifacts) {
+    for (const { source, contents: untrained, map, split, imported } of artifacts) {
       if (this.#trained.has(map.buildId)) continue;
       if (untrained.native.length === 0) continue;
       // What ran is what was built: a profile of anything else, of another module with the same name, says nothing.
       const sha256 = hashModule(source.bytes, source.module);
       const own = profiles.find((profile) => profile.sha256 === sha256);
       if (!own) {
-        warn(`${source.file}: the training did not load it. Its native code holds all functions.`);
+        if (imported)
+          warn(`${source.file}: the training did not load it. Its native code holds all functions.`);
         continue;
       }
       // One after another: each holds native code for all functions.

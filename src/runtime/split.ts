@@ -99,8 +99,8 @@ function keepOpen(file: string): Open {
 }
 
 /** The module as it was before it was split. */
-function readWhole(open: Open, map: ArtifactMap, split: SplitMap): Uint8Array<ArrayBuffer> {
-  const [recipe, ...parts] = open((path) => readSegments(path, map, split));
+function readWhole(open: Open, map: ArtifactMap, layout: SplitMap): Uint8Array<ArrayBuffer> {
+  const [recipe, ...parts] = open((path) => readSegments(path, map, layout));
   return joinParts(parts, recipe);
 }
 

@@ -331,7 +331,7 @@ describe('whether a module is split', () => {
     expect((await runWell(join(built.dir, 'main.js'))).result).toEqual(RESULTS);
   });
 
-  test('not where code loads it by itself, also beside an import', async () => {
+  test('also where code loads it by itself, beside an import', async () => {
     const project = await createSplitProject(`
       import { readFileSync } from 'node:fs';
       import module from './one.wasm?module';
@@ -344,8 +344,55 @@ describe('whether a module is split', () => {
     const built = await buildSplit(project);
     const { result, loads, stderr } = await runWell(join(built.dir, 'main.js'));
     expect(result).toEqual([RESULTS, RESULTS]);
-    expect(loads.map(({ how }) => how)).toEqual(Array.from({ length: 4 }, () => 'precompiled'));
-    expect(coldCalls(stderr)).toHaveLength(2);
+    expect(loads.map(({ how }) => how)).toEqual(Array.from({ length: 6 }, () => 'precompiled'));
+    expect(coldCalls(stderr)).toHaveLength(4);
+    // One for both.
+    onlyArtifact(built);
+  });
+
+  test('where code loads it by itself, bytes that differ are not taken for it, and each load gives an object of its own', async () => {
+    const project = await createSplitProject(`
+      import { readFileSync } from 'node:fs';
+      const url = new URL('./one.wasm', import.meta.url);
+      const bytes = readFileSync(url);
+      const other = Uint8Array.from(bytes);
+      // A letter of the name of an export.
+      other[bytes.indexOf('table')] = 'T'.charCodeAt(0);
+      const [one, two, { instance }] = await Promise.all([
+        WebAssembly.compile(bytes), WebAssembly.compile(bytes), WebAssembly.instantiateStreaming(fetch(url), ${IMPORTS}),
+      ]);
+      const names = (module) => WebAssembly.Module.exports(module).map(({ name }) => name);
+      const { start, second, first, table } = instance.exports;
+      const clone = structuredClone(one);
+      console.log(JSON.stringify([one === two, names(one), names(clone), names(new WebAssembly.Module(other)), ${CALLS}]));`);
+    const built = await buildSplit(project);
+    const { result, loads } = await runWell(join(built.dir, 'main.js'));
+    const names = ['memory', 'table', 'used', 'start', 'first', 'second'];
+    const others = names.map((name) => (name === 'table' ? 'Table' : name));
+    expect(result).toEqual([false, names, names, others, RESULTS]);
+    expect(loads.map(({ how }) => how)).toEqual(Array.from({ length: 5 }, () => 'precompiled'));
+  });
+
+  test('where code loads it by itself, a part that is damaged is not used', async () => {
+    const project = await createSplitProject(`
+      import { readFileSync } from 'node:fs';
+      const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
+      const { start, second, first, table } = new WebAssembly.Instance(new WebAssembly.Module(bytes), ${IMPORTS}).exports;
+      console.log(JSON.stringify(${CALLS}));`);
+    const built = await buildSplit(project);
+    const file = onlyArtifact(built);
+    const { split } = unpackArtifact(await readFile(file), file).map;
+    const damaged = await readFile(file);
+    const { offset = 0, size = 0 } = split?.parts[1]?.wire ?? {};
+    damaged[offset + size - 1] = ~(damaged[offset + size - 1] ?? 0);
+    await writeFile(file, damaged);
+    const { result, loads, stderr } = await run(join(built.dir, 'main.js')).then(({ stdout, ...rest }) => ({
+      result: JSON.parse(stdout) as unknown,
+      ...rest,
+    }));
+    expect(result).toEqual(RESULTS);
+    expect(loads).toEqual([]);
+    expect(stderr).toContain('a part of its wasm module is damaged or missing');
   });
 
   test.each([

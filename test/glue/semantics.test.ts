@@ -194,6 +194,53 @@ describe.each(['vite', 'rollup'] as const)('%s', (bundler) => {
   });
 });
 
+describe('whether what it got is a response, wasm-bindgen asks', () => {
+  /** As wasm-bindgen's glue code has it. */
+  const PROGRAM = `
+    import module from './math.wasm?module';
+    async function load(source, imports) {
+      if (typeof Response === 'function' && source instanceof Response) {
+        return WebAssembly.instantiateStreaming(source, imports);
+      }
+      const instance = await WebAssembly.instantiate(source, imports);
+      return instance instanceof WebAssembly.Instance ? { instance } : instance;
+    }
+    const isLoaded = () => process.moduleLoadList.some((name) => name.includes('undici'));
+    const results = [];
+    const add = async (source) => {
+      const { instance } = await load(await source, { env: { offset: () => 1 } });
+      results.push([instance.exports.add(2, 3), isLoaded()]);
+    };
+    const plain = () => Uint8Array.from(atob(${JSON.stringify(Buffer.from(MODULE).toString('base64'))}), (each) => each.charCodeAt(0));
+    const bytes = plain();
+    await add(module);
+    await add(bytes);
+    await add(bytes.buffer);
+    await add(new Response(bytes, { headers: { 'content-type': 'application/wasm' } }));
+    console.log(JSON.stringify(results));
+  `;
+  const project = () => createProject({ 'math.wasm': MODULE, 'main.js': PROGRAM });
+
+  test('only of what may be one', async () => {
+    const { dir } = await build('rollup', await project());
+    for (const node of NODES) {
+      // oxlint-disable-next-line no-await-in-loop
+      const { result } = await runWell(`${dir}/main.js`, { node });
+      expect(result).toEqual([
+        [6, false],
+        [6, false],
+        [6, false],
+        [6, true],
+      ]);
+    }
+  });
+
+  test('of everything without the option `glue`', async () => {
+    const { dir } = await build('rollup', await project(), { plugin: { glue: false } });
+    expect((await runWell(`${dir}/main.js`)).result).toEqual(Array.from({ length: 4 }, () => [6, true]));
+  });
+});
+
 test('a module does not outlive its use', async () => {
   const project = await createProject({
     'math.wasm': MODULE,
