@@ -20,7 +20,6 @@
 #include <node_api.h>
 #include <uv.h>
 #include <v8.h>
-#include <zlib.h>
 
 #include <atomic>
 #include <cstdio>
@@ -28,6 +27,7 @@
 #include <mutex>
 #include <utility>
 
+#include "crc32.h"
 #include "file_view.h"
 #include "heap.h"
 #include "helper.h"
@@ -258,7 +258,7 @@ constexpr uint64_t kParallelSize = 4 << 20;
 
 // Reads every page.
 uint32_t Checksum(const Segment& segment) {
-  return segment.data ? static_cast<uint32_t>(crc32_z(0, segment.data, segment.size)) : 0;
+  return segment.data ? Crc32(segment.data, segment.size) : 0;
 }
 
 // Leaves every page in memory.

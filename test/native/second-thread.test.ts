@@ -77,6 +77,17 @@ print([before, left()]);`);
     expect(outcomes(result)).toEqual(Array(21).fill('precompiled mapped'));
   });
 
+  it("the checksums of segments of any size are zlib's", async () => {
+    const script = `
+import { crc32 } from 'node:zlib';
+const ranges = Array.from({ length: 500 }, (_, index) => ({ offset: map.wire.offset, size: index + 1 }));
+const contents = addon.map(file, ranges, -1, true);
+const expected = contents.segments.map((segment) => crc32(new Uint8Array(segment)));
+print([contents.crcs.length, contents.crcs.filter((crc, index) => crc !== expected[index])]);
+addon.release(contents);`;
+    expect((await start(script)).printed).toEqual([[500, []]]);
+  });
+
   it("the checksums are zlib's; of a few wire bytes there are none unless asked for, and without a feed", async () => {
     const script = `
 import { crc32 } from 'node:zlib';

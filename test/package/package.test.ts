@@ -100,6 +100,7 @@ describe('the tarball', () => {
         'dist/runtime/node.js',
         'dist/engines/v8/compile-host.js',
         'src/native/addon.cc',
+        'src/native/crc32.h',
         'src/native/file_view.h',
         'src/native/heap.h',
         'src/native/binding.gyp',
