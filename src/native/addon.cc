@@ -29,6 +29,7 @@
 
 #include "crc32.h"
 #include "file_view.h"
+#include "forget.h"
 #include "heap.h"
 #include "helper.h"
 
@@ -256,14 +257,16 @@ bool GetArguments(napi_env env, napi_callback_info info, napi_value (&arguments)
 // With fewer wire bytes, starting a thread takes as long as what it would save.
 constexpr uint64_t kParallelSize = 4 << 20;
 
-// Reads every page.
-uint32_t Checksum(const Segment& segment) {
-  return segment.data ? Crc32(segment.data, segment.size) : 0;
+// Reads every page. Leaves them in memory, or where they are many in the kernel's.
+uint32_t Checksum(const FileView& view, const Segment& segment) {
+  if (!segment.data) return 0;
+  uint32_t crc = Crc32(segment.data, segment.size);
+  ForgetLarge(view, segment);
+  return crc;
 }
 
-// Leaves every page in memory.
 void ComputeChecksums(Mapping& mapping) {
-  for (const Segment& segment : mapping.view.segments()) mapping.crcs.push_back(Checksum(segment));
+  for (const Segment& segment : mapping.view.segments()) mapping.crcs.push_back(Checksum(mapping.view, segment));
 }
 
 #ifdef HAS_EMBEDDER_API
@@ -293,7 +296,7 @@ void ReadAhead(Mapping& mapping, size_t wire) {
 #ifdef HAS_EMBEDDER_API
     Feed(mapping, mapping.view.segments()[wire]);
 #else
-    mapping.crcs[wire] = Checksum(mapping.view.segments()[wire]);
+    mapping.crcs[wire] = Checksum(mapping.view, mapping.view.segments()[wire]);
 #endif
   };
   // Not std::thread, whose failure is an exception.
@@ -304,14 +307,14 @@ void ReadAhead(Mapping& mapping, size_t wire) {
 #ifndef HAS_EMBEDDER_API
     if (i == wire) continue;
 #endif
-    mapping.crcs[i] = Checksum(segments[i]);
+    mapping.crcs[i] = Checksum(mapping.view, segments[i]);
   }
   if (started) {
     PrepareHeap(segments[wire].size);
     uv_thread_join(&thread);
   }
 #ifdef HAS_EMBEDDER_API
-  mapping.view.Forget(segments[wire].data);
+  mapping.view.Forget(segments[wire]);
 #endif
 }
 
@@ -354,13 +357,12 @@ void ExecuteMap(napi_env, void* data) {
   Mapping& mapping = *work->mapping.get();
   work->error = mapping.view.Open(work->path);
   if (work->error != 0) return;
-  // The main thread then finds every page in memory.
   ComputeChecksums(mapping);
 #ifdef HAS_EMBEDDER_API
   const auto& segments = mapping.view.segments();
   if (work->feed >= 0 && static_cast<size_t>(work->feed) < segments.size() && segments[work->feed].data) {
     Feed(mapping, segments[work->feed]);
-    mapping.view.Forget(segments[work->feed].data);
+    mapping.view.Forget(segments[work->feed]);
   }
 #endif
 }
@@ -485,8 +487,9 @@ napi_value Deserialize(napi_env env, napi_callback_info info) {
     compilation = std::make_unique<v8::WasmModuleCompilation>();
     compilation->SetHasCompiledModuleBytes();
     compilation->OnBytesReceived(static_cast<const uint8_t*>(wire), wire_size);
-    if (mapping) mapping->view.Forget(wire);
   }
+  const FileView none{{}};
+  ForgettingReader reader(mapping ? mapping->view : none);
   // V8 may call the second callback later than `Finish` returns (never seen): then the result is not waited for,
   // and the outcome is left to it. No shared_ptr: libstdc++ 12's asks for a newer glibc than Node does.
   struct Outcome {
@@ -526,6 +529,9 @@ napi_value Deserialize(napi_env env, napi_callback_info info) {
   if (napi_create_typedarray(env, napi_uint8_array, wire_size, arguments[2], 0, &parameters[1]) != napi_ok) {
     return nullptr;
   }
+  Reference* reference = GetReference(env, arguments[0]);
+  const FileView none{{}};
+  ForgettingReader reader(reference && reference->get() ? (*reference)->view : none);
   static std::mutex mutex;
   std::lock_guard<std::mutex> lock(mutex);
   napi_get_undefined(env, &receiver);

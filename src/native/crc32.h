@@ -1,6 +1,8 @@
 // CRC-32 as zlib computes it. Node's zlib takes 4 bytes a nanosecond, which for a large artifact is a quarter of a start; with
 // carry-less multiplication it is as fast as memory.
-#pragma once
+
+#ifndef WASM_PRECOMPILE_CRC32_H_
+#define WASM_PRECOMPILE_CRC32_H_
 
 #include <zlib.h>
 
@@ -67,3 +69,5 @@ inline uint32_t Crc32(const uint8_t* data, size_t size) {
 #endif
   return PlainCrc32(data, size);
 }
+
+#endif  // WASM_PRECOMPILE_CRC32_H_

@@ -62,14 +62,13 @@ class FileView {
   uint64_t size() const { return size_; }
   bool mapped() const { return mapped_; }
 
-  // Takes the segment at `data`, which nobody has written to, out of memory, for as long as nobody reads it again.
-  void Forget([[maybe_unused]] const void* data) {
+  // Takes a segment out of memory, for as long as nobody reads it again; but for its first page, which JavaScript writes to.
+  void Forget([[maybe_unused]] const Segment& segment) const {
 #ifdef __linux__
     // Memory that maps no file would become zeros.
-    if (!mapped_ || data == nullptr) return;
-    for (const Segment& segment : segments_) {
-      if (segment.data == data) madvise(segment.data, segment.size, MADV_DONTNEED);
-    }
+    if (!mapped_ || segment.data == nullptr) return;
+    const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+    if (segment.size > page) madvise(segment.data + page, segment.size - page, MADV_DONTNEED);
 #endif
   }
 

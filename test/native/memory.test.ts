@@ -233,7 +233,7 @@ describe.each([
   { version: '24', v8: '13.6' },
   { version: '26', v8: '14.6' },
 ] as const)('the peak of memory with swc in Node $version', ({ version, v8 }) => {
-  it('is above plain wasm by twice the native code and the module itself at most, and trained not much', async () => {
+  it('is above plain wasm by little more than the native code, and trained not much', async () => {
     const node = await ensureNode(version);
     const all = await createProgram(path.join(folder, `swc-${version}`), SWC, [node]);
     const common = { node, use: USE_SWC, result: true };
@@ -255,7 +255,8 @@ describe.each([
       for (const program of [all, trained]) {
         const { size } = segmentFor(program, v8);
         expect(await peak(program, { ...common, ...load })).toBeLessThan(
-          plain + (2 * size + program.map.wire.size) / 1024 + 16 * MIB,
+          // What V8 has copied goes out of memory every few milliseconds: as much as it copies meanwhile is there twice.
+          plain + size / 1024 + 16 * MIB,
         );
       }
       expect(await peak(trained, { ...common, ...load })).toBeLessThan(1.3 * plain);

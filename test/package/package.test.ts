@@ -102,6 +102,7 @@ describe('the tarball', () => {
         'src/native/addon.cc',
         'src/native/crc32.h',
         'src/native/file_view.h',
+        'src/native/forget.h',
         'src/native/heap.h',
         'src/native/binding.gyp',
       ]),
