@@ -19,8 +19,8 @@ export const GLUE_ID = /^[^\0?]+\.(?:[cm]?[jt]sx?|vue|svelte|astro)(?:\?.*)?$/;
 
 /** What is asked of the bundler besides its context. */
 export interface GlueHost {
-  /** @throws where the code cannot be parsed */
-  parse: (code: string) => Program;
+  /** Fails where the code cannot be parsed. */
+  parse: (code: string) => Program | Promise<Program>;
   /** Whether the bundler knows CommonJS itself: its modules come here as they are. */
   commonJs: boolean;
   /** Whether what runs the output has Node's modules. */
@@ -48,7 +48,7 @@ export async function transformGlue(
 ): Promise<TransformedGlue | undefined> {
   const file = id.replace(/\?.*$/, '');
   if (!isAbsolute(file)) return undefined;
-  const glue = find(setup, code);
+  const glue = await find(setup, code);
   if (!glue) return undefined;
   const references = await resolveReferences(context, glue.references, file, setup);
   if (references.length === 0 && glue.uses.length === 0) return undefined;
@@ -57,9 +57,9 @@ export async function transformGlue(
   return { code: text.toString(), map: text.generateMap({ source: id, hires: 'boundary' }) };
 }
 
-function find({ parse }: GlueHost, code: string): Glue | undefined {
+async function find({ parse }: GlueHost, code: string): Promise<Glue | undefined> {
   try {
-    return findGlue(parse(code));
+    return findGlue(await parse(code));
   } catch {
     // The bundler will say it better.
     return undefined;

@@ -27,12 +27,15 @@ export interface OtherBuild {
   /** Absolute path. */
   dir: string;
   names: { entry: string; chunk: string; asset: string };
+  /** Packages that are not bundled. */
   external: string[];
   publicPath?: string | undefined;
   /** Bun only; default: the platform. */
   target?: 'bun';
   /** webpack and Rspack: options on top. */
   webpack?: Configuration | undefined;
+  /** The same for esbuild. */
+  esbuild?: BuildOptions | undefined;
 }
 
 /** @returns warnings */
@@ -66,7 +69,7 @@ export function webpackConfig(bundler: 'webpack' | 'rspack', options: OtherBuild
     optimization: { minimize: false },
     experiments: { outputModule: isEs },
     externalsType: isEs ? 'module' : 'commonjs',
-    externals: external,
+    externals: external.map((name) => new RegExp(`^${name}(/|$)`)),
     output: {
       path: dir,
       hashDigestLength: 8,
@@ -123,6 +126,7 @@ export function esbuildConfig(options: OtherBuild): BuildOptions {
     logLevel: 'silent',
     plugins: plugin ? [esbuildPlugin(plugin)] : [],
     ...(publicPath === undefined ? {} : { publicPath }),
+    ...options.esbuild,
   };
 }
 
@@ -147,7 +151,7 @@ function buildWithFarm(options: OtherBuild): Promise<string[]> {
         filename: inFarm(names.chunk),
         ...(publicPath === undefined ? {} : { publicPath }),
       },
-      external: external.map((name) => `^${name}$`),
+      external: external.map((name) => `^${name}(/|$)`),
       minify: false,
       persistentCache: false,
       progress: false,
@@ -166,7 +170,7 @@ async function buildWithBun(options: OtherBuild): Promise<string[]> {
     target: options.target ?? platform,
     outdir: dir,
     naming: { entry: names.entry, chunk: names.chunk, asset: inBun(names.asset) },
-    external,
+    external: external.flatMap((name) => [name, `${name}/*`]),
     publicPath,
   });
 }
