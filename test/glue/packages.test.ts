@@ -30,16 +30,19 @@ const BUNDLES = [
 // Its types are those of a CommonJS module.
 const commonjs = commonjsPlugin as unknown as () => CommonPlugin;
 
-const NODES = await Promise.all(NODE_VERSIONS.slice(0,1).map((version) => ensureNode(version)));
+const NODES = await Promise.all(NODE_VERSIONS.slice(0, 1).map((version) => ensureNode(version)));
 
-/** Its CommonJS modules ask for Node's own by a `require` that ES modules do not have (https://github.com/evanw/esbuild/issues/1921). */
+/** What everybody adds whose packages ask for what the other format has: https://github.com/evanw/esbuild/issues/1921, /1492. */
 const ESBUILD = {
   es: {
     banner: {
-      js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`,
+      js: `import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);`,
     },
   },
-  cjs: {},
+  cjs: {
+    define: { 'import.meta.url': '$importMetaUrl' },
+    banner: { js: `const $importMetaUrl = require('node:url').pathToFileURL(__filename).href;` },
+  },
 };
 
 /** What bundles npm packages. */

@@ -152,6 +152,8 @@ function buildWithFarm(options: OtherBuild): Promise<string[]> {
         ...(publicPath === undefined ? {} : { publicPath }),
       },
       external: external.map((name) => `^${name}(/|$)`),
+      // Else it finds nothing in the tests' node_modules, which is a link.
+      resolve: { symlinks: false },
       minify: false,
       persistentCache: false,
       progress: false,
