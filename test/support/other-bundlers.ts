@@ -130,6 +130,19 @@ export function esbuildConfig(options: OtherBuild): BuildOptions {
   };
 }
 
+/** What everybody adds whose packages ask for what the other format has: https://github.com/evanw/esbuild/issues/1921, /1492. */
+export const ESBUILD_RECIPES: Record<'es' | 'cjs', BuildOptions> = {
+  es: {
+    banner: {
+      js: `import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);`,
+    },
+  },
+  cjs: {
+    define: { 'import.meta.url': '$importMetaUrl' },
+    banner: { js: `const $importMetaUrl = require('node:url').pathToFileURL(__filename).href;` },
+  },
+};
+
 async function buildWithEsbuild(options: OtherBuild): Promise<string[]> {
   const { warnings } = await esbuildBuild(esbuildConfig(options));
   return warnings.map(({ text }) => text);
