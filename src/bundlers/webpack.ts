@@ -78,7 +78,8 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
     compiler.hooks.environment.tap(NAME, () => {
       if (!hooks.findsGlue) return;
       compiler.options.module.rules.push({
-        test: GLUE_ID,
+        // Not all modules: a loader costs time, and changes ids of modules and names in source maps.
+        test: { and: [GLUE_ID, (file: string) => hooks.mayHoldGlue(unescape(file))] },
         // When it is JavaScript.
         enforce: 'post',
         use: [
@@ -120,6 +121,8 @@ class CompilerHooks {
   readonly #compiler: Compiler;
   /** By the names of files. */
   readonly #emitted = new Map<string, { digest: string; by: string; info: AssetInfo }>();
+  /** By path: every import asks. */
+  readonly #mayHoldGlue = new Map<string, boolean>();
 
   constructor(bundle: Bundle, compiler: Compiler) {
     this.#bundle = bundle;
@@ -127,6 +130,7 @@ class CompilerHooks {
   }
 
   start(compilation: Compilation): void {
+    this.#mayHoldGlue.clear();
     this.#bundle.start(this.#contextOf(compilation));
   }
 
@@ -160,6 +164,22 @@ class CompilerHooks {
     const code = await this.#bundle.load(context, `${file}${query}`);
     if (code === undefined) throw new Error(`${file}: no wasm file`);
     return code;
+  }
+
+  /** Whether a file is worth looking at when it has been loaded. */
+  mayHoldGlue(file: string): boolean {
+    const known = this.#mayHoldGlue.get(file);
+    if (known !== undefined) return known;
+    let may = false;
+    try {
+      // The bundler's own file system keeps what it will ask for next.
+      const text = this.#compiler.inputFileSystem?.readFileSync?.(file).toString() ?? '';
+      may = GLUE_TEXT.test(text);
+    } catch {
+      // There is no such file: the bundler will say it better, or makes the module itself.
+    }
+    this.#mayHoldGlue.set(file, may);
+    return may;
   }
 
   get findsGlue(): boolean {

@@ -144,7 +144,7 @@ test('TypeScript that only the bundler knows', async () => {
       console.log(JSON.stringify(exports.value() satisfies number));
     `,
   });
-  for (const bundler of ['rolldown', 'vite', 'vite6'] as const) {
+  for (const bundler of ['rolldown', 'vite', 'vite6', 'esbuild', 'farm', 'bun'] as const) {
     const { dir } = await build(bundler, project, { entry: 'main.ts' });
     const { result, loads } = await runWell(join(dir, 'main.js'));
     expect(result).toBe(1);
