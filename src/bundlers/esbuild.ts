@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
-import type { BuildResult, ImportKind, Loader, PluginBuild } from 'esbuild';
+import type { BuildResult, ImportKind, Loader, OnLoadResult, PluginBuild } from 'esbuild';
 import type { UnpluginOptions } from 'unplugin';
 import { type Bundle, runtimeFile } from '../core/bundle.ts';
 import type { BundlerContext, EmittedFile, WrittenOutput } from '../core/bundler-context.ts';
@@ -186,20 +186,11 @@ function setUp(bundle: Bundle, build: PluginBuild, settings: Settings): void {
   });
 
   if (bundle.findsGlue(context.platform)) {
-    build.onLoad({ filter: GLUE_ID, namespace: 'file' }, async ({ path, with: attributes }) => {
+    build.onLoad({ filter: GLUE_ID, namespace: 'file' }, ({ path, with: attributes }) => {
       const loader = loaderOf(path, settings.loaders);
-      if (!isScript(loader) || Object.keys(attributes ?? {}).length > 0) return undefined;
-      const code = await readFile(path, 'utf8');
-      if (!GLUE_TEXT.test(code)) return undefined;
-      const resolver = settings.resolver('import-statement');
-      const changed = await bundle.transformGlue({ ...context, resolve: resolver }, code, path, {
-        parse: (text) => parseScript(text, loader),
-        commonJs: true,
-        hasNode: true,
-      });
-      return (
-        changed && { contents: settings.sourceMaps ? withMap(changed, code, path) : changed.code, loader }
-      );
+      return isScript(loader) && Object.keys(attributes ?? {}).length === 0
+        ? loadGlue(bundle, context, settings, path, loader)
+        : undefined;
     });
   }
 
@@ -232,6 +223,26 @@ function fileUrl(file: string, platform: Platform, { format, publicPath, commonJ
   return platform === 'node'
     ? `pathToFileURL(${commonJsPath(file)}).href`
     : `new URL(${url}, globalThis.document?.currentScript?.src ?? location.href).href`;
+}
+
+/** Only what is changed: other plugins, and the bundler, load all else. */
+async function loadGlue(
+  bundle: Bundle,
+  context: BundlerContext,
+  { resolver, sourceMaps }: Settings,
+  file: string,
+  loader: ScriptLanguage,
+): Promise<OnLoadResult | undefined> {
+  const code = await readFile(file, 'utf8');
+  if (!GLUE_TEXT.test(code)) return undefined;
+  const changed = await bundle.transformGlue(
+    { ...context, resolve: resolver('import-statement') },
+    code,
+    file,
+    { parse: (text) => parseScript(text, loader), commonJs: true, hasNode: true },
+  );
+  if (!changed) return undefined;
+  return { contents: sourceMaps ? withMap(changed, code, file) : changed.code, loader, watchFiles: [file] };
 }
 
 /** By the longest end of a file's name that says it. */

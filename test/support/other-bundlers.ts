@@ -27,6 +27,7 @@ export interface OtherBuild {
   /** Absolute path. */
   dir: string;
   names: { entry: string; chunk: string; asset: string };
+  sourceMaps: boolean;
   /** Packages that are not bundled. */
   external: string[];
   publicPath?: string | undefined;
@@ -55,7 +56,8 @@ export function buildOther(bundler: OtherBundler, options: OtherBuild): Promise<
 
 /** A configuration for webpack and Rspack, which take the same. */
 export function webpackConfig(bundler: 'webpack' | 'rspack', options: OtherBuild): Configuration {
-  const { project, entries, plugin, format, platform, dir, names, external, publicPath } = options;
+  const { project, entries, plugin, format, platform, dir, names, sourceMaps, external, publicPath } =
+    options;
   const isEs = format === 'es';
   const own = bundler === 'webpack' ? webpackPlugin : (rspackPlugin as unknown as typeof webpackPlugin);
   return {
@@ -63,7 +65,7 @@ export function webpackConfig(bundler: 'webpack' | 'rspack', options: OtherBuild
     context: project.folder,
     entry: Object.fromEntries(entries.map((entry) => [nameOf(entry), entry])),
     target: platform === 'node' ? 'node20' : 'web',
-    devtool: false,
+    devtool: sourceMaps && 'source-map',
     infrastructureLogging: { level: 'warn' },
     performance: { hints: false },
     optimization: { minimize: false },
@@ -123,6 +125,7 @@ export function esbuildConfig(options: OtherBuild): BuildOptions {
     assetNames: inEsbuild(names.asset),
     outExtension: { '.js': extension },
     external,
+    sourcemap: options.sourceMaps,
     logLevel: 'silent',
     plugins: plugin ? [esbuildPlugin(plugin)] : [],
     ...(publicPath === undefined ? {} : { publicPath }),
@@ -171,7 +174,7 @@ function buildWithFarm(options: OtherBuild): Promise<string[]> {
       persistentCache: false,
       progress: false,
       presetEnv: false,
-      sourcemap: false,
+      sourcemap: options.sourceMaps,
     },
   });
 }
