@@ -37,8 +37,8 @@ interface Settings {
   root: string | undefined;
   /** The expression for the directory of the running file and a path from there, in CommonJS. */
   commonJsPath: (file: string) => string;
-  /** The expression for the running file's URL. */
-  runningFile: string;
+  /** The expression for the running file's URL; undefined where it is `import.meta.url`. */
+  runningFile: string | undefined;
   /** What the user makes of files, by the ends of their names. */
   loaders: Readonly<Record<string, Loader>>;
   /** Whether source maps are written, of which those in modules are a part. */
@@ -229,7 +229,7 @@ function fileUrl(file: string, platform: Platform, { format, publicPath, commonJ
 async function loadGlue(
   bundle: Bundle,
   context: BundlerContext,
-  { resolver, sourceMaps }: Settings,
+  { resolver, sourceMaps, runningFile }: Settings,
   file: string,
   loader: ScriptLanguage,
 ): Promise<OnLoadResult | undefined> {
@@ -239,7 +239,12 @@ async function loadGlue(
     { ...context, resolve: resolver('import-statement') },
     code,
     file,
-    { parse: (text) => parseScript(text, loader), commonJs: true, hasNode: true },
+    {
+      parse: (text) => parseScript(text, loader),
+      commonJs: true,
+      hasImportMeta: runningFile === undefined,
+      hasNode: true,
+    },
   );
   if (!changed) return undefined;
   return { contents: sourceMaps ? withMap(changed, code, file) : changed.code, loader, watchFiles: [file] };
@@ -314,7 +319,7 @@ function settingsOfEsbuild(bundle: Bundle, build: PluginBuild): Settings {
     folder,
     root,
     commonJsPath: (file) => `__dirname + "/" + ${file}`,
-    runningFile: format === 'esm' ? 'import.meta.url' : 'pathToFileURL(__filename).href',
+    runningFile: format === 'esm' ? undefined : 'pathToFileURL(__filename).href',
     loaders: options.loader ?? {},
     sourceMaps: Boolean(options.sourcemap),
     info: (message) => {
@@ -376,7 +381,7 @@ function settingsOfBun(config: BunBuild['config']): Settings {
     root: undefined,
     // Bun makes a constant of `__dirname`: the source's folder.
     commonJsPath: (file) => `require.resolve(${file})`,
-    runningFile: 'import.meta.url',
+    runningFile: undefined,
     loaders: loader,
     // It takes none of modules.
     sourceMaps: false,

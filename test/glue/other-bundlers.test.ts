@@ -60,6 +60,25 @@ describe.each(OTHER_BUNDLERS)('%s', (bundler) => {
     expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
   });
 
+  test('an ES module that has a folder only as CommonJS finds the file, without a warning', async () => {
+    const project = await createProject({
+      ...FILES,
+      'main.js': `
+        import { readFileSync } from 'node:fs';
+        import { join } from 'node:path';
+        const bytes = readFileSync(join(__dirname, 'one.wasm'));
+        console.log(JSON.stringify(new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.value()));
+      `,
+    });
+    const { dir, warnings } = await build(bundler, project, {
+      output: { format: 'cjs', entryFileNames: '[name].cjs' },
+    });
+    expect(warnings).toEqual([]);
+    const { result, loads } = await runWell(join(dir, 'main.cjs'));
+    expect(result).toBe(1);
+    expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
+  });
+
   test('an ES module without imports and exports finds the file', async () => {
     const project = await createProject({
       ...FILES,
