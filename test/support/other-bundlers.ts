@@ -71,7 +71,8 @@ export function webpackConfig(bundler: 'webpack' | 'rspack', options: OtherBuild
     optimization: { minimize: false },
     experiments: { outputModule: isEs },
     externalsType: isEs ? 'module' : 'commonjs',
-    externals: external.map((name) => new RegExp(`^${name}(/|$)`)),
+    // Wasm files of such packages are bundled, as elsewhere.
+    externals: external.map((name) => new RegExp(`^${name}(/(?!.*\\.wasm)|$)`)),
     output: {
       path: dir,
       hashDigestLength: 8,
