@@ -1,14 +1,18 @@
 /** esbuild, and Bun, whose bundler has esbuild's plugin interface. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, isAbsolute, relative, resolve } from 'node:path';
-import type { BuildResult, ImportKind, PluginBuild } from 'esbuild';
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
+import type { BuildResult, ImportKind, Loader, OnLoadResult, PluginBuild } from 'esbuild';
 import type { UnpluginOptions } from 'unplugin';
 import { type Bundle, runtimeFile } from '../core/bundle.ts';
 import type { BundlerContext, EmittedFile, WrittenOutput } from '../core/bundler-context.ts';
 import { findHash } from '../core/file-names.ts';
+import { GLUE_TEXT } from '../core/find-glue.ts';
 import type { Platform } from '../core/glue.ts';
+import { parseScript, type ScriptLanguage } from '../core/parse-script.ts';
 import { hasSideEffects, splitRequest } from '../core/request.ts';
 import { sha256 } from '../core/sha256.ts';
+import { GLUE_ID, type TransformedGlue } from '../core/transform-glue.ts';
 import { messageOf, WasmPrecompileError } from '../error.ts';
 import { NAME } from '../version.ts';
 import { isFolder } from './is-folder.ts';
@@ -33,6 +37,12 @@ interface Settings {
   root: string | undefined;
   /** The expression for the directory of the running file and a path from there, in CommonJS. */
   commonJsPath: (file: string) => string;
+  /** The expression for the running file's URL; undefined where it is `import.meta.url`. */
+  runningFile: string | undefined;
+  /** What the user makes of files, by the ends of their names. */
+  loaders: Readonly<Record<string, Loader>>;
+  /** Whether source maps are written, of which those in modules are a part. */
+  sourceMaps: boolean;
   info: (message: string) => void;
   /** Where the bundler takes no warnings of hooks, nor errors that are not thrown. */
   warn?: (message: string) => void;
@@ -84,6 +94,7 @@ function setUp(bundle: Bundle, build: PluginBuild, settings: Settings): void {
     },
     platform: bundle.platform(platform),
     environment: '',
+    runningFile: settings.runningFile,
   };
   const takeWarnings = () => warnings.splice(0).map((text) => ({ text }));
   bundle.format = format;
@@ -174,6 +185,15 @@ function setUp(bundle: Bundle, build: PluginBuild, settings: Settings): void {
     };
   });
 
+  if (bundle.findsGlue(context.platform)) {
+    build.onLoad({ filter: GLUE_ID, namespace: 'file' }, ({ path, with: attributes }) => {
+      const loader = loaderOf(path, settings.loaders);
+      return isScript(loader) && Object.keys(attributes ?? {}).length === 0
+        ? loadGlue(bundle, context, settings, path, loader)
+        : undefined;
+    });
+  }
+
   build.onLoad({ filter: /.*/, namespace: FILE_NAMESPACE }, ({ path }) => {
     const contents = emitted.get(path);
     return contents && { contents, loader: 'file' };
@@ -205,6 +225,62 @@ function fileUrl(file: string, platform: Platform, { format, publicPath, commonJ
     : `new URL(${url}, globalThis.document?.currentScript?.src ?? location.href).href`;
 }
 
+/** Only what is changed: other plugins, and the bundler, load all else. */
+async function loadGlue(
+  bundle: Bundle,
+  context: BundlerContext,
+  { resolver, sourceMaps, runningFile }: Settings,
+  file: string,
+  loader: ScriptLanguage,
+): Promise<OnLoadResult | undefined> {
+  const code = await readFile(file, 'utf8');
+  if (!GLUE_TEXT.test(code)) return undefined;
+  const changed = await bundle.transformGlue(
+    { ...context, resolve: resolver('import-statement') },
+    code,
+    file,
+    {
+      parse: (text) => parseScript(text, loader),
+      commonJs: true,
+      hasImportMeta: runningFile === undefined,
+      hasNode: true,
+    },
+  );
+  if (!changed) return undefined;
+  return { contents: sourceMaps ? withMap(changed, code, file) : changed.code, loader, watchFiles: [file] };
+}
+
+/** By the longest end of a file's name that says it. */
+function loaderOf(file: string, loaders: Settings['loaders']): Loader | undefined {
+  const name = basename(file);
+  for (let at = name.indexOf('.'); at !== -1; at = name.indexOf('.', at + 1)) {
+    const loader = loaders[name.slice(at)] ?? LOADERS[name.slice(at)];
+    if (loader) return loader;
+  }
+  return undefined;
+}
+
+const LOADERS: Settings['loaders'] = {
+  '.js': 'js',
+  '.cjs': 'js',
+  '.mjs': 'js',
+  '.jsx': 'jsx',
+  '.ts': 'ts',
+  '.cts': 'ts',
+  '.mts': 'ts',
+  '.tsx': 'tsx',
+};
+
+function isScript(loader: Loader | undefined): loader is ScriptLanguage {
+  return loader === 'js' || loader === 'jsx' || loader === 'ts' || loader === 'tsx';
+}
+
+function withMap({ code, map }: TransformedGlue, original: string, file: string): string {
+  map.sources = [basename(file)];
+  map.sourcesContent = [original];
+  return `${code}\n//# sourceMappingURL=${map.toUrl()}`;
+}
+
 function noPublicPath(publicPath: string): WasmPrecompileError {
   return new WasmPrecompileError(
     'INVALID_OPTIONS',
@@ -228,6 +304,7 @@ function settingsOfEsbuild(bundle: Bundle, build: PluginBuild): Settings {
   // Training asks for what was written.
   if (bundle.trains) options.metafile = true;
   const isNode = options.platform === 'node';
+  const format = options.format ?? (isNode ? 'cjs' : options.platform === 'neutral' ? 'esm' : 'iife');
   const patterns = [entryNames, chunkNames ?? '[name]-[hash]', assetNames ?? '[name]-[hash]'].map(
     (pattern) => `${(pattern ?? '').replace('[dir]/', '[dir]')}[ext]`,
   );
@@ -237,11 +314,14 @@ function settingsOfEsbuild(bundle: Bundle, build: PluginBuild): Settings {
   };
   return {
     platform: isNode ? 'node' : options.platform === 'neutral' ? undefined : 'browser',
-    format: options.format ?? (isNode ? 'cjs' : options.platform === 'neutral' ? 'esm' : 'iife'),
+    format,
     publicPath,
     folder,
     root,
     commonJsPath: (file) => `__dirname + "/" + ${file}`,
+    runningFile: format === 'esm' ? undefined : 'pathToFileURL(__filename).href',
+    loaders: options.loader ?? {},
+    sourceMaps: Boolean(options.sourcemap),
     info: (message) => {
       if (logLevel === 'info' || logLevel === 'debug' || logLevel === 'verbose') {
         console.error(`[${NAME}] ${message}`);
@@ -271,7 +351,13 @@ declare const Bun: { resolveSync(request: string, folder: string): string };
 
 /** What is used of Bun's `PluginBuilder`. */
 interface BunBuild {
-  config: { target?: string; format?: string; publicPath?: string; outdir?: string };
+  config: {
+    target?: string;
+    format?: string;
+    publicPath?: string;
+    outdir?: string;
+    loader?: Record<string, Loader>;
+  };
 }
 
 interface BunResult {
@@ -279,7 +365,7 @@ interface BunResult {
 }
 
 function settingsOfBun(config: BunBuild['config']): Settings {
-  const { target = 'browser', format = 'esm', publicPath, outdir } = config;
+  const { target = 'browser', format = 'esm', publicPath, outdir, loader = {} } = config;
   const folder = outdir === undefined ? undefined : resolve(outdir);
   const describe = ({ path, hash }: BunResult['outputs'][number]) => {
     const name = relative(folder ?? '', path);
@@ -295,6 +381,10 @@ function settingsOfBun(config: BunBuild['config']): Settings {
     root: undefined,
     // Bun makes a constant of `__dirname`: the source's folder.
     commonJsPath: (file) => `require.resolve(${file})`,
+    runningFile: undefined,
+    loaders: loader,
+    // It takes none of modules.
+    sourceMaps: false,
     info: (message) => console.error(`[${NAME}] ${message}`),
     warn: (message) => console.warn(`[${NAME}] warning: ${message}`),
     // `build.resolve` is not there yet; where a file is, Bun's runtime says (https://github.com/oven-sh/bun/issues/2771).

@@ -7,7 +7,9 @@ import type { UnpluginOptions } from 'unplugin';
 import { type Bundle, runtimeFile } from '../core/bundle.ts';
 import type { BundlerContext, EmittedFile } from '../core/bundler-context.ts';
 import { encodePath } from '../core/encode-path.ts';
+import { GLUE_TEXT } from '../core/find-glue.ts';
 import type { Platform } from '../core/glue.ts';
+import { parseScript, type ScriptLanguage } from '../core/parse-script.ts';
 import { hasSideEffects, splitRequest } from '../core/request.ts';
 import { sha256 } from '../core/sha256.ts';
 import { NAME } from '../version.ts';
@@ -17,6 +19,9 @@ const ROOT = 'wasm-precompile-root:';
 
 /** How imports of wasm files may be written that are ours. */
 const KINDS = new Set<unknown>(['import', 'dynamicImport', 'require', 'exportFrom']);
+
+/** Farm has TypeScript until all plugins are done. */
+const LANGUAGES: ScriptLanguage[] = ['js', 'jsx', 'ts', 'tsx'];
 
 export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
   let root = '';
@@ -144,7 +149,24 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
       },
     },
   };
-  return [{ name: NAME, enforce: 'pre', farm }];
+  const glue: Partial<JsPlugin> = {
+    transform: {
+      filters: { moduleTypes: LANGUAGES },
+      async executor({ content, resolvedPath, moduleType }, context) {
+        if (!GLUE_TEXT.test(content)) return null;
+        const changed = await bundle.transformGlue(contextOf(context, resolvedPath), content, resolvedPath, {
+          parse: (text) => parseScript(text, moduleType as ScriptLanguage),
+          commonJs: true,
+          hasNode: true,
+        });
+        return changed ? { content: changed.code, sourceMap: changed.map.toString() } : null;
+      },
+    },
+  };
+  return [
+    { name: NAME, enforce: 'pre', farm },
+    { name: `${NAME}:glue`, enforce: 'post', farm: glue },
+  ];
 }
 
 /** What is used of Farm's configuration. */

@@ -2,21 +2,26 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import remapping, { type SourceMapInput } from '@jridgewell/remapping';
 import type { UnpluginOptions } from 'unplugin';
 import type { AssetInfo, Compilation, Compiler, LoaderContext } from 'webpack';
 import { type Bundle, runtimeFile } from '../core/bundle.ts';
 import type { BundlerContext, EmittedFile } from '../core/bundler-context.ts';
 import { conflict } from '../core/conflict.ts';
 import { encodePath } from '../core/encode-path.ts';
+import { GLUE_TEXT } from '../core/find-glue.ts';
 import type { Platform } from '../core/glue.ts';
+import { parseScript } from '../core/parse-script.ts';
 import { formatRequest, hasSideEffects, parseRequest } from '../core/request.ts';
 import type { HashPlace } from '../core/rewrite-output.ts';
 import { sha256 } from '../core/sha256.ts';
+import { GLUE_ID } from '../core/transform-glue.ts';
 import { WasmPrecompileError } from '../error.ts';
 import { NAME } from '../version.ts';
 import { isFolder } from './is-folder.ts';
 
 const LOADER = fileURLToPath(new URL('./webpack-loader.js', import.meta.url));
+const GLUE_LOADER = fileURLToPath(new URL('./webpack-glue-loader.js', import.meta.url));
 
 /** webpack's default, which says nothing of what a file is. */
 const NAMELESS = /^\[hash\]\[ext\](\[query\])?(\[fragment\])?$/;
@@ -29,6 +34,17 @@ type AssetFileName = Extract<
 /** What webpack-loader.ts is given. */
 export interface LoaderOptions {
   load: (loader: LoaderContext<LoaderOptions>) => Promise<string>;
+}
+
+/** What webpack-glue-loader.ts is given. */
+export interface GlueLoaderOptions {
+  transform: (loader: LoaderContext<GlueLoaderOptions>, module: LoadedModule) => Promise<LoadedModule>;
+}
+
+/** What one loader gives to the next. */
+export interface LoadedModule {
+  contents: Buffer | string;
+  map: SourceMapInput | undefined;
 }
 
 /**
@@ -58,6 +74,24 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
         : // Versions that know no phases refuse rules that name them.
           [rule((loader) => hooks.load(loader))]),
     );
+    // Only then the target's defaults are known.
+    compiler.hooks.environment.tap(NAME, () => {
+      if (!hooks.findsGlue) return;
+      compiler.options.module.rules.push({
+        // Not all modules: a loader costs time, and changes ids of modules and names in source maps.
+        test: { and: [GLUE_ID, (file: string) => hooks.mayHoldGlue(unescape(file))] },
+        // When it is JavaScript.
+        enforce: 'post',
+        use: [
+          {
+            loader: GLUE_LOADER,
+            options: {
+              transform: (loader, module) => hooks.transformGlue(loader, module),
+            } satisfies GlueLoaderOptions,
+          },
+        ],
+      });
+    });
     compiler.hooks.compilation.tap(NAME, (_, { normalModuleFactory }) => {
       normalModuleFactory.hooks.beforeResolve.tapPromise(NAME, async (data) => {
         data.request = await hooks.rewrite(data.request, data.context);
@@ -87,6 +121,8 @@ class CompilerHooks {
   readonly #compiler: Compiler;
   /** By the names of files. */
   readonly #emitted = new Map<string, { digest: string; by: string; info: AssetInfo }>();
+  /** By path: every import asks. */
+  readonly #mayHoldGlue = new Map<string, boolean>();
 
   constructor(bundle: Bundle, compiler: Compiler) {
     this.#bundle = bundle;
@@ -94,6 +130,7 @@ class CompilerHooks {
   }
 
   start(compilation: Compilation): void {
+    this.#mayHoldGlue.clear();
     this.#bundle.start(this.#contextOf(compilation));
   }
 
@@ -122,17 +159,60 @@ class CompilerHooks {
     // oxlint-disable-next-line no-underscore-dangle
     const type = loader._module?.type;
     if (type !== undefined && type !== 'javascript/auto') throw conflict(file, `a rule of type "${type}"`);
-    // What is kept is for the Node that built it, which is nothing that webpack knows of.
-    const { cache } = this.#compiler.options;
-    const isMemory = typeof cache !== 'object' || cache.type === 'memory';
-    loader.cacheable(this.#compiler.watchMode && isMemory);
-    // oxlint-disable-next-line no-underscore-dangle
-    const compilation = loader._compilation;
-    if (!compilation) throw new Error(`${file}: the bundler gives its loaders no compilation`);
-    const context = this.#contextOfLoader(loader, compilation);
+    this.#keepForWatching(loader);
+    const context = this.#contextOfLoader(loader);
     const code = await this.#bundle.load(context, `${file}${query}`);
     if (code === undefined) throw new Error(`${file}: no wasm file`);
     return code;
+  }
+
+  /** Whether a file is worth looking at when it has been loaded. */
+  mayHoldGlue(file: string): boolean {
+    const known = this.#mayHoldGlue.get(file);
+    if (known !== undefined) return known;
+    let may = false;
+    try {
+      // The bundler's own file system keeps what it will ask for next.
+      const text = this.#compiler.inputFileSystem?.readFileSync?.(file).toString() ?? '';
+      may = GLUE_TEXT.test(text);
+    } catch {
+      // There is no such file: the bundler will say it better, or makes the module itself.
+    }
+    this.#mayHoldGlue.set(file, may);
+    return may;
+  }
+
+  get findsGlue(): boolean {
+    return this.#bundle.findsGlue(this.#bundle.platform(this.#ownPlatform));
+  }
+
+  /** @returns the same where there is nothing to change */
+  async transformGlue(loader: LoaderContext<GlueLoaderOptions>, module: LoadedModule): Promise<LoadedModule> {
+    // oxlint-disable-next-line no-underscore-dangle
+    const type = loader._module?.type;
+    if (type !== undefined && !type.startsWith('javascript/')) return module;
+    const code = module.contents.toString();
+    if (!GLUE_TEXT.test(code)) return module;
+    // Which files are there, and which of them are ours, is nothing that webpack knows of.
+    this.#keepForWatching(loader);
+    const file = unescape(loader.resourcePath);
+    const changed = await this.#bundle.transformGlue(this.#contextOfLoader(loader), code, file, {
+      parse: (text) => parseScript(text, 'js'),
+      // In what counts as an ES module there is no `require`, even if it has neither imports nor exports.
+      commonJs: type !== 'javascript/esm',
+      hasNode: true,
+    });
+    if (!changed) return module;
+    const own = changed.map as SourceMapInput;
+    const map = module.map ? (remapping([own, module.map], () => null) as SourceMapInput) : own;
+    return { contents: changed.code, map };
+  }
+
+  /** What is made here is for the Node that builds: it is kept as long as the process. */
+  #keepForWatching(loader: LoaderContext<unknown>): void {
+    const { cache } = this.#compiler.options;
+    const isMemory = typeof cache !== 'object' || cache.type === 'memory';
+    loader.cacheable(this.#compiler.watchMode && isMemory);
   }
 
   async finish(compilation: Compilation): Promise<void> {
@@ -175,7 +255,10 @@ class CompilerHooks {
     };
   }
 
-  #contextOfLoader(loader: LoaderContext<LoaderOptions>, compilation: Compilation): BundlerContext {
+  #contextOfLoader(loader: LoaderContext<LoaderOptions | GlueLoaderOptions>): BundlerContext {
+    // oxlint-disable-next-line no-underscore-dangle
+    const compilation = loader._compilation;
+    if (!compilation) throw new Error(`${loader.resourcePath}: the bundler gives its loaders no compilation`);
     const resolve = loader.getResolve({ dependencyType: 'esm' });
     return {
       ...this.#contextOf(compilation),
@@ -194,11 +277,13 @@ class CompilerHooks {
       },
       // By the module, so that the file is there, too, where a later build takes the module as it is.
       emit: (name, source) => this.#emit(loader, compilation, name, source),
+      // `import.meta.url` is where the source is.
+      runningFile: urlOf('running.js', 'node'),
     };
   }
 
   #emit(
-    loader: LoaderContext<LoaderOptions>,
+    loader: LoaderContext<unknown>,
     compilation: Compilation,
     name: string,
     source: Uint8Array,
@@ -240,9 +325,13 @@ class CompilerHooks {
       : place(name.replace(/(\.\w+)$/, (extension) => `-${digest.slice(0, 8)}${extension}`));
   }
 
+  get #ownPlatform(): Platform {
+    return this.#compiler.options.externalsPresets.node ? 'node' : 'browser';
+  }
+
   #platform(): Platform {
-    const { externalsPresets, target } = this.#compiler.options;
-    const own = externalsPresets.node ? 'node' : 'browser';
+    const { target } = this.#compiler.options;
+    const own = this.#ownPlatform;
     const platform = this.#bundle.platform(own);
     if (platform === 'node' && own === 'browser') {
       throw new WasmPrecompileError(

@@ -142,7 +142,7 @@ export class Bundle {
     }
     if (request.form === 'glue') {
       const { url, artifact } = await this.#sources.chooseForGlue(this.#place(context), source);
-      return generateGlueFile(url, artifact);
+      return generateGlueFile(url, artifact, context.runningFile);
     }
     const wasmInterface = interfaceOf(source.module);
     await this.#declare(request.file, wasmInterface);
@@ -205,16 +205,22 @@ export class Bundle {
     return rewritten === undefined ? undefined : { code: rewritten, map: null };
   }
 
-  /** Changes code that loads wasm files by itself, in builds for Node; undefined where there is nothing to change. */
+  /** Whether code that loads wasm files by itself is looked for in a build. */
+  findsGlue(platform: Platform): boolean {
+    return (
+      this.#options.glue && platform === 'node' && !this.settings.dev && this.settings.plain === undefined
+    );
+  }
+
+  /** Changes code that loads wasm files by itself; undefined where there is nothing to change. */
   async transformGlue(
     context: BundlerContext,
     code: string,
     id: string,
     host: GlueHost,
   ): Promise<TransformedGlue | undefined> {
-    const { glue, platform } = this.#options;
-    if (!glue || this.settings.dev || context.platform !== 'node') return undefined;
-    if (!host.hasNode && platform === undefined) return undefined;
+    if (!this.findsGlue(context.platform)) return undefined;
+    if (!host.hasNode && this.#options.platform === undefined) return undefined;
     // The runtime's own.
     if (id.startsWith(RUNTIME_FOLDER)) return undefined;
     return transformGlue(context, code, id, {
@@ -273,7 +279,9 @@ export class Bundle {
     const name = moduleName(file);
     const output = this.#outputOf(context);
     output.note({ file, name, sha256: sha256(wire) }, { kind: 'plain', why: 'it cannot be read' });
-    if (form === 'glue') return generateGlueFile(output.emit(context, `${name}.wasm`, wire), undefined);
+    if (form === 'glue') {
+      return generateGlueFile(output.emit(context, `${name}.wasm`, wire), undefined, context.runningFile);
+    }
     const source = plainSource(this.#place(context), { file, name, wire }, {});
     return form === 'loader'
       ? generateWebLoader(source, false)

@@ -21,6 +21,8 @@ export interface BundlerContext {
   emit(name: string, source: Uint8Array): EmittedFile;
   /** Makes a module that is loaded anyway a chunk of its own; undefined where the bundler has none to give. */
   emitChunk?: ((id: string, name: string) => void) | undefined;
+  /** A JavaScript expression in modules of ours for Node: the running file's URL. Default: `import.meta.url`. */
+  runningFile?: string | undefined;
   watchMode: boolean;
   /** What runs the output (`Bundle.platform`). */
   platform: Platform;

@@ -125,12 +125,17 @@ ${generateInstance(imports, exports, resolveImport, split ? 'instantiate' : 'Web
  * The module that stands for a wasm file in code that loads it by itself.
  *
  * @param url of the plain file, as an expression
+ * @param runningFile the URL of what runs, as an expression
  */
-export function generateGlueFile(url: string, artifact: ArtifactSource | undefined): string {
+export function generateGlueFile(
+  url: string,
+  artifact: ArtifactSource | undefined,
+  runningFile = 'import.meta.url',
+): string {
   const register = 'import { register } from "wasm-precompile:runtime/glue";';
   if (!artifact) {
     return `${register}
-export const file = /* @__PURE__ */ register(${url}, import.meta.url);
+export const file = /* @__PURE__ */ register(${url}, ${runningFile});
 `;
   }
   const {
@@ -143,7 +148,7 @@ export const file = /* @__PURE__ */ register(${url}, import.meta.url);
 ${imports}
 const map = ${map};
 const options = ${options};
-export const file = /* @__PURE__ */ register(${url}, import.meta.url, {
+export const file = /* @__PURE__ */ register(${url}, ${runningFile}, {
   url: ${artifactUrl}, map, options, open: () => fromArtifact(${artifactUrl}, map, options, addons),${artifact.split ? ' isWhole,' : ''}
 });
 `;

@@ -19,10 +19,12 @@ export const GLUE_ID = /^[^\0?]+\.(?:[cm]?[jt]sx?|vue|svelte|astro)(?:\?.*)?$/;
 
 /** What is asked of the bundler besides its context. */
 export interface GlueHost {
-  /** @throws where the code cannot be parsed */
-  parse: (code: string) => Program;
+  /** Fails where the code cannot be parsed. */
+  parse: (code: string) => Program | Promise<Program>;
   /** Whether the bundler knows CommonJS itself: its modules come here as they are. */
   commonJs: boolean;
+  /** Whether the output has `import.meta`. Default: true. */
+  hasImportMeta?: boolean;
   /** Whether what runs the output has Node's modules. */
   hasNode: boolean;
 }
@@ -48,18 +50,18 @@ export async function transformGlue(
 ): Promise<TransformedGlue | undefined> {
   const file = id.replace(/\?.*$/, '');
   if (!isAbsolute(file)) return undefined;
-  const glue = find(setup, code);
+  const glue = await find(setup, code);
   if (!glue) return undefined;
   const references = await resolveReferences(context, glue.references, file, setup);
   if ([references, glue.uses, glue.questions].every(({ length }) => length === 0)) return undefined;
   const text = new MagicString(code);
-  rewrite(text, glue, references, setup.commonJs && !glue.esm);
+  rewrite(text, glue, references, setup);
   return { code: text.toString(), map: text.generateMap({ source: id, hires: 'boundary' }) };
 }
 
-function find({ parse }: GlueHost, code: string): Glue | undefined {
+async function find({ parse }: GlueHost, code: string): Promise<Glue | undefined> {
   try {
-    return findGlue(parse(code));
+    return findGlue(await parse(code));
   } catch {
     // The bundler will say it better.
     return undefined;
@@ -106,8 +108,12 @@ async function resolveReference(
   }
 }
 
-/** @param commonJs the module must not become an ES module */
-function rewrite(text: MagicString, glue: Glue, references: readonly Resolved[], commonJs: boolean): void {
+function rewrite(
+  text: MagicString,
+  glue: Glue,
+  references: readonly Resolved[],
+  { commonJs: knowsCommonJs, hasImportMeta = true }: GlueHost,
+): void {
   for (const { start, end } of glue.uses) {
     // Where nothing was registered, or where this is not Node, it is what it was.
     text.overwrite(start, end, `(${REGISTERED} ?? ${text.slice(start, end)})`);
@@ -118,14 +124,18 @@ function rewrite(text: MagicString, glue: Glue, references: readonly Resolved[],
   const files = [...new Set(references.map(({ file }) => file))];
   const prefix = freeName(text.original, '$wasmPrecompile');
   const nameOf = (file: string) => `${prefix}${files.indexOf(file)}`;
-  // A CommonJS module has no `import.meta`, and a bundler may leave it without `__dirname`.
-  const here = (file: string) =>
-    commonJs ? `(typeof __dirname === "undefined" ? ${nameOf(file)}.base : __dirname)` : 'import.meta.url';
   const any = nameOf(first.file);
+  // Such a module must not become an ES module.
+  const commonJs = knowsCommonJs && !glue.esm;
+  // Not where the output has none, unless the user has put something in its place.
+  const isUrlKnown = !commonJs && (hasImportMeta || text.original.includes('import.meta'));
+  const url = isUrlKnown ? 'import.meta.url' : `${any}.base`;
 
   for (const { start, end } of glue.fetches) text.overwrite(start, end, `${any}.fetch`);
   // ES modules have none; code that was CommonJS before relies on it.
-  const folder = `(typeof __dirname === "undefined" ? ${any}.dirname(${commonJs ? `${any}.base` : 'import.meta.url'}) : __dirname)`;
+  const folder = `(typeof __dirname === "undefined" ? ${any}.dirname(${url}) : __dirname)`;
+  // What asks for `__dirname` in an ES module may ask for both.
+  const places = commonJs ? [folder] : glue.folders.length > 0 ? [url, folder] : [url];
   for (const { start, end, shorthand } of glue.folders) {
     text.overwrite(start, end, shorthand ? `__dirname: ${folder}` : folder);
   }
@@ -133,8 +143,8 @@ function rewrite(text: MagicString, glue: Glue, references: readonly Resolved[],
     if (kind === 'url') text.overwrite(start, end, `${nameOf(file)}.url`);
     else if (kind === 'resolve') text.overwrite(start, end, `${nameOf(file)}.${gives}`);
     else {
-      text.appendLeft(start, `${nameOf(file)}.locate(`);
-      text.appendLeft(end, `, ${here(file)}, ${JSON.stringify(specifier)})`);
+      text.appendLeft(start, `${nameOf(file)}.locate(`.repeat(places.length));
+      for (const place of places) text.appendLeft(end, `, ${place}, ${JSON.stringify(specifier)})`);
     }
   }
   const statements = files.map((file) => {

@@ -204,7 +204,12 @@ async function watch(bundler: Watched, project: Project, own: PluginOptions = {}
       return undefined;
     },
   };
-  const common = { input: project.path('main.js'), onLog, output: { dir: project.path('out') } };
+  const common = {
+    input: project.path('main.js'),
+    external: [/^node:/],
+    onLog,
+    output: { dir: project.path('out') },
+  };
   const options = { cache: SHARED_CACHE, threshold: 0, ...own } as Options;
   switch (bundler) {
     case 'rollup':
@@ -253,6 +258,16 @@ function mainOfOne(text: string): string {
   return `import { value } from './one.wasm'; console.log(JSON.stringify(['${text}', value()]));`;
 }
 
+/** It loads the file by itself. */
+function mainWithGlue(text: string): string {
+  return `
+    import { readFileSync } from 'node:fs';
+    const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes));
+    console.log(JSON.stringify(['${text}', exports.value()]));
+  `;
+}
+
 /** Two modules, after a change of the program and then one of the second module. */
 async function watchTwo(bundler: Watched): Promise<Watching> {
   const project = await createProject({
@@ -283,6 +298,19 @@ describe.each<Watched>([...BUNDLERS, 'webpack', 'rspack', 'esbuild'])('%s', (bun
     const other = wat('(module (func (export "other") (result i32) i32.const 3))');
     await watcher.expectAfter({ 'one.wasm': other }, watcher.prints([['other', 3]]));
     expect(watcher.warnings).toEqual([]);
+  });
+
+  test('follows code that loads the file by itself, and the file', async () => {
+    const project = await createProject({ 'one.wasm': watOfValue(1), 'main.js': 'console.log("[]")' });
+    const watcher = await watch(bundler, project);
+    await watcher.expectAfter({}, watcher.prints([]));
+    await watcher.expectAfter({ 'main.js': mainWithGlue('first') }, watcher.prints(['first', 1]));
+    await watcher.expectAfter({ 'main.js': mainWithGlue('second') }, watcher.prints(['second', 1]));
+    await watcher.expectAfter({ 'one.wasm': watOfValue(2) }, watcher.prints(['second', 2]));
+    expect(watcher.warnings).toEqual([]);
+    expect(watcher.infos).toHaveLength(2);
+    for (const text of watcher.infos)
+      expect(text).toMatch(/one \(native code for .*; loaded by .*main\.js\)/);
   });
 
   test('keeps the artifacts of wasm files that did not change', async () => {

@@ -3,8 +3,15 @@ import { join } from 'node:path';
 import commonjsPlugin from '@rollup/plugin-commonjs';
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { describe, expect, test } from 'vitest';
-import { build, type BuildOptions, type BuildResult, type CommonPlugin } from '../support/bundlers.ts';
+import {
+  build,
+  type BuildOptions,
+  type BuildResult,
+  type CommonPlugin,
+  hasRollupPlugins,
+} from '../support/bundlers.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
+import { ESBUILD_RECIPES, OTHER_BUNDLERS } from '../support/other-bundlers.ts';
 import { CHECKOUT, createProject, runWell } from '../support/project.ts';
 import { gluePackages } from './packages.ts';
 
@@ -14,12 +21,19 @@ const BUNDLES = [
   { bundler: 'vite7', format: 'es' },
   { bundler: 'rollup', format: 'es' },
   { bundler: 'rollup', format: 'cjs' },
+  ...OTHER_BUNDLERS.flatMap((bundler) => [
+    { bundler, format: 'es' } as const,
+    { bundler, format: 'cjs' } as const,
+  ]),
 ] as const;
 
 // Its types are those of a CommonJS module.
 const commonjs = commonjsPlugin as unknown as () => CommonPlugin;
 
 const NODES = await Promise.all(NODE_VERSIONS.map((version) => ensureNode(version)));
+
+/** What is loaded is the same for all bundlers: some need not be tried with each Node. */
+const FEWER_NODES = NODES.filter((_, index) => index === 0 || index === NODES.length - 1);
 
 /** What bundles npm packages. */
 function bundlesAll({ bundler, format }: (typeof BUNDLES)[number], external: string[] = []): BuildOptions {
@@ -29,6 +43,7 @@ function bundlesAll({ bundler, format }: (typeof BUNDLES)[number], external: str
     entryFileNames: `[name].${extension}`,
     chunkFileNames: `[name]-[hash].${extension}`,
   };
+  if (!hasRollupPlugins(bundler)) return { output, other: { external, esbuild: ESBUILD_RECIPES[format] } };
   if (bundler !== 'rollup') return { output, vite: { ssr: { noExternal: true, external } } };
   const plugins = [nodeResolve({ preferBuiltins: true, exportConditions: ['node'] }), commonjs()];
   return {
@@ -44,15 +59,16 @@ const entryOf = ({ dir, files }: BuildResult) =>
 describe.each(gluePackages(join(CHECKOUT, 'node_modules')))('$tool: $module', (glue) => {
   test.each(BUNDLES)('starts with native code ($bundler, $format)', async (bundle) => {
     if ((bundle.format === 'cjs' && glue.awaits) || glue.notWith?.includes(bundle.bundler)) return;
+    const nodes = hasRollupPlugins(bundle.bundler) ? NODES : FEWER_NODES;
     const project = await createProject({ 'main.js': glue.program });
     const built = await build(bundle.bundler, project, {
       ...bundlesAll(bundle, glue.external),
-      plugin: { targets: NODES },
+      plugin: { targets: nodes },
     });
     const plain = glue.plainRuns === false ? undefined : await runWell(project.path('main.js'));
     expect(plain?.loads ?? []).toEqual([]);
     let first: unknown;
-    for (const node of NODES) {
+    for (const node of nodes) {
       const { result, loads, stderr } = await runWell(entryOf(built), { node });
       expect(result).toEqual(plain ? plain.result : (first ??= result));
       const names = loads.map(({ file }) => file.replace(/^.*\//, '').replace(/-[\w-]{8}\.elf$/, ''));

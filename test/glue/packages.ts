@@ -93,8 +93,8 @@ export function gluePackages(nodeModules: string): GluePackage[] {
       tool: 'Emscripten, CommonJS',
       module: 'sql.js/dist/sql-wasm.js',
       wasm: ['sql-wasm'],
-      // For plugin-commonjs \`typeof module\` is \`"object"\`, also where the package has set it to undefined.
-      notWith: ['rollup', 'vite7'],
+      // For plugin-commonjs, webpack and Rspack \`typeof module\` is \`"object"\`, also where the package has set it to undefined.
+      notWith: ['rollup', 'vite7', 'webpack', 'rspack'],
       program: `
         import initSqlJs from 'sql.js';
         initSqlJs().then((SQL) => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { build } from '../support/bundlers.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
+import { OTHER_BUNDLERS } from '../support/other-bundlers.ts';
 import { createProject, run, runWell } from '../support/project.ts';
 import { wat } from '../support/wat.ts';
 
@@ -132,7 +133,7 @@ console.log(JSON.stringify(told));
 
 const FILES = { 'math.wasm': MODULE, 'main.js': QUESTIONS };
 
-describe.each(['vite', 'rollup'] as const)('%s', (bundler) => {
+describe.each(['vite', 'rollup', ...OTHER_BUNDLERS] as const)('%s', (bundler) => {
   test('answers as the engine does', async () => {
     const project = await createProject(FILES);
     const { dir } = await build(bundler, project, { plugin: { targets: NODES } });

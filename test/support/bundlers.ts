@@ -199,6 +199,7 @@ export function otherBuild(
       chunk: output.chunkFileNames ?? '[name]-[hash].js',
       asset: typeof assetFileNames === 'string' ? assetFileNames : 'assets/[name]-[hash][extname]',
     },
+    sourceMaps: Boolean(output.sourcemap),
     external: EXTERNAL,
     ...other,
   };

@@ -142,12 +142,13 @@ export const FORMS: readonly Form[] = [
     ],
   },
   {
-    label: '`new URL()`',
+    label: 'by itself',
     files: (format) =>
       program(
         format === 'cjs'
-          ? `const { pathToFileURL } = require('node:url');
-            valueAt(new URL('./one.wasm', pathToFileURL(__filename)).href).then(done, (error) => done(String(error)));`
+          ? `import { join } from 'path';
+            import { pathToFileURL } from 'url';
+            valueAt(pathToFileURL(join(__dirname, 'one.wasm')).href).then(done, (error) => done(String(error)));`
           : `valueAt(new URL('./one.wasm', import.meta.url).href).then(done, (error) => done(String(error)));`,
       )(format),
     reasons: [[/ENOENT|404|expected magic word/i, 'it leaves the URL as it is, and the file where it is']],

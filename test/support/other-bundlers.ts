@@ -27,12 +27,16 @@ export interface OtherBuild {
   /** Absolute path. */
   dir: string;
   names: { entry: string; chunk: string; asset: string };
+  sourceMaps: boolean;
+  /** Packages that are not bundled. */
   external: string[];
   publicPath?: string | undefined;
   /** Bun only; default: the platform. */
   target?: 'bun';
   /** webpack and Rspack: options on top. */
   webpack?: Configuration | undefined;
+  /** The same for esbuild. */
+  esbuild?: BuildOptions | undefined;
 }
 
 /** @returns warnings */
@@ -52,7 +56,8 @@ export function buildOther(bundler: OtherBundler, options: OtherBuild): Promise<
 
 /** A configuration for webpack and Rspack, which take the same. */
 export function webpackConfig(bundler: 'webpack' | 'rspack', options: OtherBuild): Configuration {
-  const { project, entries, plugin, format, platform, dir, names, external, publicPath } = options;
+  const { project, entries, plugin, format, platform, dir, names, sourceMaps, external, publicPath } =
+    options;
   const isEs = format === 'es';
   const own = bundler === 'webpack' ? webpackPlugin : (rspackPlugin as unknown as typeof webpackPlugin);
   return {
@@ -60,13 +65,14 @@ export function webpackConfig(bundler: 'webpack' | 'rspack', options: OtherBuild
     context: project.folder,
     entry: Object.fromEntries(entries.map((entry) => [nameOf(entry), entry])),
     target: platform === 'node' ? 'node20' : 'web',
-    devtool: false,
+    devtool: sourceMaps && 'source-map',
     infrastructureLogging: { level: 'warn' },
     performance: { hints: false },
     optimization: { minimize: false },
     experiments: { outputModule: isEs },
     externalsType: isEs ? 'module' : 'commonjs',
-    externals: external,
+    // Wasm files of such packages are bundled, as elsewhere.
+    externals: external.map((name) => new RegExp(`^${name}(/(?!.*\\.wasm)|$)`)),
     output: {
       path: dir,
       hashDigestLength: 8,
@@ -120,11 +126,26 @@ export function esbuildConfig(options: OtherBuild): BuildOptions {
     assetNames: inEsbuild(names.asset),
     outExtension: { '.js': extension },
     external,
+    sourcemap: options.sourceMaps,
     logLevel: 'silent',
     plugins: plugin ? [esbuildPlugin(plugin)] : [],
     ...(publicPath === undefined ? {} : { publicPath }),
+    ...options.esbuild,
   };
 }
+
+/** What everybody adds whose packages ask for what the other format has: https://github.com/evanw/esbuild/issues/1921, /1492. */
+export const ESBUILD_RECIPES: Record<'es' | 'cjs', BuildOptions> = {
+  es: {
+    banner: {
+      js: `import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);`,
+    },
+  },
+  cjs: {
+    define: { 'import.meta.url': '$importMetaUrl' },
+    banner: { js: `const $importMetaUrl = require('node:url').pathToFileURL(__filename).href;` },
+  },
+};
 
 async function buildWithEsbuild(options: OtherBuild): Promise<string[]> {
   const { warnings } = await esbuildBuild(esbuildConfig(options));
@@ -147,12 +168,14 @@ function buildWithFarm(options: OtherBuild): Promise<string[]> {
         filename: inFarm(names.chunk),
         ...(publicPath === undefined ? {} : { publicPath }),
       },
-      external: external.map((name) => `^${name}$`),
+      external: external.map((name) => `^${name}(/|$)`),
+      // Else it finds nothing in the tests' node_modules, which is a link.
+      resolve: { symlinks: false },
       minify: false,
       persistentCache: false,
       progress: false,
       presetEnv: false,
-      sourcemap: false,
+      sourcemap: options.sourceMaps,
     },
   });
 }
@@ -166,7 +189,7 @@ async function buildWithBun(options: OtherBuild): Promise<string[]> {
     target: options.target ?? platform,
     outdir: dir,
     naming: { entry: names.entry, chunk: names.chunk, asset: inBun(names.asset) },
-    external,
+    external: external.flatMap((name) => [name, `${name}/*`]),
     publicPath,
   });
 }
