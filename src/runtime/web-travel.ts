@@ -47,17 +47,20 @@ function guard(): void {
     apply(target, self, [value, ...rest]: unknown[]) {
       const primaries = findPrimaries(value);
       if (primaries.length === 0) return Reflect.apply(target, self, [value, ...rest]) as unknown;
-      const copied = copy(value, primaries, transferOf(rest));
-      for (const [index, primary] of primaries.entries()) {
-        const module = copied.primaries[index];
-        const whole = wholes.get(primary);
-        if (!module || !whole) continue;
-        adoptCopy(module, primary);
-        wholes.set(module, whole);
-      }
-      return copied.message;
+      // Not all browsers make modules of modules here.
+      const copies = primaries.map((primary) => Reflect.apply(target, self, [primary]) as unknown);
+      for (const [index, primary] of primaries.entries()) follow(copies[index], primary);
+      return withOthers(copy(value, primaries, transferOf(rest)), copies);
     },
   });
+}
+
+/** A copy of a primary is one, too. */
+function follow(module: unknown, primary: WebAssembly.Module): void {
+  const whole = wholes.get(primary);
+  if (!(module instanceof WebAssembly.Module) || !whole) return;
+  adoptCopy(module, primary);
+  wholes.set(module, whole);
 }
 
 function post(target: Post, receiver: object, message: unknown, rest: unknown[]): void {
@@ -69,9 +72,7 @@ function post(target: Post, receiver: object, message: unknown, rest: unknown[])
     try {
       await before;
       const modules = await Promise.all(primaries.map((primary) => wholes.get(primary)?.()));
-      const others = new Map(copied.primaries.map((module, index) => [module, modules[index]]));
-      const sent = replaceIn(copied.message, others);
-      Reflect.apply(target, receiver, [sent, ...withTransfer(rest, copied.transfer)]);
+      Reflect.apply(target, receiver, [withOthers(copied, modules), ...withTransfer(rest, copied.transfer)]);
     } catch (error) {
       reportError(error);
     }
@@ -86,16 +87,22 @@ function findPrimaries(message: unknown): WebAssembly.Module[] {
   return findIn(message, isPrimary) as WebAssembly.Module[];
 }
 
-interface Message {
+interface Copy {
   message: unknown;
-  /** Modules in the message. */
-  primaries: WebAssembly.Module[];
+  /** Stand for modules in the message. */
+  places: object[];
   transfer: Transferable[];
 }
 
-/** A message as it is now, with what it transfers. Throws what posting it would throw. */
-function copy(message: unknown, primaries: WebAssembly.Module[], transfer: Transferable[]): Message {
-  return clone<Message>({ message, primaries, transfer }, { transfer });
+/** A message as it is now, with what it transfers, and without its modules. Throws what posting it would throw. */
+function copy(message: unknown, primaries: readonly object[], transfer: Transferable[]): Copy {
+  const places = primaries.map(() => ({}));
+  const others = new Map(primaries.map((primary, index) => [primary, places[index]]));
+  return clone<Copy>({ message: replaceIn(message, others), places, transfer }, { transfer });
+}
+
+function withOthers({ message, places }: Copy, modules: readonly unknown[]): unknown {
+  return replaceIn(message, new Map(places.map((place, index) => [place, modules[index]])));
 }
 
 /** What follows a message: a list, or options with one. */
