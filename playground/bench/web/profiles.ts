@@ -19,8 +19,11 @@ export async function recordProfiles(folder: string, workload: Plugin): Promise<
     logLevel: 'warn',
     // Nothing is precompiled: that takes its time, and makes no difference to what is recorded.
     plugins: [workload, wasmPrecompile({ threshold: Number.POSITIVE_INFINITY })],
+    // The program is no part of this package, and finds none of its dependencies.
+    ssr: { noExternal: true },
     build: {
       ssr: entry,
+      emptyOutDir: true,
       outDir: join(folder, 'program'),
       target: 'node20.19',
       rolldownOptions: { checks: { pluginTimings: false } },
