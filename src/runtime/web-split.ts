@@ -3,7 +3,7 @@
  * an instance, the secondaries are fetched one after another with low priority, and compiled in the background. A call that
  * comes earlier than its part loads that at once, which blocks: no other way lets a call wait.
  */
-import { adopt } from './link.ts';
+import { adopt, type LoadPart } from './link.ts';
 import type { AsyncModuleLoader } from './loader.ts';
 import type { Part } from './web.ts';
 
@@ -88,61 +88,58 @@ function adoptParts(
 ): void {
   const modules: WebAssembly.Module[] = [];
   let begun = false;
-  /** Of the part that is on its way. */
-  let abort: AbortController | undefined;
-  let coming = 0;
+  /** What is on its way in the background. */
+  let coming: { index: number; url: string; abort: AbortController } | undefined;
 
   const loadAll = async () => {
-    for (const [index, part] of parts.entries()) {
+    for (const [index, { url, load }] of parts.entries()) {
       if (modules[index]) continue;
-      const controller = new AbortController();
-      abort = controller;
-      coming = index;
+      const abort = new AbortController();
+      coming = { index, url, abort };
       try {
         // One after another: there is no hurry, and the page may want the network.
         // oxlint-disable-next-line no-await-in-loop
-        const module = await part.load({ priority: 'low', signal: controller.signal }).load();
-        modules[index] ??= module;
+        modules[index] = await load({ priority: 'low', signal: abort.signal }).load();
       } catch {
         // The call will tell.
       }
     }
+    coming = undefined;
   };
 
-  adopt(
-    primary,
-    (number, calledFunction) => {
-      const index = number - 1;
-      const start = performance.now();
-      const part = parts[index];
-      if (!part) throw new RangeError(`there is no part ${number}`);
-      const waited = !modules[index];
-      if (waited) {
-        // A request for what another one is getting may wait for that, which goes on only when this call has returned.
-        if (coming === index) abort?.abort();
-        modules[index] = compileNow(part, sha256);
-      }
-      const detail = { url: part.url, part: number, function: calledFunction, waited };
-      performance.measure(ENTRY, { start, detail });
-      if (waited && warn) {
-        console.warn(
-          `${part.url}: function ${calledFunction} was called before its part of the module was there, and has blocked this thread until it was. ` +
-            'Put what such a call runs into the startup profile: wasm-precompile train --merge',
-        );
-      }
-      return modules[index] as WebAssembly.Module;
-    },
-    () => {
-      // Not before what is waiting for the instance.
-      if (!begun) setTimeout(loadAll);
-      begun = true;
-    },
-  );
+  const load: LoadPart = (number, calledFunction) => {
+    const start = performance.now();
+    const part = parts[number - 1];
+    if (!part) throw new RangeError(`there is no part ${number}`);
+    const { url } = part;
+    let module = modules[number - 1];
+    const waited = !module;
+    if (!module) {
+      module = compileNow(part, coming?.url === url, sha256);
+      modules[number - 1] = module;
+      if (coming?.index === number - 1) coming.abort.abort();
+    }
+    performance.measure(ENTRY, { start, detail: { url, part: number, function: calledFunction, waited } });
+    if (waited && warn) {
+      console.warn(
+        `${url}: function ${calledFunction} was called before its part of the module was there, and has blocked this thread until it was. ` +
+          'Put what such a call runs into the startup profile: wasm-precompile train --merge',
+      );
+    }
+    return module;
+  };
+
+  adopt(primary, load, () => {
+    // Not before what is waiting for the instance.
+    if (!begun) setTimeout(loadAll);
+    begun = true;
+  });
 }
 
-function compileNow(part: WebPart, hash: WebSplitOptions['sha256']): WebAssembly.Module {
+/** @param busy whether the file is being loaded in the background */
+function compileNow(part: WebPart, busy: boolean, hash: WebSplitOptions['sha256']): WebAssembly.Module {
   try {
-    const bytes = fetchNow(part);
+    const bytes = fetchNow(part, busy);
     if (hash && hash(bytes) !== part.sha256) throw new Error('its content is not that of the build');
     return new WebAssembly.Module(bytes);
   } catch (cause) {
@@ -151,12 +148,16 @@ function compileNow(part: WebPart, hash: WebSplitOptions['sha256']): WebAssembly
   }
 }
 
-/** A connection may break: once more. */
-function fetchNow({ url, part }: WebPart): Uint8Array<ArrayBuffer> {
+/**
+ * Chromium has a request wait for another one for the same file: for 20 s, since that one goes on only when the call has returned.
+ * So it gets another URL then.
+ */
+function fetchNow({ url, part }: WebPart, busy: boolean): Uint8Array<ArrayBuffer> {
   try {
-    return cut(request(url, part), part);
+    return cut(request(busy ? `${url}${url.includes('?') ? '&' : '?'}now` : url, part), part);
   } catch (error) {
-    if (!(error instanceof DOMException)) throw error;
+    // A connection may break, and a host may not like the other URL: once more.
+    if (!busy && !(error instanceof DOMException)) throw error;
     return cut(request(url, part), part);
   }
 }

@@ -22,7 +22,8 @@ export interface Habits {
   breaks?: { after: number; times: number };
   /**
    * It fails so many requests for files with such names, but for the first ones: it answers with a status, closes the connection, or
-   * does not answer, so that whoever asks waits until he gives up. How many it has failed is at `/failed`.
+   * does not answer, so that whoever asks waits until he gives up. How many it has failed is at `/failed`,
+   * how many of those that it did not answer were given up at `/given-up`.
    */
   fails?: { name: RegExp; how: number | 'closes' | 'holds'; times: number; first?: number };
   /** It lets pages of other origins read its files. */
@@ -88,8 +89,9 @@ export async function serveFolder(folder: string, habits: Habits = {}): Promise<
   const server = createServer((request, response) => {
     const { range } = request.headers;
     record(request, response, range, answers);
-    if (request.url === '/failed') {
-      response.end(String(failing.failed));
+    const count = { '/failed': failing.failed, '/given-up': failing.givenUp }[request.url ?? ''];
+    if (count !== undefined) {
+      response.end(String(count));
       return;
     }
     if (failing.fail(request, response)) return;
@@ -118,6 +120,7 @@ class Failing {
   readonly #habit: Habits['fails'];
   #asked = 0;
   failed = 0;
+  givenUp = 0;
 
   constructor(habit: Habits['fails']) {
     this.#habit = habit;
@@ -131,13 +134,14 @@ class Failing {
     if (this.#asked <= first || this.failed >= times) return false;
     this.failed += 1;
     if (how === 'closes') socket.destroy();
-    else if (how !== 'holds') response.writeHead(how).end();
+    else if (how === 'holds') response.on('close', () => this.givenUp++);
+    else response.writeHead(how).end();
     return true;
   }
 }
 
 function isWasm(url: string | undefined): boolean {
-  return url?.endsWith('.wasm') ?? false;
+  return /\.wasm(\?|$)/.test(url ?? '');
 }
 
 /** Beside each file a compressed one, which sirv looks for. */

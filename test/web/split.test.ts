@@ -210,8 +210,13 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
           'main.js': `
             import init from './one.wasm?init';
             ${INSTANCE}
-            while (await (await fetch('/failed')).text() !== '1') await new Promise((resolve) => setTimeout(resolve, 20));
-            globalThis.result = [first(100), ${COLD_CALLS}];`,
+            const until = async (path) => {
+              while (await (await fetch(path)).text() !== '1') await new Promise((resolve) => setTimeout(resolve, 20));
+            };
+            await until('/failed');
+            const value = first(100);
+            await until('/given-up');
+            globalThis.result = [value, ${COLD_CALLS}];`,
         },
         { web },
       );
@@ -220,8 +225,10 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
         delivery === 'range'
           ? ({ name: /one-.*wasm/, how: 'holds', times: 1, first: 1 } as const)
           : ({ name: /one\.part1-/, how: 'holds', times: 1 } as const);
-      const { result } = await visit(built, { fails });
+      const { result, wasm } = await visit(built, { fails });
       expect(result).toEqual([142, [[1, FIRST, true]]]);
+      // Chromium would have the call wait for the other request, for 20 s.
+      expect(wasm.filter((path) => path.endsWith('.wasm?now'))).toHaveLength(1);
     });
 
     test('a part that cannot be loaded is an error at the call, and the next call tries again', async () => {
@@ -234,9 +241,17 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
             import init from './one.wasm?init';
             ${ATTEMPT}
             ${INSTANCE}
-            while (await (await fetch('/failed')).text() !== '${background}') {
-              await new Promise((resolve) => setTimeout(resolve, 20));
-            }
+            const { fetch } = globalThis;
+            const answers = [];
+            globalThis.fetch = (...request) => {
+              const answer = fetch(...request);
+              answers.push(answer);
+              return answer;
+            };
+            const wait = () => new Promise((resolve) => setTimeout(resolve, 20));
+            while (answers.length < 2) await wait();
+            await Promise.all(answers);
+            await wait();
             globalThis.result = [attempt(() => first(100)), start(), attempt(() => first(100))];`,
         },
         { web },
