@@ -11,14 +11,16 @@ import { writeProfiles } from '../../src/profile/files.ts';
 import { readModule } from '../../src/wasm/module.ts';
 import {
   build,
+  buildBothSides,
   buildClient,
   type BuildOptions,
   type BuildResult,
   listen,
   type PluginOptions,
+  viteConfig,
 } from '../support/bundlers.ts';
 import { HAS_CHROMIUM, launchChromium, openPage } from '../support/chromium.ts';
-import { createProject, type Files, SHARED_CACHE } from '../support/project.ts';
+import { createProject, type Files, runWell, SHARED_CACHE } from '../support/project.ts';
 import {
   CALLS,
   createSplitProject,
@@ -535,6 +537,23 @@ describe.each(['rollup', 'rolldown', 'webpack', 'esbuild'] as const)('%s', (bund
       }
     },
   );
+});
+
+test('one build for a page and its server splits for both by one profile', async () => {
+  const project = await createSplitProject(
+    `
+    import { start, first, second, table } from './one.wasm';
+    globalThis.result = { values: ${CALLS} };
+    globalThis.process && console.log(JSON.stringify(globalThis.result));`,
+    { 'index.html': HTML },
+  );
+  const plugin = { profile: project.path('profiles'), split: TWO_PARTS };
+  await buildBothSides(project, viteConfig(project, [], plugin), true);
+  expect((await project.list('client')).filter(isPart)).toHaveLength(2);
+  const server = await project.list('server');
+  const artifact = server.find((name) => name.endsWith('.elf')) ?? '';
+  expect(unpackArtifact(await project.read('server', artifact)).split?.secondaries).toHaveLength(2);
+  expect((await runWell(project.path('server/main.js'))).result).toEqual({ values: RESULTS });
 });
 
 describe('what a build says', () => {
