@@ -5,21 +5,30 @@ import { build, type InlineConfig, type Plugin } from 'vite';
 import { MODULE_REQUEST, resolveModuleRequest } from '../support/module-request.ts';
 import { WEB_MODES, type WebMode } from './modes.ts';
 
-export { WEB_MODES, type WebMode };
+export { WEB_MODES };
 
 const PLUGIN_OPTIONS = {
   stream: { delivery: 'stream' },
   range: { delivery: 'range' },
   inflate: { delivery: 'inflate' },
   link: { delivery: 'stream', preload: 'link' },
+  'stream-split': { delivery: 'stream' },
+  'range-split': { delivery: 'range' },
+  'inflate-split': { delivery: 'inflate' },
 } as const;
 
-/** @param root the folder with `index.html` */
+/**
+ * @param root the folder with `index.html`
+ * @param profile path of startup profiles, for modes with demand loading
+ */
 export async function buildPage(
   root: string,
   mode: WebMode,
   outDir: string,
-  config: Pick<InlineConfig, 'base' | 'plugins' | 'define'> = {},
+  {
+    profile,
+    ...config
+  }: Pick<InlineConfig, 'base' | 'plugins' | 'define'> & { profile?: string | undefined } = {},
 ): Promise<void> {
   await build({
     root,
@@ -28,7 +37,9 @@ export async function buildPage(
     logLevel: 'warn',
     ...config,
     plugins: [
-      mode === 'vite' ? moduleByUrl() : wasmPrecompile({ web: PLUGIN_OPTIONS[mode] }),
+      mode === 'vite'
+        ? moduleByUrl()
+        : wasmPrecompile({ web: PLUGIN_OPTIONS[mode], ...(profile !== undefined && { profile }) }),
       ...(config.plugins ?? []),
     ],
     build: {

@@ -1,4 +1,11 @@
 /** How a page is built: without the plugin, in one of its deliveries, or with a preload link. */
 export const WEB_MODES = ['vite', 'stream', 'range', 'inflate', 'link'] as const;
 
-export type WebMode = (typeof WEB_MODES)[number];
+/** Deliveries with demand loading, by a startup profile. */
+export const SPLIT_MODES = ['stream-split', 'range-split', 'inflate-split'] as const;
+
+export const ALL_WEB_MODES = [...WEB_MODES, ...SPLIT_MODES];
+
+export type PageMode = (typeof WEB_MODES)[number];
+
+export type WebMode = (typeof ALL_WEB_MODES)[number];

@@ -1,10 +1,10 @@
 /** The page: starts three modules, one after the other, and shows what was loaded how, and when. */
 import { WORKLOADS } from './workloads/index.ts';
-import type { WebMode } from './modes.ts';
+import type { PageMode } from './modes.ts';
 
-const MODE = import.meta.env.MODE as WebMode;
+const MODE = import.meta.env.MODE as PageMode;
 
-const BUILT: Readonly<Record<WebMode, string>> = {
+const BUILT: Readonly<Record<PageMode, string>> = {
   vite: 'without the plugin',
   stream: 'with the delivery “stream”: plain wasm files, compiled as they come in',
   range: 'with the delivery “range”: the modules’ parts of ELF files',

@@ -74,15 +74,22 @@ export function packObject(contents: ArtifactContents<unknown>): Uint8Array {
  * The artifact that a browser fetches a part of: no native code, which no browser takes from the network.
  *
  * @param compress whether that part is a zlib stream (RFC 1950) of the wire bytes, not the wire bytes themselves
- * @returns with where the part is, in bytes
+ * @returns with where the part is, in bytes; of a split module the primary, then the secondaries
  * @throws like `packArtifact`
  */
 export function packForBrowsers(
   contents: Omit<ArtifactContents<unknown>, 'machine' | 'native'>,
   compress: boolean,
-): { bytes: Uint8Array; part: { offset: number; size: number } } {
+): { bytes: Uint8Array; part: FilePart; more: FilePart[] } {
   const { bytes, map } = pack({ ...contents, machine: 'none', native: [] }, 'artifact', compress);
-  return { bytes, part: { offset: map.wire.offset, size: map.wire.size } };
+  const { split } = map;
+  return { bytes, part: map.wire, more: (split?.parts ?? []).map(({ wire }) => wire) };
+}
+
+/** In bytes. */
+interface FilePart {
+  offset: number;
+  size: number;
 }
 
 function pack(

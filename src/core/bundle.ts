@@ -164,7 +164,8 @@ export class Bundle {
     const resolveImport = (name: string) => resolved.get(name) ?? name;
     if (context.platform === 'browser') {
       const loader = formatRequest({ ...request, form: 'loader' });
-      return generateWebGlue(request.form, loader, wasmInterface, resolveImport);
+      const split = (await this.#sources.partsOf(this.#place(context), source)) !== undefined;
+      return generateWebGlue(request.form, loader, wasmInterface, resolveImport, split);
     }
     const moduleSource = await this.#sources.choose(this.#place(context), source);
     return generateGlue(request.form, moduleSource, wasmInterface, resolveImport);
@@ -273,7 +274,8 @@ export class Bundle {
     if (!isCore && form !== 'glue') throw error;
     const noInterface = { imports: [], exports: [] };
     if (context.platform === 'browser' && (form === 'init' || form === 'module')) {
-      return generateWebGlue(form, formatRequest({ file, form: 'loader' }), noInterface, (module) => module);
+      const loader = formatRequest({ file, form: 'loader' });
+      return generateWebGlue(form, loader, noInterface, (module) => module, false);
     }
     if (isCore) this.#warn(`${messageOf(error)} It is shipped as plain wasm.`);
     const name = moduleName(file);

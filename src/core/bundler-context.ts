@@ -67,6 +67,8 @@ export interface BundlerSettings {
 export interface WebSettings {
   /** Whether the output is a worker's. */
   worker: boolean;
+  /** Whether the output is for those who develop it. */
+  development: boolean;
   /** Whether loading may begin early: there is a page, and chunks. */
   early: boolean;
   /** The URL of an emitted file in an HTML file; paths relative to the output. */

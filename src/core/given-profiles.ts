@@ -16,6 +16,14 @@ interface ReadModule {
 
 const AGAIN = 'Record it again with `wasm-precompile train`.';
 
+/** What a profile is for, and what becomes of a module without one. */
+const CONSEQUENCES = {
+  native: 'native code holds all functions',
+  parts: 'the module stays whole',
+} as const;
+
+export type ProfileUse = keyof typeof CONSEQUENCES;
+
 /** Names that a message shows of each list. */
 const NAMES_SHOWN = 5;
 
@@ -25,8 +33,8 @@ export class GivenProfiles {
   readonly #warn: (message: string) => void;
   /** Names of the profiles that were there. */
   readonly #present = new Set<string>();
-  /** Names of modules that have native code and none of the profiles. */
-  readonly #without = new Set<string>();
+  /** Names of modules that could have used a profile and have none of them. */
+  readonly #without = new Map<string, ProfileUse>();
   /** Whether nothing remains to be said: a profile is in use, or what is wrong with all of them has been told. */
   #settled = false;
 
@@ -37,30 +45,34 @@ export class GivenProfiles {
   }
 
   /** The functions of a module that its startup profile names; undefined where it has none that fits. */
-  async choose(module: ReadModule): Promise<ProfileMatch['functions'] | undefined> {
-    const profiles = await this.#read();
+  async choose(
+    module: ReadModule,
+    use: ProfileUse = 'native',
+  ): Promise<ProfileMatch['functions'] | undefined> {
+    const profiles = await this.#read(use);
     if (!profiles) return undefined;
     for (const { name } of profiles) this.#present.add(name);
     const found = findProfile(profiles, module.name, module.bytes);
     if (!found) {
-      this.#without.add(module.name);
+      this.#without.set(module.name, use);
       return undefined;
     }
     this.#settled = true;
-    return takeFunctions(module, found.match, this.#warn);
+    return takeFunctions(module, found.match, use, this.#warn);
   }
 
   /** At the end of a build: says once that none of the profiles is of any of its modules. */
   describeUnused(): string | undefined {
     if (this.#settled || this.#without.size === 0) return undefined;
     this.#settled = true;
+    const [use = 'native'] = this.#without.values();
     return (
-      `${this.#path}: expected the startup profile of a module of this build (${list(this.#without)}), found ` +
-      `${list(this.#present)}. Native code holds all functions. ${AGAIN}`
+      `${this.#path}: expected the startup profile of a module of this build (${list(this.#without.keys())}), found ` +
+      `${list(this.#present)}. ${capitalize(CONSEQUENCES[use])}. ${AGAIN}`
     );
   }
 
-  async #read(): Promise<Profile[] | undefined> {
+  async #read(use: ProfileUse): Promise<Profile[] | undefined> {
     try {
       return await readProfiles(this.#path, ({ message }) =>
         this.#warn(`${message} Until then the other profiles of ${this.#path} are used.`),
@@ -68,7 +80,7 @@ export class GivenProfiles {
     } catch (error) {
       if (!(error instanceof WasmPrecompileError)) throw error;
       this.#settled = true;
-      this.#warn(`${error.message} Until then native code holds all functions.`);
+      this.#warn(`${error.message} Until then ${CONSEQUENCES[use]}.`);
       return undefined;
     }
   }
@@ -78,29 +90,39 @@ export class GivenProfiles {
 function takeFunctions(
   { file }: ReadModule,
   match: ProfileMatch,
+  use: ProfileUse,
   warn: (message: string) => void,
 ): ProfileMatch['functions'] | undefined {
   const foreign = isForeign(match);
-  if (!match.exact) warn(`${file}${describeMismatch(match, foreign)} ${AGAIN}`);
+  if (!match.exact) warn(`${file}${describeMismatch(match, foreign, use)} ${AGAIN}`);
   return foreign ? undefined : match.functions;
 }
 
 /** What is wrong with a profile that is not exactly that of a module, and what becomes of it. */
-function describeMismatch({ matched, total, wrong }: ProfileMatch, foreign: boolean): string {
+function describeMismatch(
+  { matched, total, wrong }: ProfileMatch,
+  foreign: boolean,
+  use: ProfileUse,
+): string {
   const found = `${matched} of its ${total} functions were found`;
   if (wrong > 0) {
-    const use = foreign ? 'it is not used, native code holds all functions' : 'native code holds these';
+    const kept = use === 'native' ? 'native code holds these' : 'these are loaded at once';
+    const becomes = foreign ? `it is not used, ${CONSEQUENCES[use]}` : kept;
     return (
       `: its startup profile is damaged: expected functions that this module has, with their bodies; ${wrong} of ` +
-      `${total} are not in it, or are others. Looked for by name and body, ${found}: ${use}.`
+      `${total} are not in it, or are others. Looked for by name and body, ${found}: ${becomes}.`
     );
   }
   return foreign
-    ? `: its startup profile is of another module (${found}): it is not used, native code holds all functions.`
+    ? `: its startup profile is of another module (${found}): it is not used, ${CONSEQUENCES[use]}.`
     : ` has changed since its startup profile was recorded: ${found}.`;
 }
 
-function list(names: ReadonlySet<string>): string {
+function capitalize(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function list(names: Iterable<string>): string {
   const all = [...names].toSorted();
   const shown = all.slice(0, NAMES_SHOWN).map((name) => JSON.stringify(name));
   return all.length > shown.length

@@ -30,14 +30,35 @@ export type ModuleSource =
       /** Undefined where the option is off. The programs are URLs, as expressions. */
       heal: { options: ResolvedHealing; host: string; compiler: string } | undefined;
     }
-  | { kind: 'file'; url: string; options: WebOptions }
-  /** A part of an ELF file, for browsers. */
-  | { kind: 'range'; url: string; part: Part; options: WebOptions }
-  /** The same, compressed; and the module as a file of its own. */
-  | { kind: 'inflate'; url: string; part: Part; plain: string; options: WebOptions }
+  | FetchedSource
+  /** A split module, for browsers: what a start loads, and what comes in later. */
+  | {
+      kind: 'parts';
+      url: string;
+      primary: FetchedSource;
+      secondaries: SecondarySource[];
+      /** The module as it was before it was split. */
+      whole: FetchedSource;
+      /** Whether calls that have to wait say so in the console. */
+      warn: boolean;
+    }
   /** A file that the bundler gives a URL to when it is imported by this request. */
   | { kind: 'url-import'; request: string; options: CompileOptions }
   | { kind: 'inline'; base64: string; options: CompileOptions };
+
+/** What browsers load from one file. */
+export type FetchedSource =
+  | { kind: 'file'; url: string; options: WebOptions }
+  /** A part of an ELF file. */
+  | { kind: 'range'; url: string; part: Part; options: WebOptions }
+  /** The same, compressed; and the module as a file of its own. */
+  | { kind: 'inflate'; url: string; part: Part; plain: string; options: WebOptions };
+
+export interface SecondarySource {
+  source: FetchedSource;
+  /** In base64, where calls that cannot wait are to compare it. */
+  sha256: string | undefined;
+}
 
 type ArtifactSource = Extract<ModuleSource, { kind: 'artifact' }>;
 
@@ -67,16 +88,28 @@ export function generateGlue(
 /** Forms that give a module or what is made of it. */
 export type ModuleForm = Exclude<ImportForm, 'esm' | 'loader' | 'glue'>;
 
-/** The glue code for one form, for browsers: all forms of a file share the loader. */
+/**
+ * The glue code for one form, for browsers: all forms of a file share the loader.
+ *
+ * @param split whether the module is split
+ */
 export function generateWebGlue(
   form: ModuleForm,
   loaderRequest: string,
   wasmInterface: WasmInterface,
   resolveImport: (module: string) => string,
+  split: boolean,
 ): string {
+  const loader = `import { loader } from ${JSON.stringify(loaderRequest)};`;
+  if (split && form === 'module') {
+    return `${loader}
+import { loadForOthers } from "wasm-precompile:runtime/web-travel";
+export default await loadForOthers(loader);
+`;
+  }
   const setUp = `import { initializer } from "wasm-precompile:runtime/web";
-import { loader } from ${JSON.stringify(loaderRequest)};`;
-  return generateForm(form, 'browser', setUp, wasmInterface, resolveImport, false);
+${split ? 'import { instantiate } from "wasm-precompile:runtime/link";\n' : ''}${loader}`;
+  return generateForm(form, 'browser', setUp, wasmInterface, resolveImport, split);
 }
 
 /**
@@ -185,25 +218,63 @@ function generateLoader(runtime: string, source: ModuleSource, form: ArtifactFor
     return `${imports}
 const loader = /* @__PURE__ */ fromArtifact(${url}, ${map}, ${options}, addons);`;
   }
-  const options = JSON.stringify(source.options);
   switch (source.kind) {
     case 'file':
-      return `import { fromFile, initializer } from ${from};
-const loader = /* @__PURE__ */ fromFile(${source.url}, ${options});`;
     case 'range':
-      return `import { fromRange, initializer } from ${from};
-const loader = /* @__PURE__ */ fromRange(${source.url}, [${source.part}], ${options});`;
     case 'inflate':
-      return `import { fromDeflated, initializer } from ${from};
-const loader = /* @__PURE__ */ fromDeflated(${source.url}, [${source.part}], ${source.plain}, ${options});`;
+      return `import { ${FETCHERS[source.kind]}, initializer } from ${from};
+const loader = /* @__PURE__ */ ${fetchExpression(source)};`;
+    case 'parts':
+      return generateParts(from, source);
     case 'url-import':
       return `import { fromFile, initializer } from ${from};
 import url from ${JSON.stringify(source.request)};
-const loader = /* @__PURE__ */ fromFile(url, ${options});`;
+const loader = /* @__PURE__ */ fromFile(url, ${JSON.stringify(source.options)});`;
     case 'inline':
       return `import { fromBase64, initializer } from ${from};
-const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${options});`;
+const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${JSON.stringify(source.options)});`;
   }
+}
+
+const FETCHERS: Readonly<Record<FetchedSource['kind'], string>> = {
+  file: 'fromFile',
+  range: 'fromRange',
+  inflate: 'fromDeflated',
+};
+
+/** @param request the expression for what else `fetch` is told */
+function fetchExpression(source: FetchedSource, request?: string): string {
+  const { kind, url } = source;
+  const known = JSON.stringify(source.options);
+  const options = request === undefined ? known : `{ ...${known}, ${request} }`;
+  const place = kind === 'file' ? [] : [`[${source.part}]`];
+  const plain = kind === 'inflate' ? [source.plain] : [];
+  return `${FETCHERS[kind]}(${[url, ...place, ...plain, options].join(', ')})`;
+}
+
+function generateParts(
+  from: string,
+  { primary, secondaries, whole, warn }: Extract<ModuleSource, { kind: 'parts' }>,
+): string {
+  const verifies = secondaries.some(({ sha256 }) => sha256 !== undefined);
+  const fetchers = new Set(
+    [primary, whole, ...secondaries.map(({ source }) => source)].map(({ kind }) => FETCHERS[kind]),
+  );
+  const parts = secondaries.map(({ source, sha256 }) => {
+    const fields = [
+      `load: (request) => ${fetchExpression(source, 'request')}`,
+      `url: ${source.kind === 'inflate' ? source.plain : source.url}`,
+      ...(source.kind === 'range' ? [`part: [${source.part}]`] : []),
+      ...(sha256 === undefined ? [] : [`sha256: ${JSON.stringify(sha256)}`]),
+    ];
+    return `  { ${fields.join(', ')} },`;
+  });
+  const options = [...(verifies ? ['sha256'] : []), ...(warn ? ['warn: true'] : [])];
+  return `import { ${[...fetchers].join(', ')} } from ${from};
+import { fromParts } from "wasm-precompile:runtime/web-split";
+${verifies ? 'import { sha256 } from "wasm-precompile:runtime/sha256";\n' : ''}const loader = /* @__PURE__ */ fromParts(${fetchExpression(primary)}, ${fetchExpression(whole)}, [
+${parts.join('\n')}
+], { ${options.join(', ')} });`;
 }
 
 /** What `fromArtifact` takes, as expressions, and the statements that they need. */

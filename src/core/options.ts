@@ -28,13 +28,14 @@ export interface Options {
   cpu?: CpuLevel;
   /**
    * Startup profiles, as `wasm-precompile train` records them: a file, or a folder of them. Native code then holds
-   * only the functions that were executed. Or a command that runs the output: the build trains itself with it.
+   * only the functions that were executed, and what browsers get may be split by them. Or a command that runs the output: the build
+   * trains itself with it (server builds).
    * Default: none, native code for all functions.
    */
   profile?: string | TrainingOptions;
   /**
    * Demand loading: what a start executes by its profile is loaded at once, the rest of the module at the first call of a
-   * function in it. `'auto'`: where that spares a start half a megabyte; `true`: wherever it can be; or how many parts there
+   * function in it; in browsers in the background, once the module has started. `'auto'`: where that spares a start half a megabyte; `true`: wherever it can be; or how many parts there
    * are to be, and how many bytes a start must be spared. Default: `'auto'`.
    */
   split?: 'auto' | boolean | SplitOptions;

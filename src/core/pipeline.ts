@@ -31,7 +31,7 @@ import { GivenProfiles } from './given-profiles.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Progress } from './progress.ts';
 import { sha256, sha256OfIndices } from './sha256.ts';
-import { splitForTargets, type SplitParts } from './splitting.ts';
+import { FOR_BROWSERS, splitForEngines, type SplitParts, type Validator, validatorOf } from './splitting.ts';
 
 /** A module as it was read, ready to be shipped plain or precompiled. */
 export interface SourceModule {
@@ -77,6 +77,8 @@ export interface Pipeline {
     runs?: readonly RunCode[],
     split?: boolean,
   ): Promise<Contents>;
+  /** The parts of a module for browsers, where the option `profile` names its startup profile; undefined where it stays whole. */
+  splitForBrowsers(source: SourceModule): Promise<SplitParts | undefined>;
   /** Why a module could not be split: a clause. Undefined where it was, or where that was not to be. */
   whyWhole(source: SourceModule): string | undefined;
   /** After all modules: a sentence where no module has one of the profiles that the option names. Told once. */
@@ -106,6 +108,7 @@ export function createPipeline(
   /** Why modules were not split, by file. */
   const wholes = new Map<string, string>();
   const compiling = new Map<string, Promise<Contents>>();
+  const splitting = new Map<string, Promise<SplitParts | undefined>>();
   const path = options.profile?.path;
   const given = path === undefined ? undefined : new GivenProfiles(path, warnOnce);
 
@@ -147,20 +150,12 @@ export function createPipeline(
     // Nobody could say whether the parts are valid.
     if (targets.length === 0) return undefined;
     const hot = new Set(keep.keys());
-    const { parts, whole, possible } = await splitForTargets(
+    const parts = await splitFor(
       source,
       hot,
-      targets,
-      options.split,
-      cache,
-      options.timeLimit,
+      targets.map((target) => validatorOf(target, options.timeLimit)),
     );
-    if (!parts) {
-      if (!possible) wholes.set(source.file, whole);
-      if (options.split.asked) warnOnce(`${source.file} is not split: ${whole}.`);
-      return undefined;
-    }
-    wholes.delete(source.file);
+    if (!parts) return undefined;
     const contents = await trimWhole(
       { ...source, wire: parts.primary },
       await compileAll({ ...source, wire: parts.primary }),
@@ -171,6 +166,32 @@ export function createPipeline(
       wire: source.wire,
       split: await describeSplit(source, parts, contents.native, targets),
     };
+  }
+
+  /** Undefined, with what `whyWhole` tells, where the module stays whole. */
+  async function splitFor(
+    source: SourceModule,
+    hot: ReadonlySet<number>,
+    validators: readonly Validator[],
+  ): Promise<SplitParts | undefined> {
+    if (!options.split) return undefined;
+    const { parts, whole, possible } = await splitForEngines(source, hot, validators, options.split, cache);
+    if (parts) {
+      wholes.delete(source.file);
+      return parts;
+    }
+    if (!possible) wholes.set(source.file, whole);
+    if (options.split.asked) warnOnce(`${source.file} is not split: ${whole}.`);
+    return undefined;
+  }
+
+  async function splitForBrowsers(source: SourceModule): Promise<SplitParts | undefined> {
+    // What is not larger than what is to be spared is not split whatever its profile says.
+    if (!options.split || !given || source.builtins || source.wire.length <= options.split.minSaving) {
+      return undefined;
+    }
+    const keep = await given.choose(source, 'parts');
+    return keep && splitFor(source, new Set(keep.keys()), [FOR_BROWSERS]);
   }
 
   /** With native code for no function of the secondaries: it spares V8 a look at all of them. */
@@ -312,16 +333,25 @@ export function createPipeline(
     describeUnusedProfiles: () => given?.describeUnused(),
     trim,
     whyWhole: ({ file }) => wholes.get(file),
-    compile(source, split = false) {
-      const id = `${source.file}\0${source.sha256}\0${split}`;
-      let result = compiling.get(id);
-      if (!result) {
-        result = compile(source, split).finally(() => compiling.delete(id));
-        compiling.set(id, result);
-      }
-      return result;
-    },
+    splitForBrowsers: (source) =>
+      shared(splitting, `${source.file}\0${source.sha256}`, () => splitForBrowsers(source)),
+    compile: (source, split = false) =>
+      shared(compiling, `${source.file}\0${source.sha256}\0${split}`, () => compile(source, split)),
   };
+}
+
+/** Work that is going on is not begun a second time. */
+function shared<Result>(
+  running: Map<string, Promise<Result>>,
+  id: string,
+  begin: () => Promise<Result>,
+): Promise<Result> {
+  let result = running.get(id);
+  if (!result) {
+    result = begin().finally(() => running.delete(id));
+    running.set(id, result);
+  }
+  return result;
 }
 
 /** @throws WasmPrecompileError `UNREADABLE_FILE` */

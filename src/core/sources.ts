@@ -11,9 +11,9 @@ import type { ModuleSource, Platform } from './glue.ts';
 import { reserveSplit } from './map-text.ts';
 import type { ResolvedOptions } from './options.ts';
 import { describeBuiltins, type Pipeline, readBytes, type SourceModule } from './pipeline.ts';
-import { mostSecondaries } from './splitting.ts';
-import { describeContents, formatSize } from './summary.ts';
-import { DELIVERED, webSource } from './web-sources.ts';
+import { mostSecondaries, type SplitParts } from './splitting.ts';
+import { describeContents, describeForWeb, formatSize } from './summary.ts';
+import { DELIVERED, webParts, webSource } from './web-sources.ts';
 
 /** What a module is loaded for. */
 export interface Place {
@@ -49,10 +49,9 @@ export class Sources {
 
   async choose(place: Place, source: SourceModule): Promise<ModuleSource> {
     const { options, warn } = this.#setup;
-    const { dev, inlineLimit } = place.settings;
+    const { dev } = place.settings;
     const compileOptions = source.builtins ? { builtins: source.builtins.constantsModule } : {};
-    const limit = options.inline ?? inlineLimit(source.file, source.wire);
-    if (!dev && source.wire.length < limit) {
+    if (this.#isInlined(place, source)) {
       place.output.note(source, { kind: 'inlined' });
       return {
         kind: 'inline',
@@ -61,9 +60,15 @@ export class Sources {
       };
     }
     if (dev) return plainSource(place, source, compileOptions);
-    if (place.platform === 'browser' && !place.settings.plain) {
-      place.output.note(source, { kind: 'plain', why: DELIVERED[options.web.delivery] });
-      return webSource(place, source, options.web);
+    if (isForBrowsers(place)) {
+      const { context, output, settings } = place;
+      const { web } = options;
+      const parts = await this.partsOf(place, source);
+      const how = DELIVERED[web.delivery];
+      output.note(source, describeForWeb(how, source, parts, this.#setup.pipeline.whyWhole(source)));
+      const emitter = { context, output, web };
+      if (!parts) return webSource(emitter, source);
+      return webParts(emitter, source, parts, settings.web?.development ?? false);
     }
     const why = place.settings.plain ?? this.#whyPlain(source);
     if (why !== undefined) {
@@ -72,6 +77,17 @@ export class Sources {
       return plainSource(place, source, compileOptions);
     }
     return this.#artifact(place, source, true);
+  }
+
+  /** The parts of a module that a page loads; undefined where it is whole. */
+  async partsOf(place: Place, source: SourceModule): Promise<SplitParts | undefined> {
+    if (!isForBrowsers(place) || place.settings.dev || this.#isInlined(place, source)) return undefined;
+    return this.#setup.pipeline.splitForBrowsers(source);
+  }
+
+  #isInlined({ settings }: Place, { file, wire }: SourceModule): boolean {
+    const limit = this.#setup.options.inline ?? settings.inlineLimit(file, wire);
+    return !settings.dev && wire.length < limit;
   }
 
   /** The file itself, for code that loads it by itself, and its artifact where it gets native code. */
@@ -130,6 +146,10 @@ export class Sources {
     if (builtins) return 'it uses JS string builtins';
     return wire.length < threshold ? `below the threshold of ${formatSize(threshold)}` : undefined;
   }
+}
+
+function isForBrowsers({ platform, settings }: Place): boolean {
+  return platform === 'browser' && !settings.plain;
 }
 
 /** A module as plain wasm. */

@@ -1,6 +1,7 @@
 /** Whether a module is split for demand loading, and its parts: each valid for every target, kept between builds. */
 import { formatEngineKey } from '../engines/key.ts';
 import { type KnownTarget, whyInvalid } from '../engines/v8/target.ts';
+import { messageOf } from '../error.ts';
 import { joinParts } from '../runtime/join.ts';
 import { PRODUCER } from '../version.ts';
 import { SectionId, type Sections } from '../wasm/sections.ts';
@@ -40,6 +41,38 @@ interface LoadedModule {
   module: Pick<Sections, 'sections'>;
 }
 
+/** What says whether parts are valid. */
+export interface Validator {
+  /** Of the engine that says it. */
+  key: string;
+  /** The most bytes that a part may have. */
+  maxPart: number;
+  /** In the engine's own words; undefined where all are. */
+  whyInvalid: (parts: readonly Uint8Array[]) => Promise<string | undefined>;
+}
+
+/** The most bytes that Chromium compiles at once on a page's main thread (`kWasmWireBytesLimit` in Blink). */
+const MAX_BROWSER_PART = 8 * 1024 ** 2;
+
+/** For parts that a target will load. @param timeLimit milliseconds */
+export function validatorOf(target: KnownTarget, timeLimit: number): Validator {
+  return {
+    key: formatEngineKey(target.engine.key),
+    maxPart: Number.POSITIVE_INFINITY,
+    whyInvalid: (parts) => whyInvalid(target, parts, timeLimit),
+  };
+}
+
+/** For parts that browsers will load: the engine that builds stands for theirs, which have at least what the parts use. */
+export const FOR_BROWSERS: Validator = {
+  key: `browsers ${process.version}`,
+  maxPart: MAX_BROWSER_PART,
+  async whyInvalid(parts) {
+    const invalid = parts.find((part) => !WebAssembly.validate(Uint8Array.from(part)));
+    return invalid && WebAssembly.compile(Uint8Array.from(invalid)).then(() => undefined, messageOf);
+  },
+};
+
 /** How many secondaries a module can have at most: the map in the glue code has room for them. */
 export function mostSecondaries(
   { module }: Pick<LoadedModule, 'module'>,
@@ -52,21 +85,19 @@ export function mostSecondaries(
 
 /**
  * @param hot functions that a start executes, by their indices
- * @param targets for each of which every part must be valid
- * @param timeLimit milliseconds for each target
+ * @param validators for each of which every part must be valid
  */
-export async function splitForTargets(
+export async function splitForEngines(
   { file, wire }: LoadedModule,
   hot: ReadonlySet<number>,
-  targets: readonly KnownTarget[],
+  validators: readonly Validator[],
   { parts, minSaving }: ResolvedSplit,
   cache: Cache,
-  timeLimit: number,
 ): Promise<SplitResult> {
   const entry = cacheKey({
     producer: PRODUCER,
     split: sha256(wire),
-    engines: targets.map(({ engine }) => formatEngineKey(engine.key)).join(' '),
+    engines: validators.map(({ key }) => key).join(' '),
     functions: sha256OfIndices(hot),
     parts: parts ?? 0,
     minSaving,
@@ -74,7 +105,8 @@ export async function splitForTargets(
   const cached = await cache.get(entry);
   if (cached) return { parts: decodeParts(cached) };
 
-  // V8 has had tail calls for longer than any target; what is said of validity below holds for them, too.
+  // V8 has had tail calls for longer than any target; what is said of validity below holds for them, too. Browsers without them
+  // load the module whole.
   const split = splitModule(wire, hot, { parts, tailCalls: true }, file);
   if ('whole' in split) return split;
   const [primary, ...secondaries] = split.parts;
@@ -86,7 +118,14 @@ export async function splitForTargets(
   if (Buffer.compare(joinParts(split.parts, split.recipe), wire) !== 0) {
     return { whole: 'its parts do not make the same module again' };
   }
-  const reasons = await Promise.all(targets.map((target) => whyInvalid(target, split.parts, timeLimit)));
+  const most = Math.min(...validators.map(({ maxPart }) => maxPart));
+  const largest = Math.max(...secondaries.map(({ length }) => length));
+  if (largest > most) {
+    return {
+      whole: `a part of it would have ${formatSize(largest)}, and browsers load no more than ${formatSize(most)} at once`,
+    };
+  }
+  const reasons = await Promise.all(validators.map((validator) => validator.whyInvalid(split.parts)));
   const reason = reasons.find((each) => each !== undefined);
   if (reason !== undefined) return { whole: `its parts are not valid: ${reason}` };
   await cache.set(entry, encodeParts([primary, split.recipe, ...secondaries]));

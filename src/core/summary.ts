@@ -7,14 +7,22 @@ export type Outcome =
   | {
       kind: 'native';
       native: readonly NativeCode[];
-      /** Of a split module: bytes of wasm that a start loads, and of the whole. */
-      split?: { start: number; whole: number } | undefined;
+      split?: SplitSizes | undefined;
       /** Why it could not be split, where that was to be. */
       whole?: string | undefined;
     }
+  /** Plain wasm, in one of the forms that browsers load. */
+  | { kind: 'web'; how: string; split: SplitSizes | undefined; whole: string | undefined }
   | { kind: 'inlined' }
   /** Shipped as plain wasm. */
   | { kind: 'plain'; why: string };
+
+/** Of a split module: bytes of wasm that a start loads, and of the whole; and how many parts come in later. */
+interface SplitSizes {
+  start: number;
+  whole: number;
+  parts: number;
+}
 
 /** A module with its outcome. */
 interface Entry {
@@ -76,9 +84,26 @@ export function describeContents(
   return {
     kind: 'native',
     native,
-    split: split && { start: split.primary.length, whole: wire.length },
+    split: split && sizesOf(split, wire),
     whole,
   };
+}
+
+/** The same for a module that browsers get. */
+export function describeForWeb(
+  how: string,
+  { wire }: Pick<ArtifactContents, 'wire'>,
+  parts: { primary: Uint8Array; secondaries: readonly unknown[] } | undefined,
+  whole: string | undefined,
+): Outcome {
+  return { kind: 'web', how, split: parts && sizesOf(parts, wire), whole };
+}
+
+function sizesOf(
+  { primary, secondaries }: { primary: Uint8Array; secondaries: readonly unknown[] },
+  wire: Uint8Array,
+): SplitSizes {
+  return { start: primary.length, whole: wire.length, parts: secondaries.length };
 }
 
 function describe(outcome: Outcome): string {
@@ -87,6 +112,8 @@ function describe(outcome: Outcome): string {
       return 'inlined';
     case 'plain':
       return `plain: ${outcome.why}`;
+    case 'web':
+      return `plain: ${outcome.how}${describeSplit(outcome)}`;
     case 'native':
       return outcome.native.length === 0
         ? 'plain: no native code for any target'
@@ -94,8 +121,12 @@ function describe(outcome: Outcome): string {
   }
 }
 
-function describeSplit({ split, whole }: Extract<Outcome, { kind: 'native' }>): string {
-  if (split) return `; a start loads ${formatBytes(split.start)} of ${formatBytes(split.whole)} of wasm`;
+function describeSplit({ split, whole }: Extract<Outcome, { kind: 'native' | 'web' }>): string {
+  if (split) {
+    const { start, parts } = split;
+    const rest = `the rest is in ${parts} ${parts === 1 ? 'part' : 'parts'}`;
+    return `; a start loads ${formatBytes(start)} of ${formatBytes(split.whole)} of wasm, ${rest}`;
+  }
   return whole === undefined ? '' : `; not split: ${whole}`;
 }
 

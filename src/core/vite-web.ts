@@ -9,6 +9,7 @@ export function viteWebSettings(config: ResolvedConfig): WebSettings {
   const { renderBuiltUrl } = config.experimental;
   return {
     worker: isWorker,
+    development: config.mode === 'development',
     early: !isWorker && build.lib === false && allowsChunks(build.rollupOptions.output),
     urlInHtml(fileName, html) {
       const built = renderBuiltUrl?.(fileName, { type: 'asset', hostId: html, hostType: 'html', ssr: false });

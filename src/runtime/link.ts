@@ -8,8 +8,14 @@ import { absentExport, HOOK_EXPORT, SPLIT, START_EXPORT } from './split-names.ts
 /** Gives the module of a secondary. Called at each instance's first call of a function in it, with the index of that. */
 export type LoadPart = (part: number, calledFunction: number) => WebAssembly.Module;
 
-/** Primaries, by the modules that others may hold. */
-const primaries = new WeakMap<WebAssembly.Module, LoadPart>();
+/** What is known of a primary. */
+interface Split {
+  load: LoadPart;
+  instantiated: (() => void) | undefined;
+}
+
+/** By the modules that others may hold. */
+const primaries = new WeakMap<WebAssembly.Module, Split>();
 
 /** As they are, whoever replaces them later. */
 const { Instance, Module, instantiate: instantiateNative } = WebAssembly;
@@ -28,9 +34,19 @@ const HELPER = Uint8Array.of(
 
 let helper: WebAssembly.Module | undefined;
 
-/** Has instances of a primary made whole, where {@link instantiate} makes them, or everywhere after {@link intercept}. */
-export function adopt(primary: WebAssembly.Module, load: LoadPart): void {
-  primaries.set(primary, load);
+/**
+ * Has instances of a primary made whole, where {@link instantiate} makes them, or everywhere after {@link intercept}.
+ *
+ * @param instantiated told of each instance, before anything of it runs
+ */
+export function adopt(primary: WebAssembly.Module, load: LoadPart, instantiated?: () => void): void {
+  primaries.set(primary, { load, instantiated });
+}
+
+/** The same for a copy of a primary, as `structuredClone` makes them. */
+export function adoptCopy(copy: WebAssembly.Module, primary: WebAssembly.Module): void {
+  const split = primaries.get(primary);
+  if (split) primaries.set(copy, split);
 }
 
 export function isPrimary(value: unknown): value is WebAssembly.Module {
@@ -42,10 +58,10 @@ export async function instantiate(
   module: WebAssembly.Module,
   imports?: WebAssembly.Imports,
 ): Promise<WebAssembly.Instance> {
-  const load = primaries.get(module);
-  if (!load) return instantiateNative(module, imports);
+  const split = primaries.get(module);
+  if (!split) return instantiateNative(module, imports);
   const taken = takeImports(module, imports);
-  return complete(await instantiateNative(module, taken ?? imports), taken, load);
+  return complete(await instantiateNative(module, taken ?? imports), taken, split);
 }
 
 /**
@@ -70,7 +86,7 @@ function takeImports(
 function complete(
   instance: WebAssembly.Instance,
   imports: WebAssembly.Imports | undefined,
-  load: LoadPart,
+  { load, instantiated }: Split,
 ): WebAssembly.Instance {
   const { exports } = instance;
   const linked = { ...imports, [SPLIT]: exports };
@@ -85,6 +101,7 @@ function complete(
   const own = Object.entries(exports).filter(([name]) => !isAdded(name));
   const visible = Object.freeze(Object.assign(Object.create(null), Object.fromEntries(own)));
   Object.defineProperty(instance, 'exports', { value: visible });
+  instantiated?.();
   (exports[START_EXPORT] as (() => void) | undefined)?.();
   return instance;
 }
@@ -108,8 +125,8 @@ export function intercept(): void {
   });
   replace(current, 'Instance', {
     construct(target, args, newTarget) {
-      const load = primaries.get(args[0] as WebAssembly.Module);
-      if (!load) return Reflect.construct(target, args, newTarget) as object;
+      const split = primaries.get(args[0] as WebAssembly.Module);
+      if (!split) return Reflect.construct(target, args, newTarget) as object;
       const [module, imports] = args as [WebAssembly.Module, WebAssembly.Imports];
       const taken = takeImports(module, imports);
       const instance = Reflect.construct(
@@ -117,7 +134,7 @@ export function intercept(): void {
         [module, taken ?? imports],
         newTarget,
       ) as WebAssembly.Instance;
-      return complete(instance, taken, load);
+      return complete(instance, taken, split);
     },
   });
   current.Instance.prototype.constructor = current.Instance;

@@ -3,6 +3,7 @@
  * split one. So what is posted (or cloned) is the whole module instead.
  */
 import { replace } from './link.ts';
+import { findIn, replaceIn } from './message.ts';
 
 const wholes = new WeakMap<object, () => WebAssembly.Module>();
 
@@ -39,50 +40,7 @@ function guard(): void {
 
 /** A message without primaries: itself where it has none. */
 function withWholes(message: unknown): unknown {
-  return hasPrimary(message) ? copy(message, new Map()) : message;
-}
-
-function hasPrimary(message: unknown): boolean {
-  const seen = new Set<object>();
-  const left = [message];
-  while (left.length > 0) {
-    const value = left.pop();
-    if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || seen.has(value)) continue;
-    if (wholes.has(value)) return true;
-    seen.add(value);
-    left.push(...contentsOf(value));
-  }
-  return false;
-}
-
-/** The values that a clone of an object would have, too; getters aside. */
-function contentsOf(value: object): unknown[] {
-  if (Array.isArray(value)) return value;
-  if (value instanceof Map) return [...value.keys(), ...value.values()];
-  if (value instanceof Set) return [...value];
-  return Object.values(Object.getOwnPropertyDescriptors(value)).map((property) => property.value as unknown);
-}
-
-/** Copies what a clone would copy in the same way; all else stays the same object, for the clone to make of it what it does. */
-function copy(value: unknown, copies: Map<object, unknown>): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  const done = copies.get(value) ?? wholes.get(value)?.();
-  if (done !== undefined) return done;
-  if (!hasPrimary(value)) return value;
-  if (value instanceof Map) {
-    const map = new Map();
-    copies.set(value, map);
-    for (const [key, each] of value) map.set(copy(key, copies), copy(each, copies));
-    return map;
-  }
-  if (value instanceof Set) {
-    const set = new Set();
-    copies.set(value, set);
-    for (const each of value) set.add(copy(each, copies));
-    return set;
-  }
-  const object: Record<string, unknown> = Array.isArray(value) ? ([] as never) : {};
-  copies.set(value, object);
-  for (const [key, each] of Object.entries(value)) object[key] = copy(each, copies);
-  return object;
+  const primaries = findIn(message, (value) => wholes.has(value));
+  if (primaries.length === 0) return message;
+  return replaceIn(message, new Map(primaries.map((primary) => [primary, wholes.get(primary)?.()])));
 }

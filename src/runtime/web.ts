@@ -12,6 +12,8 @@ export { initializer } from './loader.ts';
 export interface WebOptions extends CompileOptions {
   /** What the bytes of the response must be, as `fetch` takes it. */
   integrity?: string;
+  /** What else `fetch` is told. */
+  request?: RequestInit;
 }
 
 /** A part of a file, in bytes. */
@@ -81,7 +83,12 @@ function fromUrl(
   let type: string | null;
   const attempt = async (cache: RequestCache) => {
     type = WASM;
-    const response = await fetch(url, { headers, cache, integrity: options.integrity ?? '' });
+    const response = await fetch(url, {
+      headers,
+      cache,
+      integrity: options.integrity ?? '',
+      ...options.request,
+    });
     if (!response.ok) throw new Refusal(`HTTP ${response.status}`);
     type = response.headers.get('content-type');
     const module = unpack(response);

@@ -14,33 +14,20 @@ import {
   type PluginOptions,
 } from '../support/bundlers.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
-import { createProject, type Files, type Project, run, runWell, wasmPrecompile } from '../support/project.ts';
+import { type Project, run, runWell, wasmPrecompile } from '../support/project.ts';
+import {
+  CALLS,
+  createSplitProject,
+  FIRST,
+  IMPORTS,
+  RESULTS,
+  SECOND,
+  START,
+  TWO_PARTS,
+  USED,
+  WASM,
+} from '../support/split-project.ts';
 import { wat } from '../support/wat.ts';
-
-/** Instructions that do nothing, so that it pays to move a function. */
-const BULK = 'i32.const 1 drop '.repeat(1000);
-
-/** A start calls `start` and `used`; `first` and `second` are in a part each, and call each other and `used`. */
-const WASM = wat(`(module
-  (import "./host.js" "seven" (func $seven (result i32)))
-  (global $calls (mut i32) (i32.const 0))
-  (memory (export "memory") 1)
-  (table (export "table") 2 funcref)
-  (elem (i32.const 0) $first $used)
-  (func $used (export "used") (result i32)
-    global.get $calls i32.const 1 i32.add global.set $calls call $seven i32.const 6 i32.mul)
-  (func $start (export "start") (result i32) call $used)
-  (func $first (export "first") (param i32) (result i32)
-    ${BULK} local.get 0 call $used i32.add)
-  (func $second (export "second") (param i32) (result i32)
-    ${BULK} local.get 0 call $first global.get $calls i32.add))`);
-
-const [USED, START, FIRST, SECOND] = [1, 2, 3, 4];
-
-const IMPORTS = '{ "./host.js": { seven: () => 7 } }';
-const CALLS = '[start(), start(), first(100), second(1000), table.get(0)(1), table.get(0) === first]';
-/** Of {@link CALLS}. */
-const RESULTS = [42, 42, 142, 1046, 43, true];
 
 const MAINS = {
   esm: `import { start, first, second, table } from './one.wasm'; console.log(JSON.stringify(${CALLS}));`,
@@ -78,25 +65,13 @@ const changing = (change: string) => `
   ${change}
   console.log(JSON.stringify([before, attempt(() => second(1000)), attempt(() => start())]));`;
 
-async function createSplitProject(main: string, files: Files = {}): Promise<Project> {
-  const project = await createProject({
-    'one.wasm': WASM,
-    'host.js': 'export const seven = () => 7;',
-    'main.js': main,
-    ...files,
-  });
-  const executed = [USED, START].map((index) => ({ index, optimised: false }));
-  await writeProfiles(project.path('profiles'), [createProfile('one', WASM, executed)]);
-  return project;
-}
-
 const buildSplit = (
   project: Project,
   plugin: PluginOptions = {},
   bundler: (typeof ALL_BUNDLERS)[number] = 'rollup',
 ) =>
   build(bundler, project, {
-    plugin: { profile: project.path('profiles'), split: { parts: 2, minSaving: 0 }, ...plugin },
+    plugin: { profile: project.path('profiles'), split: TWO_PARTS, ...plugin },
   });
 
 async function unpack(built: BuildResult) {
@@ -257,7 +232,7 @@ describe('training', () => {
     const train = [process.execPath, project.path('train.mjs')];
     const built = await build('rollup', project, {
       entry: 'module.js',
-      plugin: { profile: { train, timeLimit: 60 }, split: { parts: 2, minSaving: 0 } },
+      plugin: { profile: { train, timeLimit: 60 }, split: TWO_PARTS },
     });
     expect(built.warnings).toEqual([]);
     const { split, native, wire } = await unpack(built);
@@ -323,7 +298,9 @@ describe('whether a module is split', () => {
     const { split } = await unpack(built);
     expect(split?.secondaries.length).toBe(parts);
     expect(infos.join()).toMatch(
-      parts === undefined ? /2 of 4 functions\)$/ : /; a start loads [\d.]+ k?B of 6\.2 kB of wasm\)$/,
+      parts === undefined
+        ? /2 of 4 functions\)$/
+        : /; a start loads [\d.]+ k?B of 6\.2 kB of wasm, the rest is in \d parts?\)$/,
     );
     const code = await readFile(join(built.dir, 'main.js'), 'utf8');
     // The runtime for it is there only where it is needed.

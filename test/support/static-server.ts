@@ -20,6 +20,12 @@ export interface Habits {
   spa?: boolean;
   /** It breaks the connection after so many bytes of a wasm file, so many times. */
   breaks?: { after: number; times: number };
+  /**
+   * It fails so many requests for files with such names, but for the first ones: it answers with a status, closes the connection, or
+   * does not answer, so that whoever asks waits until he gives up. How many it has failed is at `/failed`,
+   * how many of those that it did not answer were given up at `/given-up`.
+   */
+  fails?: { name: RegExp; how: number | 'closes' | 'holds'; times: number; first?: number };
   /** It lets pages of other origins read its files. */
   cors?: boolean;
   headers?: Record<string, string>;
@@ -79,9 +85,16 @@ export async function serveFolder(folder: string, habits: Habits = {}): Promise<
   });
   const answers: Answer[] = [];
   let breaks = habits.breaks?.times ?? 0;
+  const failing = new Failing(habits.fails);
   const server = createServer((request, response) => {
     const { range } = request.headers;
     record(request, response, range, answers);
+    const count = { '/failed': failing.failed, '/given-up': failing.givenUp }[request.url ?? ''];
+    if (count !== undefined) {
+      response.end(String(count));
+      return;
+    }
+    if (failing.fail(request, response)) return;
     if (habits.ranges === false) delete request.headers.range;
     if (habits.breaks && breaks > 0 && isWasm(request.url)) {
       breaks -= 1;
@@ -103,8 +116,32 @@ export async function serveFolder(folder: string, habits: Habits = {}): Promise<
   };
 }
 
+class Failing {
+  readonly #habit: Habits['fails'];
+  #asked = 0;
+  failed = 0;
+  givenUp = 0;
+
+  constructor(habit: Habits['fails']) {
+    this.#habit = habit;
+  }
+
+  /** @returns whether it is this one's turn */
+  fail({ url = '', socket }: IncomingMessage, response: ServerResponse): boolean {
+    if (!this.#habit?.name.test(url)) return false;
+    const { how, times, first = 0 } = this.#habit;
+    this.#asked += 1;
+    if (this.#asked <= first || this.failed >= times) return false;
+    this.failed += 1;
+    if (how === 'closes') socket.destroy();
+    else if (how === 'holds') response.on('close', () => this.givenUp++);
+    else response.writeHead(how).end();
+    return true;
+  }
+}
+
 function isWasm(url: string | undefined): boolean {
-  return url?.endsWith('.wasm') ?? false;
+  return /\.wasm(\?|$)/.test(url ?? '');
 }
 
 /** Beside each file a compressed one, which sirv looks for. */

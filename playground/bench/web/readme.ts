@@ -7,7 +7,7 @@ import { formatBytes } from '../../../src/format-bytes.ts';
 import { median } from '../../../src/report/statistics.ts';
 import { fail, UsageError } from '../../support/arguments.ts';
 import { formatMarkdown, README, writeSection } from '../../support/readme.ts';
-import { WEB_MODES, type WebMode } from '../../web/modes.ts';
+import { ALL_WEB_MODES, type WebMode } from '../../web/modes.ts';
 import type { WebBenchResult, WebCase } from './result.ts';
 import { ratioTo } from './table.ts';
 
@@ -28,9 +28,11 @@ function describe(results: readonly WebBenchResult[]): string {
   const cases = results
     .flatMap((result) => result.cases)
     .toSorted((a, b) => a.wasmSize - b.wasmSize || order(a) - order(b));
-  const modes = WEB_MODES.filter((mode) => cases.some((one) => one.modes.some((each) => each.mode === mode)));
+  const modes = ALL_WEB_MODES.filter((mode) =>
+    cases.some((one) => one.modes.some((each) => each.mode === mode)),
+  );
   const deliveries = modes.filter((mode) => mode !== 'vite');
-  const head = ['first result', 'network', 'Vite alone', ...deliveries.map((mode) => `\`${mode}\``)];
+  const head = ['first result', 'network', 'Vite alone', ...deliveries.map(describeDelivery)];
   const lines = cases.map((one) => [
     `${one.module} (${formatBytes(one.wasmSize)}), ${describeVisit(one)}`,
     one.network,
@@ -49,6 +51,12 @@ function describe(results: readonly WebBenchResult[]): string {
 /** First visits before cached ones, hosts that compress before those that do not. */
 function order({ visit, compressed }: WebCase): number {
   return (visit === 'first' ? 0 : 2) + (compressed ? 0 : 1);
+}
+
+/** `stream`; with a startup profile: `stream`, split. */
+function describeDelivery(mode: WebMode): string {
+  const [delivery = mode, split] = mode.split('-');
+  return `\`${delivery}\`${split === undefined ? '' : ', split'}`;
 }
 
 function describeVisit({ visit, compressed }: WebCase): string {

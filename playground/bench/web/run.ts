@@ -15,9 +15,11 @@ import { fail, parseCount, parseList, UsageError } from '../../support/arguments
 import { listFiles } from '../../support/folder-size.ts';
 import { createProgressLine, type ProgressLine } from '../../support/progress.ts';
 import { measureInTurn, type Outcome } from '../../support/rounds.ts';
-import { buildPage, WEB_MODES, type WebMode } from '../../web/build.ts';
+import { buildPage } from '../../web/build.ts';
+import { ALL_WEB_MODES, SPLIT_MODES, type WebMode } from '../../web/modes.ts';
 import { findModules, MODULES_FOLDER } from '../modules.ts';
 import { describeCommand } from '../settings.ts';
+import { recordProfiles } from './profiles.ts';
 import type { WebBenchResult, WebCase, WebOutcome } from './result.ts';
 import { formatWebResult } from './table.ts';
 import {
@@ -68,9 +70,12 @@ function readSettings(args: readonly string[]): Settings {
         .default(Object.keys(PAGES), Object.keys(PAGES).join(',')),
     )
     .addOption(
-      new Option('--mode <names>', 'vite (without the plugin), stream, range, inflate, link')
+      new Option(
+        '--mode <names>',
+        `vite (without the plugin), stream, range, inflate, link, ${SPLIT_MODES.join(', ')}`,
+      )
         .argParser(parseModes)
-        .default([...WEB_MODES], 'all'),
+        .default([...ALL_WEB_MODES], 'all'),
     )
     .option('--rounds <n>', 'rounds of visits', parseCount, 5)
     .option('--json <file>', 'write every sample to a file')
@@ -82,8 +87,8 @@ function readSettings(args: readonly string[]): Settings {
 
 function parseModes(value: string): WebMode[] {
   return parseList(value).map((name) => {
-    const mode = WEB_MODES.find((known) => known === name);
-    if (!mode) throw new UsageError(`unknown mode "${name}": expected some of ${WEB_MODES.join(', ')}`);
+    const mode = ALL_WEB_MODES.find((known) => known === name);
+    if (!mode) throw new UsageError(`unknown mode "${name}": expected some of ${ALL_WEB_MODES.join(', ')}`);
     return mode;
   });
 }
@@ -127,10 +132,17 @@ async function measureModule(
   const profiles = new Map<Host, string>();
   const cases: WebCase[] = [];
   try {
+    const workload = resolveWorkload(page);
+    let recorded: string | undefined;
     for (const mode of modes) {
+      const isSplit = SPLIT_MODES.some((known) => known === mode);
+      if (isSplit && recorded === undefined) {
+        progress.update(`${name}: recording a startup profile …`);
+        recorded = await recordProfiles(join(folder, name), workload);
+      }
       progress.update(`${name}: building ${mode} …`);
       const dir = join(folder, name, mode);
-      await buildPage(APP, mode, dir, { plugins: [resolveWorkload(page)] });
+      await buildPage(APP, mode, dir, { plugins: [workload], profile: isSplit ? recorded : undefined });
       // As on a host: files that have just been written are not cached in parts.
       const hourAgo = Date.now() / 1000 - 3600;
       for (const file of await listFiles(dir)) await utimes(file, hourAgo, hourAgo);
