@@ -21,6 +21,7 @@
 #include <uv.h>
 #include <v8.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <memory>
@@ -260,8 +261,12 @@ constexpr uint64_t kParallelSize = 4 << 20;
 // Reads every page. Leaves them in memory, or where they are many in the kernel's.
 uint32_t Checksum(const FileView& view, const Segment& segment) {
   if (!segment.data) return 0;
-  uint32_t crc = Crc32(segment.data, segment.size);
-  ForgetLarge(view, segment);
+  constexpr uint64_t kStep = 4 << 20;
+  uint32_t crc = 0;
+  for (uint64_t at = 0; at < segment.size; at += kStep) {
+    crc = Crc32(crc, segment.data + at, std::min(kStep, segment.size - at));
+    ForgetLarge(view, segment);
+  }
   return crc;
 }
 

@@ -14,7 +14,9 @@
 #include <immintrin.h>
 #endif
 
-inline uint32_t PlainCrc32(const uint8_t* data, size_t size) { return static_cast<uint32_t>(crc32_z(0, data, size)); }
+inline uint32_t PlainCrc32(uint32_t crc, const uint8_t* data, size_t size) {
+  return static_cast<uint32_t>(crc32_z(crc, data, size));
+}
 
 #ifdef HAS_CARRYLESS_MULTIPLICATION
 
@@ -29,9 +31,9 @@ __attribute__((target("pclmul,sse4.1"))) inline __m128i Fold(__m128i remainder, 
 // Gopal et al., "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ Instruction", Intel 2009, with its constants for
 // this polynomial: four remainders side by side, each moved on by 64 bytes at a time, then put together. 16 bytes are
 // left that have the same remainder as all before them; those, and what follows, are zlib's.
-__attribute__((target("pclmul,sse4.1"))) inline uint32_t FoldedCrc32(const uint8_t* data, size_t size) {
+__attribute__((target("pclmul,sse4.1"))) inline uint32_t FoldedCrc32(uint32_t crc, const uint8_t* data, size_t size) {
   constexpr size_t kBlock = 64;
-  if (size < 2 * kBlock) return PlainCrc32(data, size);
+  if (size < 2 * kBlock) return PlainCrc32(crc, data, size);
   // x^(512+32) and x^(512-32), x^(128+32) and x^(128-32), bits reversed.
   const __m128i by_block = _mm_set_epi64x(0x1c6e41596, 0x154442bd4);
   const __m128i by_lane = _mm_set_epi64x(0x0ccaa009e, 0x1751997d0);
@@ -41,8 +43,7 @@ __attribute__((target("pclmul,sse4.1"))) inline uint32_t FoldedCrc32(const uint8
     lane = _mm_loadu_si128(reinterpret_cast<const __m128i*>(data));
     data += sizeof lane;
   }
-  // What a CRC-32 begins with.
-  lanes[0] = _mm_xor_si128(lanes[0], _mm_cvtsi32_si128(-1));
+  lanes[0] = _mm_xor_si128(lanes[0], _mm_cvtsi32_si128(static_cast<int>(~crc)));
   while (static_cast<size_t>(end - data) >= kBlock) {
     for (__m128i& lane : lanes) {
       lane = Fold(lane, by_block, data);
@@ -57,17 +58,17 @@ __attribute__((target("pclmul,sse4.1"))) inline uint32_t FoldedCrc32(const uint8
   }
   _mm_storeu_si128(reinterpret_cast<__m128i*>(remainder), joined);
   // zlib inverts what it begins with: this is 0.
-  uLong crc = crc32_z(0xffffffff, remainder, sizeof remainder);
-  return static_cast<uint32_t>(crc32_z(crc, data, end - data));
+  return PlainCrc32(PlainCrc32(0xffffffff, remainder, sizeof remainder), data, end - data);
 }
 
 #endif
 
-inline uint32_t Crc32(const uint8_t* data, size_t size) {
+// Of all before, which has `crc`, and of this.
+inline uint32_t Crc32(uint32_t crc, const uint8_t* data, size_t size) {
 #ifdef HAS_CARRYLESS_MULTIPLICATION
-  if (__builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1")) return FoldedCrc32(data, size);
+  if (__builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1")) return FoldedCrc32(crc, data, size);
 #endif
-  return PlainCrc32(data, size);
+  return PlainCrc32(crc, data, size);
 }
 
 #endif  // WASM_PRECOMPILE_CRC32_H_
