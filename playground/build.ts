@@ -7,9 +7,10 @@ import { folderSize } from './support/folder-size.ts';
 /**
  * - `plain`: without the plugin
  * - `precompiled`: with native code for all functions
- * - `profile`: with native code for the functions that a training run of the output executed
+ * - `unsplit`: with native code for the functions that a training run of the output executed, in whole modules
+ * - `profile`: the same, and modules are split where that pays
  */
-export const MODES = ['plain', 'precompiled', 'profile'] as const;
+export const MODES = ['plain', 'precompiled', 'unsplit', 'profile'] as const;
 
 export type Mode = (typeof MODES)[number];
 

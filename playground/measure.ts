@@ -15,6 +15,7 @@ export async function measureApp(nodes: readonly InstalledNode[], rounds: number
   const programs = {
     plain: { file: outputFile('plain', 'measure.js') },
     precompiled: { file: outputFile('precompiled', 'measure.js') },
+    unsplit: { file: outputFile('unsplit', 'measure.js') },
     profile: { file: outputFile('profile', 'measure.js') },
   };
   const setups = Object.keys(MODULES).flatMap((module) =>

@@ -1,5 +1,5 @@
 /**
- * `npm run playground`: builds the application plain, precompiled and trimmed to a startup profile, starts each module of each build in
+ * `npm run playground`: builds the application plain, precompiled, trimmed to a startup profile and split, starts each module of each build in
  * fresh processes, prints a table of the times to the first result, and serves the pages.
  */
 import { once } from 'node:events';
@@ -8,11 +8,12 @@ import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { MODULES } from './app/src/modules/index.ts';
-import { type BuildFacts, buildAll } from './build.ts';
+import { type BuildFacts, buildAll, MODES } from './build.ts';
 import { measureApp } from './measure.ts';
 import { checkPages, startServers, type Servers } from './serve.ts';
 import { fail, parseCount, parseList } from './support/arguments.ts';
 import { formatMebibytes } from './support/figures.ts';
+import { formatTable } from '../src/cli/format.ts';
 import { describeMachine, today } from '../src/report/machine.ts';
 import { chooseNodes, DEFAULT_NODES } from './support/nodes.ts';
 import { formatCases } from './support/table.ts';
@@ -27,7 +28,7 @@ interface Settings {
 
 const command = new Command('npm run playground --')
   .description(
-    'Build the playground plain, precompiled and trimmed to a startup profile, measure and serve each.',
+    'Build the playground plain, precompiled, trimmed to a startup profile and split, measure and serve each.',
   )
   .addOption(
     new Option('--node <versions>', 'Node versions, separated by commas: host, 20, 22, 24 …')
@@ -76,9 +77,7 @@ function formatBuild({ mode, seconds, bytes }: BuildFacts): string {
 async function serveAll(stay: boolean): Promise<void> {
   const servers = await startServers();
   try {
-    console.log(
-      `\nPlain:       ${servers.plain.url}\nPrecompiled: ${servers.precompiled.url}\nProfile:     ${servers.profile.url}`,
-    );
+    console.log(`\n${formatTable(MODES.map((mode) => [mode, servers[mode].url]))}`);
     if (stay) {
       console.log('Ctrl-C ends them.');
       await untilInterrupted(servers);

@@ -40,9 +40,15 @@ export async function startServers(): Promise<Servers> {
   // Not everybody waits for it.
   ended.catch(() => {});
   try {
-    const [plain, precompiled, profile] = await Promise.all(started.map(({ ready }) => ready));
-    if (!plain || !precompiled || !profile) throw new Error('a server did not start');
-    return { plain, precompiled, profile, ended, stop };
+    const ready = await Promise.all(
+      started.map(async (server, index) => {
+        const running = await server.ready;
+        if (!running) throw new Error('a server did not start');
+        return [MODES[index], running] as const;
+      }),
+    );
+    const servers = Object.fromEntries(ready) as Record<Mode, Server>;
+    return { ...servers, ended, stop };
   } catch (error) {
     await stop();
     throw error;

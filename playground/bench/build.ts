@@ -27,7 +27,9 @@ async function run({
   const logger = createLogger('warn');
   const remember = (message: string) => warnings.push(message);
   const train = [process.execPath, join(outDir, PROGRAM)];
-  const training = mode === 'profile' ? { profile: { train, timeLimit } } : {};
+  const profile = { train, timeLimit };
+  const training =
+    mode === 'profile' ? { profile } : mode === 'unsplit' ? { profile, split: false as const } : {};
   const start = performance.now();
   await build({
     root: APP,

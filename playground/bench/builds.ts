@@ -114,11 +114,13 @@ async function buildModule(module: ModuleFolder, context: BenchContext): Promise
   };
   const plain = await attempt('plain');
   const precompiled = await attempt('precompiled');
-  const profile = await attempt('profile', ({ warnings }) => {
+  const seeTrained = ({ warnings }: BuildFacts) => {
     const failure = warnings.find((warning) => /\btraining\b/i.test(warning));
     if (failure !== undefined) throw new Error(`was not trained: ${summarize(failure)}`);
-  });
-  return { module, programs: { plain, precompiled, profile }, builds };
+  };
+  const unsplit = await attempt('unsplit', seeTrained);
+  const profile = await attempt('profile', seeTrained);
+  return { module, programs: { plain, precompiled, unsplit, profile }, builds };
 }
 
 async function runBuild(job: BuildJob): Promise<BuildFacts> {

@@ -42,11 +42,12 @@ export async function measureCases(
   const outcomes = await measureInTurn(candidates, rounds, progress, what);
   return setups.map(({ module, node }, index) => {
     const first = index * BENCH_MODES.length;
-    const [plain, precompiled, profile, warm] = outcomes
-      .slice(first, first + BENCH_MODES.length)
-      .map(toSamples);
-    if (!plain || !precompiled || !profile || !warm) throw new Error(`${module}: a mode was not measured`);
-    return { module, node: node.version, modes: { plain, precompiled, profile, warm } };
+    const modes = Object.fromEntries(
+      outcomes
+        .slice(first, first + BENCH_MODES.length)
+        .map((outcome, mode) => [BENCH_MODES[mode], toSamples(outcome)]),
+    ) as Record<BenchMode, BenchSamples>;
+    return { module, node: node.version, modes };
   });
 }
 

@@ -25,16 +25,17 @@ const ROWS: readonly Row[] = [
 ];
 
 /** Ratios of these to plain, besides `warm` to `profile`. */
-const COMPARED = ['precompiled', 'profile'] as const;
+const COMPARED = ['precompiled', 'unsplit', 'profile'] as const;
 
 const LEGEND = `Milliseconds, and peak resident memory of the process; medians of fresh processes. Ratios: plain to each of the
 others, median of the rounds (least to greatest); above 1, the plugin is better.
 plain        without the plugin
 precompiled  native code for all functions
-profile      native code for what the training run in the build executed
+unsplit      native code for what the training run in the build executed
+profile      the same, and the module is split where that pays: a start loads the part that it runs
 warm         the limit: in a process that has loaded and run the module before; what loads it does not count
 load         from before the file is touched until the module is there (with ?init: its instance)
-instantiate  until it can be called (wasm-bindgen: mostly Node loading fetch, which the glue code names)
+instantiate  until it can be called (wasm-bindgen, plain: mostly Node loading fetch, which the glue code names)
 first call   the first real work: a query, a rendered picture, a transformed file
 total        all three: what a user waits for
 blocked      of the total, how long the main thread was busy`;

@@ -29,13 +29,19 @@ const benchSchema: v.GenericSchema<unknown, BenchResult> = v.object({
     v.object({
       module: v.string(),
       node: v.string(),
-      modes: v.object({ plain: samples, precompiled: samples, profile: samples, warm: samples }),
+      modes: v.object({
+        plain: samples,
+        precompiled: samples,
+        unsplit: samples,
+        profile: samples,
+        warm: samples,
+      }),
     }),
   ),
   builds: v.array(
     v.object({
       module: v.string(),
-      mode: v.picklist(['plain', 'precompiled', 'profile']),
+      mode: v.picklist(['plain', 'precompiled', 'unsplit', 'profile']),
       coldSeconds: v.number(),
       ...numbers('cachedSeconds', 'outputSize', 'nativeSize').entries,
     }),

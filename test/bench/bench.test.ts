@@ -105,7 +105,7 @@ describe('modules that crash, hang or compute something else in one mode', () =>
 
   it('knows what the builds cost', () => {
     const builds = result.builds.filter(({ module }) => module === 'good');
-    expect(builds.map(({ mode }) => mode)).toEqual(['plain', 'precompiled', 'profile']);
+    expect(builds.map(({ mode }) => mode)).toEqual(['plain', 'precompiled', 'unsplit', 'profile']);
     for (const { cachedSeconds, outputSize } of builds) {
       expect(cachedSeconds).toBeGreaterThan(0);
       expect(outputSize).toBeGreaterThan(0);
@@ -129,14 +129,14 @@ describe('modules that crash, hang or compute something else in one mode', () =>
   });
 
   it('says why a build failed', () => {
-    for (const mode of ['plain', 'precompiled', 'profile', 'warm'] as const) {
+    for (const mode of ['plain', 'precompiled', 'unsplit', 'profile', 'warm'] as const) {
       expect(missing('unbuildable', mode)).toMatch(/^the build ended with exit code 1: .*nowhere\.wasm/);
     }
   });
 
   it('measures the other modes of a module all the same', () => {
     expect(missing('dying', 'profile')).toBeUndefined();
-    for (const mode of ['precompiled', 'profile', 'warm'] as const) {
+    for (const mode of ['precompiled', 'unsplit', 'profile', 'warm'] as const) {
       expect(missing('hanging', mode)).toBeUndefined();
     }
   });

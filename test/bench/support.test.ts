@@ -39,7 +39,7 @@ describe('a Node that is not there', () => {
     const setup = {
       module: 'm',
       node: { version: '26', missing: 'npm cannot install it' },
-      programs: { plain: program, precompiled: program, profile: program },
+      programs: { plain: program, precompiled: program, unsplit: program, profile: program },
       args: [],
     };
     const options = { rounds: 1, timeLimit: 1, progress: PROGRESS, what: '' };
@@ -48,7 +48,7 @@ describe('a Node that is not there', () => {
       {
         module: 'm',
         node: '26',
-        modes: { plain: missing, precompiled: missing, profile: missing, warm: missing },
+        modes: { plain: missing, precompiled: missing, unsplit: missing, profile: missing, warm: missing },
       },
     ]);
   });

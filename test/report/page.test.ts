@@ -266,7 +266,13 @@ describe('a benchmark', () => {
     const { page } = await visit('bench.html');
     const texts = () => page.locator('#growth .chart svg text').allTextContents();
     const slopes = (await texts()).filter((text) => /^\w+, slope 0\.\d\d$/.test(text));
-    expect(slopes.map((text) => text.split(',', 1)[0])).toEqual(['plain', 'precompiled', 'profile', 'warm']);
+    expect(slopes.map((text) => text.split(',', 1)[0])).toEqual([
+      'plain',
+      'precompiled',
+      'unsplit',
+      'profile',
+      'warm',
+    ]);
     await page.locator('#growth select').first().selectOption('file size');
     await expect.poll(texts).toContain('precompiled, slope 1.00');
     await page.close();

@@ -21,6 +21,7 @@ const METRICS: Metrics<GrowthPoint> = [
 const SYMBOLS: Readonly<Record<BenchMode, string>> = {
   plain: 'circle',
   precompiled: 'rect',
+  unsplit: 'pin',
   profile: 'triangle',
   warm: 'diamond',
 };

@@ -7,7 +7,8 @@ export const colourOf = (mode: BenchMode) => `mode-${mode}`;
 const MEANINGS: Readonly<Record<BenchMode, string>> = {
   plain: 'plain: as without the plugin',
   precompiled: 'precompiled: native code for all functions',
-  profile: 'profile: for what a training run executed',
+  unsplit: 'unsplit: for what a training run executed, in whole modules',
+  profile: 'profile: for what a training run executed, and split where that pays',
   warm: 'warm: the limit, in a process that has run it before',
 };
 
