@@ -28,7 +28,7 @@ export interface BuildJob {
   timeLimit: number;
 }
 
-export type BuildMode = BenchBuild['mode'];
+export type BuildMode = BenchBuild['mode'] | 'unsplit';
 
 /** What `build.ts` prints. */
 const factsSchema = v.object({
@@ -77,50 +77,42 @@ async function buildModule(module: ModuleFolder, context: BenchContext): Promise
   await mkdir(folder, { recursive: true });
   const builds: BenchBuild[] = [];
   const targets = context.nodes.filter(isInstalled).map(({ path }) => path);
-  const build = async (mode: BuildMode) => {
+  const build = ({ mode, output, cache }: { mode: BuildMode; output: string; cache: string }) => {
     const { workload, external } = module;
-    const run = (output: string, cache: string) =>
-      runBuild({
-        workload,
-        external,
-        mode,
-        outDir: join(folder, output),
-        cache: join(folder, cache),
-        targets,
-        timeLimit: context.timeLimit,
-      });
-    // Plain builds have no cache.
-    const cold = mode === 'plain' ? undefined : await run('cold', `cache-${mode}`);
-    const cached = await run(mode, `cache-${mode}`);
-    return { coldSeconds: (cold ?? cached).seconds, cached };
+    const { timeLimit } = context;
+    const [outDir, cacheFolder] = [join(folder, output), join(folder, `cache-${cache}`)];
+    return runBuild({ workload, external, mode, outDir, cache: cacheFolder, targets, timeLimit });
   };
-  const attempt = async (mode: BuildMode, check: (facts: BuildFacts) => void = () => {}) => {
+  const buildTwice = async (mode: BenchBuild['mode'], check: (facts: BuildFacts) => void = () => {}) => {
+    // Plain builds have no cache.
+    const cold = mode === 'plain' ? undefined : await build({ mode, output: 'cold', cache: mode });
+    const cached = await build({ mode, output: mode, cache: mode });
+    check(cached);
+    const { seconds, outputSize, nativeSize } = cached;
+    const coldSeconds = (cold ?? cached).seconds;
+    builds.push({ module: module.name, mode, coldSeconds, cachedSeconds: seconds, outputSize, nativeSize });
+  };
+  const attempt = async (mode: BuildMode, run: () => Promise<unknown>) => {
     try {
-      const { coldSeconds, cached } = await build(mode);
-      check(cached);
-      const { seconds, outputSize, nativeSize } = cached;
-      builds.push({
-        module: module.name,
-        mode,
-        coldSeconds,
-        cachedSeconds: seconds,
-        outputSize,
-        nativeSize,
-      });
+      await run();
       return { file: join(folder, mode, PROGRAM) };
     } catch (error) {
       return { missing: `the build ${messageOf(error)}` };
     }
   };
-  const plain = await attempt('plain');
-  const precompiled = await attempt('precompiled');
-  const seeTrained = ({ warnings }: BuildFacts) => {
-    const failure = warnings.find((warning) => /\btraining\b/i.test(warning));
-    if (failure !== undefined) throw new Error(`was not trained: ${summarize(failure)}`);
-  };
-  const unsplit = await attempt('unsplit', seeTrained);
-  const profile = await attempt('profile', seeTrained);
+  const plain = await attempt('plain', () => buildTwice('plain'));
+  const precompiled = await attempt('precompiled', () => buildTwice('precompiled'));
+  const profile = await attempt('profile', () => buildTwice('profile', seeTrained));
+  // What it costs is what splitting costs less.
+  const unsplit = await attempt('unsplit', async () =>
+    seeTrained(await build({ mode: 'unsplit', output: 'unsplit', cache: 'profile' })),
+  );
   return { module, programs: { plain, precompiled, unsplit, profile }, builds };
+}
+
+function seeTrained({ warnings }: BuildFacts): void {
+  const failure = warnings.find((warning) => /\btraining\b/i.test(warning));
+  if (failure !== undefined) throw new Error(`was not trained: ${summarize(failure)}`);
 }
 
 async function runBuild(job: BuildJob): Promise<BuildFacts> {

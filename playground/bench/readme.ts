@@ -29,8 +29,8 @@ try {
 function describe(result: BenchResult): string {
   const { machine, date, command, rounds, peers } = result;
   const foot =
-    `Medians of the ratios of ${rounds} rounds of fresh processes. Bold: with a startup profile; in brackets: native code for ` +
-    `all functions. \`${command}\`; ${machine}, ${date}.`;
+    `Medians of the ratios of ${rounds} rounds of fresh processes. Bold: with a startup profile, split where that pays; in brackets: ` +
+    `native code for all functions. \`${command}\`; ${machine}, ${date}.`;
   return [describeCases(result), foot, ...(peers.length > 0 ? [describePeers(result)] : [])].join('\n\n');
 }
 

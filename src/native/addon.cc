@@ -14,8 +14,8 @@
 //   reservedBy(create) -> bytes of address space that calling `create` took, or -1 where that cannot be known
 //   handlesSegv() -> whether somebody handles SIGSEGV, in an address space without limit
 //   cpuFeatures(found) -> what one thread has found, for all of the process; 0 before
-//   startHelper(size) -> a worker that deserializes (helper.h), or undefined   V8 >= 14
-//   worker                                         its source   V8 >= 14
+//   startHelper(size) -> a worker that deserializes (helper.h), or undefined
+//   worker                                         its source
 
 #include <node_api.h>
 #include <uv.h>
@@ -631,7 +631,6 @@ napi_value Init(napi_env env, napi_value exports) {
     napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
     napi_set_named_property(env, exports, name, function);
   }
-#ifdef HAS_EMBEDDER_API
   napi_value worker, source, start;
   if (napi_create_string_utf8(env, kWorker, NAPI_AUTO_LENGTH, &worker) == napi_ok &&
       napi_create_string_utf8(env, kStartHelper, NAPI_AUTO_LENGTH, &source) == napi_ok &&
@@ -639,7 +638,6 @@ napi_value Init(napi_env env, napi_value exports) {
     napi_set_named_property(env, exports, "worker", worker);
     napi_set_named_property(env, exports, "startHelper", start);
   }
-#endif
   return exports;
 }
 

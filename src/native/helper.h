@@ -10,8 +10,7 @@
 // without an answer, the caller does the work itself. Not in workers: they are there to be busy.
 //
 // 32 MiB: with less native code, a worker takes longer to start than the thread pool to read ahead, and the load would
-// take longer as a whole (`npm run bench:blocked`). For the same reason not before V8 14, where the thread pool has less to
-// do: there a load of 43 MB took a quarter longer.
+// take longer as a whole (`npm run bench:blocked`).
 inline constexpr char kStartHelper[] = R"js(
 (function startHelper(size) {
   if (size < 32 * 2 ** 20) return;
@@ -36,17 +35,18 @@ inline constexpr char kStartHelper[] = R"js(
 // The export `worker`. It gets the path of this addon at its start, then the id of a mapping and the flag hash of the
 // native code; it answers { module }, without a module where V8 refused the native code, and ends.
 inline constexpr char kWorker[] = R"js(
-const { Script } = require('node:vm');
+const { runInThisContext, Script } = require('node:vm');
 const { parentPort, workerData } = require('node:worker_threads');
 const binary = { exports: {} };
 process.dlopen(binary, workerData);
 const addon = binary.exports;
-// As in src/runtime/natives.ts.
+// Both as in src/runtime/natives.ts.
 const check = (flagHash) => new Script('0').createCachedData().readUInt32LE(12) === flagHash;
+const compile = () => runInThisContext('(function(c,w){return %DeserializeWasmModule(c,w)})');
 parentPort.once('message', ([id, flagHash]) => {
   const contents = addon.open(id);
   const [, wire, code] = contents.segments;
-  const result = addon.deserialize(contents, code, wire, () => check(flagHash));
+  const result = addon.deserialize(contents, code, wire, () => check(flagHash), compile);
   addon.release(contents);
   parentPort.postMessage(result?.accepted ? result : {});
 });

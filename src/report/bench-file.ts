@@ -41,7 +41,7 @@ const benchSchema: v.GenericSchema<unknown, BenchResult> = v.object({
   builds: v.array(
     v.object({
       module: v.string(),
-      mode: v.picklist(['plain', 'precompiled', 'unsplit', 'profile']),
+      mode: v.picklist(['plain', 'precompiled', 'profile']),
       coldSeconds: v.number(),
       ...numbers('cachedSeconds', 'outputSize', 'nativeSize').entries,
     }),

@@ -150,7 +150,7 @@ export interface BenchSample {
 /** What a build of one module costs. */
 export interface BenchBuild {
   module: string;
-  mode: Exclude<BenchMode, 'warm'>;
+  mode: Exclude<BenchMode, 'unsplit' | 'warm'>;
   /** Seconds of the whole build with an empty cache. */
   coldSeconds: number;
   /** With a full one. */

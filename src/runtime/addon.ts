@@ -62,11 +62,11 @@ export interface Addon {
   /** Path of the binary. */
   file: string;
   /**
-   * V8 14 and later. Starts a worker that waits for a mapping to deserialize; undefined where there should be none, or can be none.
+   * Starts a worker that waits for a mapping to deserialize; undefined where there should be none, or can be none.
    *
    * @param size bytes of native code
    */
-  startHelper?(size: number): Helper | undefined;
+  startHelper(size: number): Helper | undefined;
 }
 
 /** A thread of its own for one load. */

@@ -103,7 +103,7 @@ export function* loadArtifact(
   const parts = [{ offset: 0, size: map.buildIdOffset + BUILD_ID_SIZE }, map.wire];
   if (segment) parts.push(segment);
   // Meanwhile the file is read ahead.
-  const helper = asynchronous ? addon?.startHelper?.(segment.size) : undefined;
+  const helper = asynchronous ? addon?.startHelper(segment.size) : undefined;
   let contents: Contents | undefined;
   try {
     contents = yield* bringIn(file, parts, addon, asynchronous, options.verify);

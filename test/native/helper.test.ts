@@ -12,7 +12,6 @@ import {
   inWorker,
   LOAD,
   newPath,
-  NODE_26,
   NODES,
   outcomes,
   type Program,
@@ -31,8 +30,7 @@ let started = 0;
 process.on('worker', () => started++);
 `;
 
-describe('in Node 26', () => {
-  const [version, node] = ['26', NODE_26];
+describe.each(NODES)('in Node $version', ({ version, node }) => {
   let program: Program;
   beforeAll(async () => {
     program = await createProgram(path.join(folder, version), SAMPLE, [node]);
@@ -130,7 +128,11 @@ print(count() - before);`);
   describe('the main thread does it where', () => {
     it('the permission model allows no worker', async () => {
       await expectPrecompiled(`${COUNT}print(use(await create().load())); if (started) throw started;`, {
-        args: ['--permission', `--allow-fs-read=${program.folder}/`, '--allow-addons'],
+        args: [
+          version === '20.19' ? '--experimental-permission' : '--permission',
+          `--allow-fs-read=${program.folder}/`,
+          '--allow-addons',
+        ],
       });
     });
 
@@ -232,13 +234,3 @@ print(use(await create().load()));`,
     }
   });
 });
-
-it.each(NODES.filter(({ version }) => version !== '26'))(
-  'Node $version starts no thread',
-  async ({ version, node }) => {
-    const program = await createProgram(path.join(folder, version), SAMPLE, [node]);
-    const result = await run(program, `${COUNT}print(use(await create().load())); print(started);`, { node });
-    expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, 0], warnings: [] });
-    expect(outcomes(result)).toEqual(['precompiled mapped']);
-  },
-);

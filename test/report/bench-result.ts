@@ -93,7 +93,7 @@ export function createBenchResult(): BenchResult {
       })),
     ),
     builds: MODULES.slice(0, 4).flatMap(({ name, wasmSize }) =>
-      (['plain', 'precompiled', 'unsplit', 'profile'] as const).map((mode) => ({
+      (['plain', 'precompiled', 'profile'] as const).map((mode) => ({
         module: name,
         mode,
         coldSeconds: 0.6 + (mode === 'plain' ? 0 : wasmSize / 9e5) * noise(),

@@ -7,7 +7,7 @@ import { formatSeconds } from './format.ts';
 import { colourOf, modeLegend } from './modes.ts';
 import { card, cards, section, type Section } from './section.ts';
 
-const MODES = ['plain', 'precompiled', 'unsplit', 'profile'] as const;
+const MODES = ['plain', 'precompiled', 'profile'] as const;
 
 const TIMES = [
   { title: 'With an empty cache', value: ({ coldSeconds }: BenchBuild) => coldSeconds },
