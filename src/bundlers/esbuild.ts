@@ -233,8 +233,9 @@ async function loadGlue(
   file: string,
   loader: ScriptLanguage,
 ): Promise<OnLoadResult | undefined> {
-  const code = await readFile(file, 'utf8');
-  if (!GLUE_TEXT.test(code)) return undefined;
+  // In an archive, which only the bundler can read.
+  const code = await readFile(file, 'utf8').catch(() => undefined);
+  if (code === undefined || !GLUE_TEXT.test(code)) return undefined;
   const changed = await bundle.transformGlue(
     { ...context, resolve: resolver('import-statement') },
     code,

@@ -53,7 +53,7 @@ export async function transformGlue(
   const glue = await find(setup, code);
   if (!glue) return undefined;
   const references = await resolveReferences(context, glue.references, file, setup);
-  if ([references, glue.uses, glue.questions].every(({ length }) => length === 0)) return undefined;
+  if (references.length === 0 && glue.uses.length === 0) return undefined;
   const text = new MagicString(code);
   rewrite(text, glue, references, setup);
   return { code: text.toString(), map: text.generateMap({ source: id, hires: 'boundary' }) };

@@ -534,11 +534,11 @@ napi_value Deserialize(napi_env env, napi_callback_info info) {
   if (napi_create_typedarray(env, napi_uint8_array, wire_size, arguments[2], 0, &parameters[1]) != napi_ok) {
     return nullptr;
   }
+  static std::mutex mutex;
+  std::lock_guard<std::mutex> lock(mutex);
   Reference* reference = GetReference(env, arguments[0]);
   const FileView none{{}};
   ForgettingReader reader(reference && reference->get() ? (*reference)->view : none);
-  static std::mutex mutex;
-  std::lock_guard<std::mutex> lock(mutex);
   napi_get_undefined(env, &receiver);
   for (int attempt = 0; attempt < 5; attempt++) {
     if (Check(env, arguments[3])) {

@@ -2,50 +2,91 @@
 
 /** The objects of a message, however deep, that a clone of it would have, too, and that are looked for. */
 export function findIn(message: unknown, isWanted: (value: object) => boolean): object[] {
-  const seen = new Set<object>();
-  const left = [message];
-  while (left.length > 0) {
-    const value = left.pop();
-    if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || seen.has(value)) continue;
-    seen.add(value);
-    if (!isWanted(value)) left.push(...contentsOf(value));
-  }
-  return [...seen].filter(isWanted);
+  const found = new Set<object>();
+  walk(message, (value) => {
+    if (!isWanted(value)) return true;
+    found.add(value);
+    return false;
+  });
+  return [...found];
 }
 
-/** A message with others in the place of some objects: itself where it has none of these. */
+/**
+ * A message with others in the place of some objects. Copied is only what leads to these, as a clone would copy it; all else stays
+ * the same object, for the clone to make of it what it does.
+ */
 export function replaceIn(message: unknown, others: ReadonlyMap<object, unknown>): unknown {
-  return copy(message, new Map(others));
+  const holders = new Map<object, object[]>();
+  walk(message, (value, holder) => {
+    const known = holders.get(value) ?? [];
+    if (holder) known.push(holder);
+    holders.set(value, known);
+    return !others.has(value);
+  });
+  const copies = new Map<unknown, unknown>(others);
+  const left = [...others.keys()];
+  for (let value = left.pop(); value; value = left.pop()) {
+    for (const holder of holders.get(value) ?? []) {
+      if (copies.has(holder)) continue;
+      copies.set(holder, emptyOf(holder));
+      left.push(holder);
+    }
+  }
+  const take = (value: unknown) => (copies.has(value) ? copies.get(value) : value);
+  for (const [value, copy] of copies) {
+    if (!others.has(value as object)) fill(copy as object, value as object, take);
+  }
+  return take(message);
 }
+
+/** @param visit told of each object, for every object that has it; gives whether to look into it */
+function walk(message: unknown, visit: (value: object, holder: object | undefined) => boolean): void {
+  const seen = new Set<object>();
+  const left: object[] = [];
+  const see = (value: unknown, holder?: object) => {
+    if (typeof value !== 'object' || value === null) return;
+    const isNew = !seen.has(value);
+    seen.add(value);
+    if (visit(value, holder) && isNew) left.push(value);
+  };
+  see(message);
+  for (let value = left.pop(); value; value = left.pop()) {
+    const holder = value;
+    forEachIn(holder, (each) => see(each, holder));
+  }
+}
+
+/** Of these a clone takes nothing that somebody has added. */
+const OPAQUE = [Error, Date, RegExp, ArrayBuffer, Boolean, Number, String];
 
 /** The values that a clone of an object would have, too; getters aside. */
-function contentsOf(value: object): unknown[] {
-  if (Array.isArray(value)) return value;
-  if (value instanceof Map) return [...value.keys(), ...value.values()];
-  if (value instanceof Set) return [...value];
-  return Object.values(Object.getOwnPropertyDescriptors(value)).map((property) => property.value as unknown);
+function forEachIn(value: object, use: (each: unknown) => void): void {
+  if (ArrayBuffer.isView(value) || OPAQUE.some((opaque) => value instanceof opaque)) return;
+  if (Array.isArray(value)) {
+    for (const each of value) use(each);
+  } else if (value instanceof Map) {
+    for (const [key, each] of value) {
+      use(key);
+      use(each);
+    }
+  } else if (value instanceof Set) {
+    for (const each of value) use(each);
+  } else {
+    for (const key of Object.keys(value)) use(Object.getOwnPropertyDescriptor(value, key)?.value);
+  }
 }
 
-/** Copies what a clone would copy in the same way; all else stays the same object, for the clone to make of it what it does. */
-function copy(value: unknown, copies: Map<object, unknown>): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  const done = copies.get(value);
-  if (done !== undefined) return done;
-  if (findIn(value, (each) => copies.has(each)).length === 0) return value;
+function emptyOf(value: object): object {
+  return Array.isArray(value) ? [] : value instanceof Map ? new Map() : value instanceof Set ? new Set() : {};
+}
+
+function fill(copy: object, value: object, take: (value: unknown) => unknown): void {
   if (value instanceof Map) {
-    const map = new Map();
-    copies.set(value, map);
-    for (const [key, each] of value) map.set(copy(key, copies), copy(each, copies));
-    return map;
+    for (const [key, each] of value) (copy as Map<unknown, unknown>).set(take(key), take(each));
+  } else if (value instanceof Set) {
+    for (const each of value) (copy as Set<unknown>).add(take(each));
+  } else {
+    if (Array.isArray(value)) (copy as unknown[]).length = value.length;
+    for (const [key, each] of Object.entries(value)) (copy as Record<string, unknown>)[key] = take(each);
   }
-  if (value instanceof Set) {
-    const set = new Set();
-    copies.set(value, set);
-    for (const each of value) set.add(copy(each, copies));
-    return set;
-  }
-  const object: Record<string, unknown> = Array.isArray(value) ? ([] as never) : {};
-  copies.set(value, object);
-  for (const [key, each] of Object.entries(value)) object[key] = copy(each, copies);
-  return object;
 }

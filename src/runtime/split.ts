@@ -73,18 +73,23 @@ function mapOfPart(map: ArtifactMap, { parts }: SplitMap, number: number): Artif
 
 type Open = <Result>(use: (path: string) => Result) => Result;
 
+/** By path: a file is opened once, however often it is loaded. */
+const opened = new Map<string, Open>();
+
 /**
  * A program may run for long, and its files be replaced by another build's meanwhile: gives access to a file as it is now,
  * where the platform has paths for open files.
  */
 function keepOpen(file: string): Open {
+  const known = opened.get(file);
+  if (known) return known;
   let open: string | undefined;
   try {
     if (process.platform === 'linux') open = `/proc/self/fd/${openSync(file, 'r')}`;
   } catch {
     // The load will tell.
   }
-  return (use) => {
+  const access: Open = (use) => {
     try {
       return use(file);
     } catch (error) {
@@ -96,6 +101,8 @@ function keepOpen(file: string): Open {
       }
     }
   };
+  if (open !== undefined) opened.set(file, access);
+  return access;
 }
 
 /** The module as it was before it was split. */

@@ -69,8 +69,16 @@ export function fromParts(
   return { load, whole };
 }
 
+/** Chromium's; TypeScript's library does not have it. */
+interface FeaturePolicy {
+  allowsFeature(feature: string): boolean;
+}
+
 function canSplit(): boolean {
   try {
+    // A page may forbid what a call that cannot wait needs.
+    const { featurePolicy } = (globalThis.document ?? {}) as { featurePolicy?: FeaturePolicy };
+    if (featurePolicy?.allowsFeature('sync-xhr') === false) return false;
     const probe = new Uint8Array(PROBE.length + 8192);
     probe.set(PROBE);
     return (

@@ -35,8 +35,12 @@ function guard(): void {
   if (guarded) return;
   guarded = true;
   const scope = globalThis as unknown as Record<string, { prototype: object } | undefined>;
-  const prototypes = ['Worker', 'MessagePort', 'BroadcastChannel'].map((name) => scope[name]?.prototype);
-  for (const owner of [globalThis, ...prototypes]) {
+  const owners: unknown[] = ['Worker', 'MessagePort', 'BroadcastChannel'].map(
+    (name) => scope[name]?.prototype,
+  );
+  // Not that of windows: who receives a message is told that it comes from the realm of the function that was running last.
+  if (!('document' in globalThis)) owners.push(globalThis);
+  for (const owner of owners as (object | undefined)[]) {
     if (!owner || !('postMessage' in owner)) continue;
     replace(owner as { postMessage: Post }, 'postMessage', {
       apply: (target, self: object | undefined, [message, ...rest]: unknown[]) =>
@@ -64,15 +68,16 @@ function follow(module: unknown, primary: WebAssembly.Module): void {
 }
 
 function post(target: Post, receiver: object, message: unknown, rest: unknown[]): void {
-  const primaries = findPrimaries(message);
+  // All of them: not all browsers make modules of modules in a copy.
+  const modules = findIn(message, (value) => value instanceof WebAssembly.Module) as WebAssembly.Module[];
   const before = queues.get(receiver);
-  if (primaries.length === 0 && !before) return Reflect.apply(target, receiver, [message, ...rest]);
-  const copied = copy(message, primaries, transferOf(rest));
+  if (!modules.some(isPrimary) && !before) return Reflect.apply(target, receiver, [message, ...rest]);
+  const copied = copy(message, modules, transferOf(rest));
   const leave = async () => {
     try {
       await before;
-      const modules = await Promise.all(primaries.map((primary) => wholes.get(primary)?.()));
-      Reflect.apply(target, receiver, [withOthers(copied, modules), ...withTransfer(rest, copied.transfer)]);
+      const wanted = await Promise.all(modules.map((module) => wholes.get(module)?.() ?? module));
+      Reflect.apply(target, receiver, [withOthers(copied, wanted), ...withTransfer(rest, copied.transfer)]);
     } catch (error) {
       reportError(error);
     }

@@ -341,12 +341,18 @@ describe('whether a module is split', () => {
       const names = (module) => WebAssembly.Module.exports(module).map(({ name }) => name);
       const { start, second, first, table } = instance.exports;
       const clone = structuredClone(one);
-      console.log(JSON.stringify([one === two, names(one), names(clone), names(new WebAssembly.Module(other)), ${CALLS}]));`);
+      const { readdirSync, readlinkSync } = await import('node:fs');
+      const open = readdirSync('/proc/self/fd').filter((fd) => {
+        try { return readlinkSync('/proc/self/fd/' + fd).endsWith('.elf'); } catch { return false; }
+      });
+      const many = Array.from({ length: 300000 }, (_, index) => index);
+      console.log(JSON.stringify([one === two, names(one), names(clone), names(new WebAssembly.Module(other)), ${CALLS},
+        open.length, structuredClone(many).length]));`);
     const built = await buildSplit(project);
     const { result, loads } = await runWell(join(built.dir, 'main.js'));
     const names = ['memory', 'table', 'used', 'start', 'first', 'second'];
     const others = names.map((name) => (name === 'table' ? 'Table' : name));
-    expect(result).toEqual([false, names, names, others, RESULTS]);
+    expect(result).toEqual([false, names, names, others, RESULTS, 1, 300_000]);
     expect(loads.map(({ how }) => how)).toEqual(Array.from({ length: 5 }, () => 'precompiled'));
   });
 
