@@ -21,13 +21,13 @@ export function largeSample(): Uint8Array {
   return assemble(SAMPLE_WAT.replace(/\)$/, `(data "${'0123456789abcdef'.repeat(375_000)}"))`));
 }
 
-/** `SAMPLE_WAT` with so much native code (37 MB) that asynchronous loads leave it to a thread of its own. */
+/** `SAMPLE_WAT` with so much native code (40 MB and more) that asynchronous loads leave it to a thread of its own. */
 export function hugeSample(): Uint8Array {
   const calls = 'local.get 0 local.get 0 i32.const 1 i32.and call_indirect (type $unary) local.set 0 '.repeat(
     100,
   );
   const functions = Array.from(
-    { length: 4500 },
+    { length: 5500 },
     (_, index) => `
   (func (export "f${index}") (param i32) (result i32) ${calls} local.get 0 i32.const ${index} i32.add)`,
   );

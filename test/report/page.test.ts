@@ -243,8 +243,8 @@ describe('a benchmark', () => {
       expect(drawn.filter((text) => text === `Node ${node}`)).toHaveLength(6);
     }
     expect(drawn.filter((text) => text.startsWith('no result: the process was killed'))).toHaveLength(1);
-    // 6 modules, 4 Nodes, 3 modes that are compared with plain, one of them missing.
-    expect(drawn.filter((text) => /^[\d.]+ ms · [\d.]+×$/.test(text))).toHaveLength(6 * 4 * 3 - 1);
+    // 6 modules, 4 Nodes, 4 modes that are compared with plain, one of them missing.
+    expect(drawn.filter((text) => /^[\d.]+ ms · [\d.]+×$/.test(text))).toHaveLength(6 * 4 * 4 - 1);
     await page.close();
   });
 
@@ -254,7 +254,7 @@ describe('a benchmark', () => {
     const texts = () => page.locator('#bench .chart svg text').allTextContents();
     await expect
       .poll(async () => (await texts()).filter((text) => / MB · /.test(text)).length)
-      .toBe(6 * 4 * 3 - 1);
+      .toBe(6 * 4 * 4 - 1);
     await page.locator('#bench summary').click();
     const row = page.locator('#bench tbody tr', { hasText: 'no result' });
     expect(await row.innerText()).toContain('time limit of 60 s <script>alert(1)</script>');
