@@ -56,7 +56,7 @@ export async function launchWebKit(): Promise<WebKit> {
     return {
       async open(url) {
         await call('POST', `/${sessionId}/url`, { url });
-        for (let waited = 0; waited < 30_000; waited += 50) {
+        for (let waited = 0; waited < 60_000; waited += 50) {
           const result = await run('return globalThis.result');
           if (result !== null && result !== undefined) {
             const urls = (await run(
