@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { readReport } from '../report/read.ts';
 import { build, type BuildOptions } from '../support/bundlers.ts';
-import { OTHER_BUNDLERS } from '../support/other-bundlers.ts';
+import { OTHER_BUNDLERS, persistentCache } from '../support/other-bundlers.ts';
 import { watOf } from '../support/profiled-module.ts';
 import { createProject, runWell } from '../support/project.ts';
 import { watOfValue } from '../support/wat.ts';
@@ -165,13 +165,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', (bundler) => {
 
   test('makes modules anew that a persistent cache has', async () => {
     const project = await createProject(FILES);
-    const cache =
-      bundler === 'webpack'
-        ? { type: 'filesystem' as const, cacheDirectory: project.path('cache') }
-        : ({
-            type: 'persistent',
-            storage: { type: 'filesystem', directory: project.path('cache') },
-          } as never);
+    const cache = persistentCache(bundler, project.path('cache'));
     const other = { webpack: { cache } };
     await build(bundler, project, { other, output: { dir: 'first' }, plugin: { threshold: 1_000_000 } });
     const { dir } = await build(bundler, project, { other, plugin: { threshold: 0 } });

@@ -4,7 +4,12 @@ import { describe, expect, test } from 'vitest';
 import type { Configuration } from 'webpack';
 import { readReport } from '../report/read.ts';
 import { build, type BuildOptions } from '../support/bundlers.ts';
-import { ESBUILD_RECIPES, OTHER_BUNDLERS, type OtherBundler } from '../support/other-bundlers.ts';
+import {
+  ESBUILD_RECIPES,
+  OTHER_BUNDLERS,
+  type OtherBundler,
+  persistentCache,
+} from '../support/other-bundlers.ts';
 import { createProject, type Project, run, runWell } from '../support/project.ts';
 import { watOfValue } from '../support/wat.ts';
 
@@ -145,13 +150,7 @@ test.each(['webpack', 'rspack', 'esbuild', 'farm'] as const)(
 describe.each(['webpack', 'rspack'] as const)('%s', (bundler) => {
   test('looks anew at what a persistent cache has', async () => {
     const project = await createProject(FILES);
-    const cache =
-      bundler === 'webpack'
-        ? { type: 'filesystem' as const, cacheDirectory: project.path('cache') }
-        : ({
-            type: 'persistent',
-            storage: { type: 'filesystem', directory: project.path('cache') },
-          } as never);
+    const cache = persistentCache(bundler, project.path('cache'));
     const how = async (plugin: BuildOptions['plugin']) => {
       const { dir } = await build(bundler, project, { plugin: plugin ?? {}, other: { webpack: { cache } } });
       const { result, loads } = await runWell(join(dir, 'main.js'));

@@ -92,6 +92,16 @@ export function webpackConfig(bundler: 'webpack' | 'rspack', options: OtherBuild
   };
 }
 
+/** The option `cache` for a cache in a folder: an absolute path. */
+export function persistentCache(
+  bundler: 'webpack' | 'rspack',
+  folder: string,
+): NonNullable<Configuration['cache']> {
+  if (bundler === 'webpack') return { type: 'filesystem', cacheDirectory: folder };
+  const cache = { type: 'persistent', storage: { type: 'filesystem', directory: folder } };
+  return cache as unknown as NonNullable<Configuration['cache']>;
+}
+
 function buildWithWebpack(bundler: 'webpack' | 'rspack', options: OtherBuild): Promise<string[]> {
   const make = bundler === 'webpack' ? webpack : (rspack as unknown as typeof webpack);
   const compiler = make(webpackConfig(bundler, options));
