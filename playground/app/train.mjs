@@ -1,12 +1,16 @@
-/** The training run of the build: starts the server that was just built, requests its page, ends it. */
+/** The training run of the build of a mode, its argument: starts the server that was just built, requests its page, ends it. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const server = spawn(process.execPath, [fileURLToPath(new URL('dist/profile/server.js', import.meta.url))], {
-  stdio: ['ignore', 'pipe', 'inherit'],
-});
+const server = spawn(
+  process.execPath,
+  [fileURLToPath(new URL(`dist/${process.argv[2]}/server.js`, import.meta.url))],
+  {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  },
+);
 const exit = once(server, 'exit');
 const [url] = await Promise.race([once(createInterface(server.stdout), 'line'), exit]);
 const response = await fetch(url);

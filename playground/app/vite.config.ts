@@ -22,7 +22,7 @@ export default defineConfig(({ mode }) => {
   if (!MODES.includes(mode))
     throw new Error(`Unknown mode "${mode}": add --mode ${MODES.join(' or --mode ')}`);
   const targets = (process.env['PLAYGROUND_TARGETS'] ?? '').split(delimiter).filter((path) => path !== '');
-  const profile = { train: [process.execPath, TRAINING] };
+  const profile = { train: [process.execPath, TRAINING, mode] };
   const training =
     mode === 'profile' ? { profile } : mode === 'unsplit' ? { profile, split: false as const } : {};
   return {
