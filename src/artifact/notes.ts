@@ -143,6 +143,7 @@ function readDescription(json: unknown): Description {
           needs: cpu.count('needs'),
           features: cpu.string('features'),
           trial: cpu.string('trial'),
+          versionTag: cpu.count('versionTag'),
         },
         statistics: {
           functions: statistics.count('functions'),

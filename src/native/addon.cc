@@ -3,10 +3,8 @@
 // thread still works for them.
 //
 // Exports, as src/runtime/addon.ts declares them:
-//   map(path, ranges, feed, verify) -> Contents    at once, with CRC-32 where `verify` is true; a large file with V8's first
-//                                                  copy (V8 < 14: the CRC-32 of the wire bytes) on another thread meanwhile
-//   mapAsync(path, ranges, feed) -> Promise<Contents>   with page-in, CRC-32 and (V8 >= 14) V8's first copy on another
-//                                                       thread
+//   map(path, ranges, wire) -> () -> Contents      starts to read ahead (read_ahead.h), and gives what waits for it
+//   mapAsync(path, ranges, wire) -> Promise<Contents>
 //   open(id) -> Contents | undefined               the same mapping in another thread
 //   release(contents)                              detaches the segments; the last thread's unmaps them
 //   serialize(module) -> ArrayBuffer | undefined   V8 >= 14
@@ -15,7 +13,7 @@
 //   handlesSegv() -> whether somebody handles SIGSEGV, in an address space without limit
 //   cpuFeatures(found) -> what one thread has found, for all of the process; 0 before
 //   startHelper(size) -> a worker that deserializes (helper.h), or undefined
-//   worker                                         its source
+//   versionTag() -> V8's version and flags in one number
 
 #include <node_api.h>
 #include <uv.h>
@@ -28,20 +26,12 @@
 #include <mutex>
 #include <utility>
 
-#include "crc32.h"
+#include "address_space.h"
 #include "file_view.h"
 #include "forget.h"
-#include "heap.h"
 #include "helper.h"
-
-#ifndef _WIN32
-#include <sys/resource.h>
-#endif
-
-#if V8_MAJOR_VERSION >= 14
-#define HAS_EMBEDDER_API 1
-#include <v8-wasm.h>
-#endif
+#include "mapping.h"
+#include "read_ahead.h"
 
 #ifdef __GLIBC__
 // libstdc++'s reference counts look here for whether they may do without atomic operations. glibc has it since 2.32;
@@ -52,86 +42,6 @@ __attribute__((visibility("hidden"))) char __libc_single_threaded = 0;
 #endif
 
 namespace {
-
-// Everything that belongs to one file being loaded. Threads share it by its id; `Reference` keeps it.
-struct Mapping {
-  explicit Mapping(std::vector<Segment> segments) : view(std::move(segments)) {}
-  FileView view;
-  // CRC-32 of each segment; empty where that is left to JavaScript.
-  std::vector<uint32_t> crcs;
-#ifdef HAS_EMBEDDER_API
-  // Has received the wire bytes already.
-  std::unique_ptr<v8::WasmModuleCompilation> compilation;
-#endif
-  uint32_t id = 0;
-  int references = 1;
-  Mapping* next = nullptr;
-
-  ~Mapping() { AbortCompilation(); }
-
-  void AbortCompilation() {
-#ifdef HAS_EMBEDDER_API
-    if (compilation) compilation->Abort();
-    compilation.reset();
-#endif
-  }
-};
-
-// All mappings of the process, and what guards the list, the ids and the numbers of references.
-std::mutex mappings_mutex;
-Mapping* first_mapping = nullptr;
-uint32_t last_id = 0;
-
-// One thread's share in a mapping, which goes with the last of them.
-class Reference {
- public:
-  Reference() = default;
-  Reference(Reference&& other) noexcept : mapping_(std::exchange(other.mapping_, nullptr)) {}
-  Reference& operator=(Reference&& other) noexcept {
-    std::swap(mapping_, other.mapping_);
-    return *this;
-  }
-  ~Reference() { Drop(); }
-
-  static Reference Create(std::vector<Segment> segments) {
-    Reference reference(new Mapping(std::move(segments)));
-    std::lock_guard<std::mutex> lock(mappings_mutex);
-    reference->id = ++last_id;
-    reference->next = std::exchange(first_mapping, reference.mapping_);
-    return reference;
-  }
-
-  // Empty where there is no such mapping (any more).
-  static Reference Find(uint32_t id) {
-    std::lock_guard<std::mutex> lock(mappings_mutex);
-    for (Mapping* mapping = first_mapping; mapping != nullptr; mapping = mapping->next) {
-      if (mapping->id != id) continue;
-      mapping->references++;
-      return Reference(mapping);
-    }
-    return Reference();
-  }
-
-  void Drop() {
-    Mapping* mapping = std::exchange(mapping_, nullptr);
-    if (mapping == nullptr) return;
-    {
-      std::lock_guard<std::mutex> lock(mappings_mutex);
-      if (--mapping->references > 0) return;
-      Mapping** link = &first_mapping;
-      while (*link != mapping) link = &(*link)->next;
-      *link = mapping->next;
-    }
-    delete mapping;
-  }
-
-  Mapping* get() const { return mapping_; }
-  Mapping* operator->() const { return mapping_; }
-
- private:
-  explicit Reference(Mapping* mapping) : mapping_(mapping) {}
-  Mapping* mapping_ = nullptr;
-};
 
 // Node-API's values are V8's handles (node's src/js_native_api_v8.h asserts it).
 static_assert(sizeof(napi_value) == sizeof(v8::Local<v8::Value>));
@@ -255,143 +165,78 @@ bool GetArguments(napi_env env, napi_callback_info info, napi_value (&arguments)
   return napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr) == napi_ok && count >= least;
 }
 
-// With fewer wire bytes, starting a thread takes as long as what it would save.
-constexpr uint64_t kParallelSize = 4 << 20;
-
-// Reads every page. Leaves them in memory, or where they are many in the kernel's.
-uint32_t Checksum(const FileView& view, const Segment& segment) {
-  if (!segment.data) return 0;
-  constexpr uint64_t kStep = 4 << 20;
-  uint32_t crc = 0;
-  for (uint64_t at = 0; at < segment.size; at += kStep) {
-    crc = Crc32(crc, segment.data + at, std::min(kStep, segment.size - at));
-    ForgetLarge(view, segment);
-  }
-  return crc;
-}
-
-void ComputeChecksums(Mapping& mapping) {
-  for (const Segment& segment : mapping.view.segments()) mapping.crcs.push_back(Checksum(mapping.view, segment));
-}
-
-#ifdef HAS_EMBEDDER_API
-
-// V8's first copy of the wire bytes, on any thread. Its second one is a copy of that: the segment itself is read again only
-// where V8 refuses the native code.
-void Feed(Mapping& mapping, const Segment& wire) {
-  mapping.compilation = std::make_unique<v8::WasmModuleCompilation>();
-  mapping.compilation->SetHasCompiledModuleBytes();
-  mapping.compilation->OnBytesReceived(wire.data, wire.size);
-}
-
-#endif
-
-// What can be done before V8 deserializes, on this thread and a second one, which has ended when this returns. The second
-// one feeds V8; V8 < 14 cannot be fed, so there it computes the CRC-32 of the wire bytes. Where no thread can be started,
-// this one does it all.
-void ReadAhead(Mapping& mapping, size_t wire) {
-  struct Share {
-    Mapping& mapping;
-    size_t wire;
-  } share = {mapping, wire};
-  const auto& segments = mapping.view.segments();
-  mapping.crcs.resize(segments.size());
-  auto second = [](void* data) {
-    auto& [mapping, wire] = *static_cast<Share*>(data);
-#ifdef HAS_EMBEDDER_API
-    Feed(mapping, mapping.view.segments()[wire]);
-#else
-    mapping.crcs[wire] = Checksum(mapping.view, mapping.view.segments()[wire]);
-#endif
-  };
-  // Not std::thread, whose failure is an exception.
-  uv_thread_t thread;
-  bool started = uv_thread_create(&thread, second, &share) == 0;
-  if (!started) second(&share);
-  for (size_t i = 0; i < segments.size(); i++) {
-#ifndef HAS_EMBEDDER_API
-    if (i == wire) continue;
-#endif
-    mapping.crcs[i] = Checksum(mapping.view, segments[i]);
-  }
-  if (started) {
-    PrepareHeap(segments[wire].size);
-    uv_thread_join(&thread);
-  }
-#ifdef HAS_EMBEDDER_API
-  mapping.view.Forget(segments[wire]);
-#endif
-}
-
-napi_value Map(napi_env env, napi_callback_info info) {
-  napi_value arguments[4];
-  if (!GetArguments(env, info, arguments, 2)) return nullptr;
-  std::string path = GetString(env, arguments[0]);
-  Reference mapping = Reference::Create(GetSegments(env, arguments[1]));
-  int error = mapping->view.Open(path);
-  if (error != 0) {
-    napi_throw(env, OpenError(env, path, error));
-    return nullptr;
-  }
-  const auto& segments = mapping->view.segments();
-  uint32_t feed = 0;
-  if (napi_get_value_uint32(env, arguments[2], &feed) == napi_ok && feed < segments.size() && segments[feed].data &&
-      segments[feed].size >= kParallelSize) {
-    ReadAhead(*mapping.get(), feed);
-  } else {
-    bool verify = false;
-    napi_get_value_bool(env, arguments[3], &verify);
-    if (verify) ComputeChecksums(*mapping.get());
-  }
-  return MakeMapping(env, std::move(mapping));
-}
-
-struct MapWork {
+// A file that is being read ahead.
+struct Load {
+  Load(std::string path, Reference mapping, int32_t wire, bool helped)
+      : path(std::move(path)), reading(std::move(mapping), wire, helped) {}
   std::string path;
-  // Index of the segment with the wire bytes that V8 receives on the other thread, or -1.
-  int32_t feed = -1;
-  Reference mapping;
+  ReadAhead reading;
+  // What went wrong when the file was opened, or 0.
   int error = 0;
   napi_deferred deferred = nullptr;
   napi_async_work work = nullptr;
 };
 
+std::unique_ptr<Load> MakeLoad(napi_env env, napi_callback_info info, bool helped) {
+  napi_value arguments[3];
+  if (!GetArguments(env, info, arguments, 2)) return nullptr;
+  int32_t wire = -1;
+  napi_get_value_int32(env, arguments[2], &wire);
+  return std::make_unique<Load>(GetString(env, arguments[0]), Reference::Create(GetSegments(env, arguments[1])), wire,
+                                helped);
+}
+
+napi_value Wait(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) != napi_ok) return nullptr;
+  auto* load = static_cast<Load*>(data);
+  if (load->error != 0) {
+    napi_throw(env, OpenError(env, load->path, load->error));
+    return nullptr;
+  }
+  Reference mapping = load->reading.Join();
+  return mapping.get() == nullptr ? nullptr : MakeMapping(env, std::move(mapping));
+}
+
+napi_value Map(napi_env env, napi_callback_info info) {
+  napi_value wait = nullptr;
+  std::unique_ptr<Load> load = MakeLoad(env, info, false);
+  if (!load) return nullptr;
+  load->error = load->reading.Open(load->path);
+  if (load->error == 0) load->reading.Start();
+  auto drop = [](napi_env, void* data, void*) { delete static_cast<Load*>(data); };
+  if (napi_create_function(env, nullptr, 0, Wait, load.get(), &wait) == napi_ok &&
+      napi_add_finalizer(env, wait, load.get(), drop, nullptr, nullptr) == napi_ok) {
+    load.release();
+    return wait;
+  }
+  return nullptr;
+}
+
 // On another thread: no JavaScript here.
 void ExecuteMap(napi_env, void* data) {
-  auto* work = static_cast<MapWork*>(data);
-  Mapping& mapping = *work->mapping.get();
-  work->error = mapping.view.Open(work->path);
-  if (work->error != 0) return;
-  ComputeChecksums(mapping);
-#ifdef HAS_EMBEDDER_API
-  const auto& segments = mapping.view.segments();
-  if (work->feed >= 0 && static_cast<size_t>(work->feed) < segments.size() && segments[work->feed].data) {
-    Feed(mapping, segments[work->feed]);
-    mapping.view.Forget(segments[work->feed]);
-  }
-#endif
+  auto* load = static_cast<Load*>(data);
+  load->error = load->reading.Open(load->path);
+  if (load->error == 0) load->reading.Run();
 }
 
 void CompleteMap(napi_env env, napi_status status, void* data) {
-  std::unique_ptr<MapWork> work(static_cast<MapWork*>(data));
-  if (status == napi_ok && work->error == 0) {
-    napi_resolve_deferred(env, work->deferred, MakeMapping(env, std::move(work->mapping)));
+  std::unique_ptr<Load> load(static_cast<Load*>(data));
+  if (status == napi_ok && load->error == 0) {
+    napi_resolve_deferred(env, load->deferred, MakeMapping(env, load->reading.Join()));
   } else {
-    napi_reject_deferred(env, work->deferred, OpenError(env, work->path, status == napi_ok ? work->error : ECANCELED));
+    napi_reject_deferred(env, load->deferred, OpenError(env, load->path, status == napi_ok ? load->error : ECANCELED));
   }
-  napi_delete_async_work(env, work->work);
+  napi_delete_async_work(env, load->work);
 }
 
 napi_value MapAsync(napi_env env, napi_callback_info info) {
-  napi_value arguments[3], promise, name;
-  if (!GetArguments(env, info, arguments)) return nullptr;
-  auto work = std::make_unique<MapWork>();
-  work->path = GetString(env, arguments[0]);
-  work->mapping = Reference::Create(GetSegments(env, arguments[1]));
-  napi_get_value_int32(env, arguments[2], &work->feed);
-  napi_create_promise(env, &work->deferred, &promise);
+  napi_value promise, name;
+  std::unique_ptr<Load> load = MakeLoad(env, info, true);
+  if (!load) return nullptr;
+  napi_create_promise(env, &load->deferred, &promise);
   napi_create_string_utf8(env, "wasm-precompile", NAPI_AUTO_LENGTH, &name);
-  MapWork* data = work.release();
+  Load* data = load.release();
   napi_create_async_work(env, nullptr, name, ExecuteMap, CompleteMap, data, &data->work);
   napi_queue_async_work(env, data->work);
   return promise;
@@ -493,8 +338,7 @@ napi_value Deserialize(napi_env env, napi_callback_info info) {
     compilation->SetHasCompiledModuleBytes();
     compilation->OnBytesReceived(static_cast<const uint8_t*>(wire), wire_size);
   }
-  const FileView none{{}};
-  ForgettingReader reader(mapping ? mapping->view : none);
+  ForgettingReader reader(mapping ? &mapping->view : nullptr);
   // V8 may call the second callback later than `Finish` returns (never seen): then the result is not waited for,
   // and the outcome is left to it. No shared_ptr: libstdc++ 12's asks for a newer glibc than Node does.
   struct Outcome {
@@ -537,8 +381,7 @@ napi_value Deserialize(napi_env env, napi_callback_info info) {
   static std::mutex mutex;
   std::lock_guard<std::mutex> lock(mutex);
   Reference* reference = GetReference(env, arguments[0]);
-  const FileView none{{}};
-  ForgettingReader reader(reference && reference->get() ? (*reference)->view : none);
+  ForgettingReader reader(reference && reference->get() ? &(*reference)->view : nullptr);
   napi_get_undefined(env, &receiver);
   for (int attempt = 0; attempt < 5; attempt++) {
     if (Check(env, arguments[3])) {
@@ -594,9 +437,8 @@ napi_value HandlesSegv(napi_env env, napi_callback_info) {
 #ifndef _WIN32
   struct sigaction action;
   handled = sigaction(SIGSEGV, nullptr, &action) == 0 && action.sa_handler != SIG_DFL && action.sa_handler != SIG_IGN;
-  // Where address space is limited, V8 may go without guard regions, and there is none to spare for finding out.
-  struct rlimit space;
-  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) handled = false;
+  // V8 may go without guard regions then, and there is no room to spare for finding out.
+  if (IsAddressSpaceLimited()) handled = false;
 #endif
   napi_get_boolean(env, handled, &result);
   return result;
@@ -613,6 +455,29 @@ napi_value CpuFeatures(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// V8's version and flags in one number; up to V8 12 its CPU features, too.
+napi_value VersionTag(napi_env env, napi_callback_info) {
+  napi_value result;
+  napi_create_uint32(env, v8::ScriptCompiler::CachedDataVersionTag(), &result);
+  return result;
+}
+
+napi_value StartHelper(napi_env env, napi_callback_info info) {
+  napi_value arguments[1], receiver, worker, source, start, helper = nullptr;
+  size_t count = 1;
+  double size = 0;
+  // Most loads need none, and compiling a script takes 0.1 ms.
+  if (napi_get_cb_info(env, info, &count, arguments, &receiver, nullptr) != napi_ok ||
+      napi_get_value_double(env, arguments[0], &size) != napi_ok || size < kHelperSize ||
+      napi_create_string_utf8(env, kWorker, NAPI_AUTO_LENGTH, &worker) != napi_ok ||
+      napi_create_string_utf8(env, kStartHelper, NAPI_AUTO_LENGTH, &source) != napi_ok ||
+      napi_run_script(env, source, &start) != napi_ok ||
+      napi_call_function(env, receiver, start, 1, &worker, &helper) != napi_ok) {
+    return nullptr;
+  }
+  return helper;
+}
+
 napi_value Init(napi_env env, napi_value exports) {
   const struct {
     const char* name;
@@ -625,18 +490,13 @@ napi_value Init(napi_env env, napi_value exports) {
                    {"deserialize", Deserialize},
                    {"reservedBy", ReservedBy},
                    {"handlesSegv", HandlesSegv},
-                   {"cpuFeatures", CpuFeatures}};
+                   {"cpuFeatures", CpuFeatures},
+                   {"versionTag", VersionTag},
+                   {"startHelper", StartHelper}};
   for (const auto& [name, callback] : functions) {
     napi_value function;
     napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
     napi_set_named_property(env, exports, name, function);
-  }
-  napi_value worker, source, start;
-  if (napi_create_string_utf8(env, kWorker, NAPI_AUTO_LENGTH, &worker) == napi_ok &&
-      napi_create_string_utf8(env, kStartHelper, NAPI_AUTO_LENGTH, &source) == napi_ok &&
-      napi_run_script(env, source, &start) == napi_ok) {
-    napi_set_named_property(env, exports, "worker", worker);
-    napi_set_named_property(env, exports, "startHelper", start);
   }
   return exports;
 }

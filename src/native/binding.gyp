@@ -6,7 +6,12 @@
       "defines": ["NAPI_VERSION=8"],
       "conditions": [
         # Missing symbols, of another V8, make loading fail instead of killing the process later.
-        ["OS=='linux'", { "ldflags": ["-s", "-Wl,-z,now"] }]
+        # Small, since every start reads all of it to compare its checksum.
+        ["OS=='linux'", {
+          "cflags!": ["-O3"],
+          "cflags": ["-Os", "-ffunction-sections"],
+          "ldflags": ["-s", "-Wl,-z,now", "-Wl,-z,noseparate-code", "-Wl,--gc-sections"]
+        }]
       ]
     }
   ]

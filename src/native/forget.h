@@ -19,8 +19,10 @@ inline void ForgetLarge(const FileView& view, const Segment& segment) {
 // nothing happens.
 class ForgettingReader {
  public:
-  explicit ForgettingReader(const FileView& view) : view_(view) {
-    for (const Segment& segment : view.segments()) worthwhile_ = worthwhile_ || IsLarge(segment);
+  // `view` may be null.
+  explicit ForgettingReader(const FileView* view) : view_(view) {
+    if (view == nullptr) return;
+    for (const Segment& segment : view->segments()) worthwhile_ = worthwhile_ || IsLarge(segment);
     if (!worthwhile_) return;
     uv_mutex_init(&mutex_);
     uv_cond_init(&ended_);
@@ -55,10 +57,10 @@ class ForgettingReader {
   }
 
   void Forget() {
-    for (const Segment& segment : view_.segments()) ForgetLarge(view_, segment);
+    for (const Segment& segment : view_->segments()) ForgetLarge(*view_, segment);
   }
 
-  const FileView& view_;
+  const FileView* view_;
   bool worthwhile_ = false;
   bool started_ = false;
   bool end_ = false;

@@ -5,19 +5,19 @@
 #ifndef WASM_PRECOMPILE_HELPER_H_
 #define WASM_PRECOMPILE_HELPER_H_
 
-// The export `startHelper`, as src/runtime/addon.ts declares it. The worker runs nothing of the program: no preload
+// Bytes of native code. With less, a worker takes longer to start than the thread pool to read ahead, and the load would
+// take longer as a whole (`npm run bench:blocked`).
+inline constexpr double kHelperSize = 32 << 20;
+
+// What the export `startHelper` does, as src/runtime/addon.ts declares it: `this` are the exports. The worker runs nothing of the program: no preload
 // scripts, no options from outside. Where there may be none (the permission model, no more threads), or where it ends
 // without an answer, the caller does the work itself. Not in workers: they are there to be busy.
-//
-// 32 MiB: with less native code, a worker takes longer to start than the thread pool to read ahead, and the load would
-// take longer as a whole (`npm run bench:blocked`).
 inline constexpr char kStartHelper[] = R"js(
-(function startHelper(size) {
-  if (size < 32 * 2 ** 20) return;
+(function startHelper(source) {
   const { Worker, isMainThread } = process.getBuiltinModule('node:worker_threads');
   if (!isMainThread) return;
   try {
-    const worker = new Worker(this.worker, { eval: true, execArgv: [], env: {}, workerData: this.file });
+    const worker = new Worker(source, { eval: true, execArgv: [], env: {}, workerData: this.file });
     const answer = new Promise((resolve) => {
       for (const event of ['message', 'messageerror', 'error', 'exit']) worker.on(event, resolve);
     });
@@ -32,7 +32,7 @@ inline constexpr char kStartHelper[] = R"js(
 })
 )js";
 
-// The export `worker`. It gets the path of this addon at its start, then the id of a mapping and the flag hash of the
+// The source of the worker. It gets the path of this addon at its start, then the id of a mapping and the flag hash of the
 // native code; it answers { module }, without a module where V8 refused the native code, and ends.
 inline constexpr char kWorker[] = R"js(
 const { runInThisContext, Script } = require('node:vm');

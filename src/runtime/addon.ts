@@ -29,12 +29,14 @@ export type Range = Pick<SegmentMap, 'offset' | 'size'>;
 /** The exports of src/native/addon.cc. */
 export interface Addon {
   /**
-   * `feed`: the segment with the wire bytes. Where they are many, a second thread takes its share, and there are CRC-32 even
-   * where nobody asks to `verify`.
+   * Opens a file, and has other threads bring it in: pages, CRC-32, and as much of V8's work as they can do.
+   *
+   * @param wire index of the segment with the wire bytes
+   * @returns waits for the segments; undefined at later calls
    */
-  map(file: string, ranges: readonly Range[], feed?: number, verify?: boolean): Contents;
-  /** With page-in and CRC-32 on another thread; `feed`: the segment that V8 (14 and later) receives as wire bytes there. */
-  mapAsync(file: string, ranges: readonly Range[], feed: number): Promise<Contents>;
+  map(file: string, ranges: readonly Range[], wire?: number): () => Contents | undefined;
+  /** The same, without anybody waiting. */
+  mapAsync(file: string, ranges: readonly Range[], wire?: number): Promise<Contents>;
   /** Detaches the segments; unmaps at once where no other thread has them. */
   release(contents: Contents): void;
   /** V8 14 and later: the native code of a module; undefined where V8 has none. */
@@ -59,6 +61,8 @@ export interface Addon {
   handlesSegv(): boolean;
   /** V8's word of CPU features, once one thread has found it for all; 0 before. `found`: what it is. */
   cpuFeatures(found?: number): number;
+  /** `v8.cachedDataVersionTag()`: V8's version and flags in one number; up to V8 12 its CPU features, too. */
+  versionTag(): number;
   /** Path of the binary. */
   file: string;
   /**
@@ -79,6 +83,9 @@ export interface Helper {
 /** File URL and checksum (checksum.ts) of each binary, by `<platform>-<arch>-<process.versions.modules>`. */
 export type Addons = Readonly<Record<string, readonly [url: string, checksum: number]>>;
 
+/** By path. */
+const loaded = new Map<string, Addon>();
+
 /** The native loader for this process, or why there is none. */
 export function loadAddon(addons: Addons): Addon | string {
   const { platform, arch, versions } = process;
@@ -87,11 +94,15 @@ export function loadAddon(addons: Addons): Addon | string {
   if (!binary) return `there is none for ${key}`;
   try {
     const file = fileURLToPath(binary[0]);
+    const known = loaded.get(file);
+    if (known) return known;
     // The dynamic linker trusts every byte: a file that was cut off kills the process.
     if (checksum(readFileSync(file)) !== binary[1]) return `${file} is damaged or of another build`;
     const module = { exports: { file } as Partial<Addon> };
     process.dlopen(module, file);
-    return module.exports as Addon;
+    const addon = module.exports as Addon;
+    loaded.set(file, addon);
+    return addon;
   } catch (error) {
     // Not allowed (--no-addons, --permission), made for another C library, on a file system without execution …
     return `${error as Error}`;

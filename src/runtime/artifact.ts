@@ -10,7 +10,14 @@ import { type Addon, type Addons, type Contents, loadAddon, type Range } from '.
 import { getCrc32 } from './crc32.ts';
 import { getHook } from './hooks.ts';
 import type { ArtifactMap, NativeSegmentMap, SegmentMap } from './map.ts';
-import { deserialize, type Deserialized, HAS_NATIVES, type Words } from './natives.ts';
+import {
+  deserialize,
+  type Deserialized,
+  flagsOf,
+  HAS_NATIVES,
+  isRunningWith,
+  type Words,
+} from './natives.ts';
 import { readParts } from './read.ts';
 import { fail, type FallbackMode, reportFallback } from './fallback.ts';
 import { reportLoad } from './report.ts';
@@ -45,23 +52,17 @@ const REDEPLOY = 'Deploy one whole build again.';
 /** Why native code is not used, and what to do about it. */
 type Refusal = readonly [reason: string, advice: string];
 
-/** Native code that this process may use, and the native loader where it is there; or why there is none. */
+/** Native code for this V8, and the native loader where it is there; or why there is none. */
 type Choice =
-  | { refusal?: undefined; segment: NativeSegmentMap; words: Words; addon: Addon | undefined }
-  | { refusal: Refusal; segment?: undefined; words?: undefined; addon?: undefined };
-
-/** Native code, and the words that its header needs in this process. */
-export type Fitting = readonly [segment: NativeSegmentMap, words: Words];
+  | { refusal?: undefined; segment: NativeSegmentMap; addon: Addon | undefined; fit: Fit }
+  | { refusal: Refusal; segment?: undefined; addon?: undefined; fit?: undefined };
 
 /**
- * Finds native code that may be used in a process other than it was made for (fit.ts); or why there is none.
+ * Sees whether native code for the running V8 may be used in this process (fit.ts).
  *
- * @param candidates for the running V8
+ * @returns the words that its header needs here; or why it may not
  */
-export type Fit = (
-  candidates: readonly [NativeSegmentMap, ...NativeSegmentMap[]],
-  addon: Addon | undefined,
-) => Fitting | string;
+export type Fit = (segment: NativeSegmentMap, addon: Addon | undefined) => Words | string;
 
 /** A module of healed native code, with its engine key, or what is being done about that. */
 export type Healed =
@@ -96,17 +97,21 @@ export function* loadArtifact(
   const observe = getHook('observer')?.(file);
   const {
     segment,
-    words,
     addon,
+    fit,
     refusal: refused,
   } = recorder ? refuse('recording') : chooseNative(map, options, addons);
   const parts = [{ offset: 0, size: map.buildIdOffset + BUILD_ID_SIZE }, map.wire];
-  if (segment) parts.push(segment);
-  // Meanwhile the file is read ahead.
-  const helper = asynchronous ? addon?.startHelper(segment.size) : undefined;
+  // Where there is no handler, address space may be scarce (trap-handler.ts).
+  if (segment && addon?.handlesSegv() !== false) parts.push(segment);
+  // Other threads read, while this one sees whether it may use what they read.
+  const arrive = startReading(file, parts, addon, asynchronous);
+  const words = segment ? fit(segment, addon) : '';
+  const helper =
+    asynchronous && segment && typeof words !== 'string' ? addon?.startHelper(segment.size) : undefined;
   let contents: Contents | undefined;
   try {
-    contents = yield* bringIn(file, parts, addon, asynchronous, options.verify);
+    contents = yield* arrive();
     observe?.('map');
     const { segments, crcs, size, mapped } = contents;
     const [head, wire, code] = segments;
@@ -124,24 +129,27 @@ export function* loadArtifact(
       fail(`${file}: its wasm module is damaged or missing: ${why}. ${REDEPLOY}`);
     }
 
-    const report = (loaded: WebAssembly.Module, how: string, detail: string) => {
+    const report = (loaded: WebAssembly.Module, how: string, detail: string, nativeSize = 0) => {
       observe?.('load', loaded, how);
-      reportLoad(file, how, detail, wire.byteLength + (code?.byteLength ?? 0), mapped, start);
+      reportLoad(file, how, detail, wire.byteLength + nativeSize, mapped, start);
       return loaded;
     };
     let module: WebAssembly.Module | undefined;
     let refusal: Refusal;
     if (foreign) refusal = [foreign, REDEPLOY];
     else if (!segment) refusal = refused;
+    else if (typeof words === 'string') refusal = [words, REBUILD];
     else if (!code || (options.verify && !isIntact(code, segment)))
       refusal = ['its checksum is wrong', REDEPLOY];
     else {
       observe?.('check');
+      const [cpuFeatures, flags] = words;
       // In this process's own copy of the page.
-      new Uint32Array(code, 8, 2).set(words);
-      const helped = helper && ((yield helper.deserialize(contents, words[1])) as Deserialized);
-      const result = helped?.module ? helped : deserialize(code, wire, words[1], addon, contents);
-      if (result.refused === undefined) return report(result.module, 'precompiled', segment.engine);
+      new Uint32Array(code, 8, 2).set([cpuFeatures, flags.hash]);
+      const helped = helper && ((yield helper.deserialize(contents, flags.hash)) as Deserialized);
+      const result = helped?.module ? helped : deserialize(code, wire, flags, addon, contents);
+      if (result.refused === undefined)
+        return report(result.module, 'precompiled', segment.engine, segment.size);
       module = result.module;
       refusal = [result.refused, REBUILD];
     }
@@ -166,28 +174,25 @@ export function* loadArtifact(
   }
 }
 
-/** Maps or reads parts of an artifact. */
-function* bringIn(
+/** Starts to map parts of an artifact, where the native loader is there. @returns gives them when they are there, or reads them */
+function startReading(
   file: string,
   parts: readonly Range[],
   addon: Addon | undefined,
   asynchronous: boolean,
-  verify: boolean,
-): Steps<Contents> {
-  try {
-    return yield* addon
-      ? either(
-          asynchronous,
-          () => addon.map(file, parts, WIRE, verify),
-          () => addon.mapAsync(file, parts, WIRE),
-        )
-      : readParts(file, parts, asynchronous);
-  } catch (cause) {
-    fail(
-      `${file}: cannot read this artifact: ${cause as Error}. ${REDEPLOY}`,
-      (cause as NodeJS.ErrnoException).code,
-    );
-  }
+): () => Steps<Contents> {
+  const arrival = asynchronous ? addon?.mapAsync(file, parts, WIRE) : addon?.map(file, parts, WIRE);
+  return function* arrive() {
+    try {
+      if (!arrival) return yield* readParts(file, parts, asynchronous);
+      return (typeof arrival === 'function' ? arrival() : yield arrival) as Contents;
+    } catch (cause) {
+      return fail(
+        `${file}: cannot read this artifact: ${cause as Error}. ${REDEPLOY}`,
+        (cause as NodeJS.ErrnoException).code,
+      );
+    }
+  };
 }
 
 /** In what a file differs from the one that the map was made for. */
@@ -224,10 +229,9 @@ function chooseNative({ native }: ArtifactMap, { verify, fit }: ArtifactOptions,
     );
   }
   if (verify && !addon && !getCrc32()) return refuse('zlib.crc32 is missing');
-  const fitting = fit([first, ...others], addon);
-  if (typeof fitting === 'string') return refuse(fitting, REBUILD);
-  const [segment, words] = fitting;
-  return { segment, words, addon };
+  // There are several only where targets were started with other flags.
+  const segment = others.find((each) => isRunningWith(flagsOf(each), addon)) ?? first;
+  return { segment, addon, fit };
 }
 
 function refuse(reason: string, advice = ''): Choice {

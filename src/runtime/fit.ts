@@ -10,8 +10,18 @@
 import type { Addon } from './addon.ts';
 import type { Fit } from './artifact.ts';
 import { isMainThread, setFlags } from './builtin.ts';
-import type { CpuRequirements, NativeSegmentMap } from './map.ts';
-import { allowNatives, compileNative, deserialize, getFlagHash, HAS_NATIVES, settle } from './natives.ts';
+import type { CpuRequirements } from './map.ts';
+import {
+  allowNatives,
+  compileNative,
+  deserialize,
+  type Flags,
+  flagsOf,
+  getFlagHash,
+  HAS_NATIVES,
+  isRunningWith,
+  settle,
+} from './natives.ts';
 import { trapHandlerMissing } from './trap-handler.ts';
 
 /**
@@ -55,37 +65,29 @@ let features: number | undefined;
 let explained = '';
 let attempts = 20;
 
-export const fit: Fit = (candidates, addon) => {
+export const fit: Fit = (segment, addon) => {
   const missing = trapHandlerMissing(addon);
   if (missing) return missing;
-  // There are several for one V8 only where targets were started with other flags.
-  const running = getFlagHash();
-  const segment = candidates.find((each) => flagHashOf(each) === running) ?? candidates[0];
-  const recorded = flagHashOf(segment);
-  let flagHash = running === recorded ? recorded : explain(recorded);
-  if (flagHash === undefined) {
-    const suspects = findSuspects();
-    if (isMainThread() || suspects.length > 0) return describeFlags(suspects);
-    // Nothing speaks for other flags but other threads that switch some just now: V8 compares when its turn has come.
-    flagHash = recorded;
-  }
   const { cpu } = segment;
+  let flags = flagsOf(segment);
+  if (!isRunningWith(flags, addon)) {
+    const hash = explain(flags.hash);
+    const suspects = hash === undefined ? findSuspects() : [];
+    // Nothing speaks for other flags but other threads that switch some just now: V8 compares when its turn has come.
+    if (hash !== undefined) flags = { hash };
+    else if (isMainThread() || suspects.length > 0) return describeFlags(suspects);
+  }
   try {
-    features ??= findFeatures(cpu, flagHash, addon);
+    features ??= findFeatures(cpu, flags, addon);
   } catch (error) {
     return `V8 does not tell its CPU features (${error as Error})`;
   }
   const lacking = cpu.needs & ~features;
-  if (lacking === 0) return [segment, [features, flagHash]];
+  if (lacking === 0) return [features, flags];
   const names = cpu.features.split(' ').filter((_, bit) => lacking & (1 << bit));
   const level = cpu.level === 'host' ? 'the CPU of the machine that built it' : cpu.level;
   return `it was made for ${level}, this CPU lacks ${names.join(', ') || 'some of its features'}`;
 };
-
-/** The last part of an engine key. */
-function flagHashOf({ engine }: NativeSegmentMap): number {
-  return Number(`0x${engine.slice(-8)}`);
-}
 
 /** The running flag hash, where V8's flags are those of the build but for harmless ones of the command line. */
 function explain(recorded: number): number | undefined {
@@ -157,16 +159,16 @@ function describeFlags(suspects: readonly string[]): string {
  * The word of CPU features of the running V8. Where it is that of the machine that built, as it often is, V8 accepts the
  * smallest module that was compiled there: 0.3 ms. Else V8 compiles it anew and tells: 1 ms. Once in a process.
  */
-function findFeatures(cpu: CpuRequirements, flagHash: number, addon: Addon | undefined): number {
+function findFeatures(cpu: CpuRequirements, flags: Flags, addon: Addon | undefined): number {
   const known = addon?.cpuFeatures();
   if (known) return known;
   const wire = bytesOf(SMALLEST);
   const trial = bytesOf(cpu.trial);
   const words = new Uint32Array(trial, 8, 2);
   const [home = 0] = words;
-  words[1] = flagHash;
+  words[1] = flags.hash;
   // Other threads may be switching flags.
-  const { refused } = deserialize(trial, wire, flagHash, addon, {}, () => (isMainThread() ? 1 : 5));
+  const { refused } = deserialize(trial, wire, flags, addon, {}, () => (isMainThread() ? 1 : 5));
   const found = refused === undefined ? home : learn(wire, addon);
   addon?.cpuFeatures(found);
   return found;

@@ -105,7 +105,7 @@ function heal(
   for (const name of known) {
     const code = readHealed(folder, name);
     // Without its CPU features V8 does not take it: it is of another machine with which the folder is shared.
-    const result = code && deserialize(code, wire, flagHash, loader, {});
+    const result = code && deserialize(code, wire, { hash: flagHash }, loader, {});
     if (result && result.refused === undefined) {
       return { module: result.module, engine: `healed ${engine}-${featuresOf(name)}-${hex(flagHash)}` };
     }

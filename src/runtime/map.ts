@@ -63,4 +63,6 @@ export interface CpuRequirements {
    * the features of the one that built.
    */
   trial: string;
+  /** V8's version tag (`v8.cachedDataVersionTag()`) in that process. */
+  versionTag: number;
 }

@@ -1,6 +1,7 @@
 /** Hands native code to V8: through its test natives up to V8 13 (Node 24), through the native loader since. */
 import type { Addon, Contents } from './addon.ts';
 import { builtin, isMainThread, setFlags } from './builtin.ts';
+import type { NativeSegmentMap } from './map.ts';
 
 const { runInThisContext, Script } = builtin('node:vm');
 
@@ -12,14 +13,21 @@ export type Deserialized =
   | { refused?: undefined; module: WebAssembly.Module }
   | { refused: string; module?: WebAssembly.Module | undefined };
 
+/** V8's flags, as far as they go into native code. */
+export interface Flags {
+  hash: number;
+  /** V8's version tag (`Addon.versionTag`) where it runs with them. Up to V8 12 only with the CPU of the build, too. */
+  tag?: number | undefined;
+}
+
 /** The words of a header that V8 compares with its own. */
-export type Words = readonly [cpuFeatures: number, flagHash: number];
+export type Words = readonly [cpuFeatures: number, flags: Flags];
 
 /**
  * V8 compares version, CPU features and flags; all else must have been checked before.
  *
  * @param code exactly the native code: V8 aborts when bytes follow it
- * @param flagHash the flag hash that the native code has in its header
+ * @param flags whose hash the native code has in its header
  * @param addon needed without natives
  * @param contents where the addon has `code` and `wire` from
  * @param patience how often V8 may refuse while its flags seem right, until that is taken for its verdict
@@ -27,7 +35,7 @@ export type Words = readonly [cpuFeatures: number, flagHash: number];
 export function deserialize(
   code: ArrayBuffer,
   wire: ArrayBuffer,
-  flagHash: number,
+  flags: Flags,
   addon: Addon | undefined,
   contents: Contents | object,
   patience = () => 3,
@@ -35,7 +43,7 @@ export function deserialize(
   let refused = 'V8 runs with other flags';
   let refusals = 0;
   let other: WebAssembly.Module | undefined;
-  const check = () => getFlagHash() === flagHash;
+  const check = () => isRunningWith(flags, addon);
   const attempt = () => {
     if (!addon) return check() ? allowNatives(compileDeserializer)?.(code, new Uint8Array(wire)) : undefined;
     const result = addon.deserialize(contents, code, wire, check, compileDeserializer);
@@ -98,6 +106,16 @@ export function allowNatives<Function>(compile: () => Function): Function | unde
   } finally {
     setFlags('--no-allow-natives-syntax');
   }
+}
+
+/** Those of the build: the hash is the last part of an engine key. */
+export function flagsOf({ engine, cpu }: NativeSegmentMap): Flags {
+  return { hash: Number(`0x${engine.slice(-8)}`), tag: cpu.versionTag };
+}
+
+/** The tag says so at once; the running flag hash takes a script, which is 0.3 ms the first time. */
+export function isRunningWith({ hash, tag }: Flags, addon: Addon | undefined): boolean {
+  return (tag !== undefined && addon?.versionTag() === tag) || getFlagHash() === hash;
 }
 
 /** The running flag hash, at offset 12 of every code cache (V8: src/snapshot/code-serializer.h). */

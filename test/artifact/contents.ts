@@ -20,7 +20,7 @@ export function handMadeNative(engine = ENGINE, version = 'v8-13.6.233.17'): Nat
     engine,
     version,
     release: 'node 24.9.0',
-    cpu: { level: 'x86-64-v3', needs: 0x23e7f, features: 'SSE4_2 SSE4_1', trial: 'AAAA' },
+    cpu: { level: 'x86-64-v3', needs: 0x23e7f, features: 'SSE4_2 SSE4_1', trial: 'AAAA', versionTag: 7 },
     bytes,
     functions: [
       { index: 3, offset: 5, size: ANSWER.length },

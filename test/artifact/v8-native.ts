@@ -46,7 +46,7 @@ export function nativeContents(wasmFile: string): ArtifactContents {
           engine: `v8-${version}-${process.platform}-${process.arch}-00000000-${crc32(version).toString(16).padStart(8, '0')}`,
           version: `v8-${version.split('-', 1)[0]}`,
           release: `node ${process.versions.node}`,
-          cpu: { level: 'host', needs: 0, features: '', trial: '' },
+          cpu: { level: 'host', needs: 0, features: '', trial: '', versionTag: 0 },
           bytes,
           functions,
           statistics: {

@@ -120,7 +120,7 @@ describe.each(NODES)('memory that cannot be had in Node $version', ({ node }) =>
       program,
       `
 const ranges = [parts[0], { offset: 0, size: ${MORE_THAN_THERE_IS} }];
-for (const contents of [addon.map(file, ranges), await addon.mapAsync(file, ranges, 1)]) {
+for (const contents of [addon.map(file, ranges)(), await addon.mapAsync(file, ranges, 1)]) {
   print([contents.mapped, contents.segments.length, contents.segments[0].byteLength === parts[0].size, 1 in contents.segments]);
   addon.release(contents);
 }`,

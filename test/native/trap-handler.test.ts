@@ -48,7 +48,7 @@ const WORKERS = [
 
 /** What the runtime does, without its check. */
 const UNGUARDED = `
-const contents = addon.map(file, parts);
+const contents = addon.map(file, parts)();
 const { accepted, module } = addon.deserialize(contents, contents.segments[2], contents.segments[1]);
 print(accepted);
 print(use(module));`;

@@ -122,7 +122,8 @@ function load() {
 /** @param {string} file */
 function map(file) {
   if (!addon) return { buffer: new Uint8Array(readFileSync(file)).buffer, release() {} };
-  const contents = addon.map(file, [{ offset: 0, size: statSync(file).size }]);
+  const contents = addon.map(file, [{ offset: 0, size: statSync(file).size }])();
+  if (!contents) throw new Error(`${file} cannot be mapped`);
   const [buffer] = contents.segments;
   if (!buffer) throw new Error(`${file} cannot be read`);
   return { buffer, release: () => addon.release(contents) };

@@ -4,7 +4,8 @@
  * from the rest of the project. Standard input and output carry frames: a u32 length, that many bytes of JSON,
  * then raw bytes.
  *
- *   probe    →  { node, v8, platform, arch, abi, trial }      trial: base64, native code of the smallest module, where that is possible
+ *   probe    →  { node, v8, platform, arch, abi, trial, versionTag }      trial: base64, native code of the smallest module, where that is
+ *                                                                         possible; versionTag: V8's, when it had the flags of that
  *   compile  wire bytes  →  { milliseconds, flagHash } + native code       flagHash: that of the process as it was started
  *   check    { wireSize } + wire bytes + native code  →  { accepted }
  *   validate { sizes } + the wire bytes of each  →  { invalid }      V8's words, where it refuses one
@@ -18,7 +19,7 @@
  * header, which has to be that of a process without flags when the code is serialized.
  */
 import { readFileSync, writeSync } from 'node:fs';
-import { setFlagsFromString } from 'node:v8';
+import v8, { setFlagsFromString } from 'node:v8';
 import vm from 'node:vm';
 
 const [, , command, addonFile, output = '1'] = process.argv;
@@ -122,9 +123,10 @@ function respond(json, bytes) {
 }
 
 function probe() {
-  const { node, v8, modules: abi } = process.versions;
+  const { node, v8: version, modules: abi } = process.versions;
   const trial = hasNatives || addon ? serialize(compile(SMALLEST_MODULE)).toString('base64') : undefined;
-  respond({ node, v8, platform: process.platform, arch: process.arch, abi, trial });
+  const versionTag = v8.cachedDataVersionTag();
+  respond({ node, v8: version, platform: process.platform, arch: process.arch, abi, trial, versionTag });
 }
 
 function compileInput() {

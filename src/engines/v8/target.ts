@@ -120,6 +120,7 @@ async function probe(node: string, cpu: CpuLevel | undefined): Promise<Target> {
     addonKey: `${platform}-${arch}-${String(json['abi'])}`,
   };
   const { trial } = json;
+  const versionTag = Number(json['versionTag']);
   if (typeof trial !== 'string') {
     const missing = `${target.label} gives native code only through the native loader, which is not there for it (\`wasm-precompile addon build\` makes it). Modules are compiled at start-up there, as without the plugin.`;
     return { ...target, engine: { missing } };
@@ -140,7 +141,7 @@ async function probe(node: string, cpu: CpuLevel | undefined): Promise<Target> {
     ...target,
     engine: {
       key: { version, platform, arch, cpuFeatures, flagHash },
-      cpu: { level, needs: neededFeatures(cpuFeatures, features), features, trial },
+      cpu: { level, needs: neededFeatures(cpuFeatures, features), features, trial, versionTag },
       hostFeatures,
       levelFlags,
     },
