@@ -102,7 +102,7 @@ for (const wire of [[1], [], [7], [-1], [0]]) {
   print([contents.crcs.length, contents.crcs.every((crc, index) => crc === crc32(new Uint8Array(contents.segments[index])))]);
   addon.release(contents);
 }`;
-    const expected = { end: 0, printed: Array(5).fill([3, true]), stderr: '' };
+    const expected = { end: 0, printed: Array.from({ length: 5 }, () => [3, true]), stderr: '' };
     expect(await start(script)).toMatchObject(expected);
     expect(await run(small, script, { node })).toMatchObject(expected);
     expect(await run(tiny, script, { node })).toMatchObject(expected);

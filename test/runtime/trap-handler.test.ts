@@ -26,7 +26,7 @@ import { deserialize } from './runtime/natives.js';
 const bytes = readFileSync(fileURLToPath(url));
 const slice = ({ offset, size }) => bytes.subarray(offset, offset + size);
 const [code, wire] = [map.native[0], map.wire].map((segment) => new Uint8Array(slice(segment)).buffer);
-const { refused, module } = deserialize(code, wire, Number("0x" + map.native[0].engine.slice(-8)));
+const { refused, module } = deserialize(code, wire, { hash: Number("0x" + map.native[0].engine.slice(-8)) });
 print(refused ?? 'accepted');
 print(use(module));
 `;
