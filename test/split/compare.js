@@ -233,8 +233,8 @@ intercept();
 const [, , casesFile = ''] = process.argv;
 /** @type {RandomCase[]} */
 const cases = JSON.parse(readFileSync(casesFile, 'utf8'));
-/** @type {{ compared: number, steps: number, brought: number, differences: object[] }} */
-const result = { compared: 0, steps: 0, brought: 0, differences: [] };
+/** @type {{ compared: number, steps: number, merged: number, brought: number, differences: object[] }} */
+const result = { compared: 0, steps: 0, merged: 0, brought: 0, differences: [] };
 for (const random of cases) {
   const [whole, ...parts] = [random.whole, ...random.parts].map(
     (file) => new WebAssembly.Module(readFileSync(file)),
@@ -255,6 +255,7 @@ for (const random of cases) {
     : Math.max(expected.trace.length, found.trace.length);
   const at = Array.from({ length }).findIndex((_, step) => expected.trace[step] !== found.trace[step]);
   result.compared++;
+  if (random.merged) result.merged++;
   result.steps += length;
   if (at !== -1) {
     result.differences.push({
