@@ -84,7 +84,8 @@ class Run {
     if (error instanceof RangeError && /call stack/.test(error.message)) throw new StackOverflow();
     if (error instanceof StackOverflow) throw error;
     const told = error instanceof Error ? `${error.name}: ${error.message}` : this.#show(error);
-    this.trace.push(`${what} ! ${told}`);
+    // An instance can be made in several WAYS, and the message begins with which it was.
+    this.trace.push(`${what} ! ${told.replace(/WebAssembly\.(Instance|instantiate)\(\)/, 'WebAssembly')}`);
   }
 
   /** @param {WebAssembly.Exports} exports */
