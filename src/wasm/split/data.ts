@@ -9,7 +9,7 @@
  *
  *  - The memory is the module's own, so it is zero before. Nobody sees it before all segments are in it, because none is out of
  *    bounds: else what precedes that one would be left in a memory that functions in imported tables may still see.
- *  - Each segment is active, and has a constant for its offset.
+ *  - Each segment is active in memory 0, with an `i32.const` for its offset.
  *  - No two of what is written overlap, so that a gap's zeros overwrite nothing.
  *  - No function refers to segments, whose indices change.
  */
