@@ -84,7 +84,8 @@ class Run {
     if (error instanceof RangeError && /call stack/.test(error.message)) throw new StackOverflow();
     if (error instanceof StackOverflow) throw error;
     const told = error instanceof Error ? `${error.name}: ${error.message}` : this.#show(error);
-    this.trace.push(`${what} ! ${told}`);
+    // An instance can be made in several WAYS, and the message begins with which it was.
+    this.trace.push(`${what} ! ${told.replace(/WebAssembly\.(Instance|instantiate)\(\)/, 'WebAssembly')}`);
   }
 
   /** @param {WebAssembly.Exports} exports */
@@ -233,8 +234,8 @@ intercept();
 const [, , casesFile = ''] = process.argv;
 /** @type {RandomCase[]} */
 const cases = JSON.parse(readFileSync(casesFile, 'utf8'));
-/** @type {{ compared: number, steps: number, brought: number, differences: object[] }} */
-const result = { compared: 0, steps: 0, brought: 0, differences: [] };
+/** @type {{ compared: number, steps: number, merged: number, brought: number, differences: object[] }} */
+const result = { compared: 0, steps: 0, merged: 0, brought: 0, differences: [] };
 for (const random of cases) {
   const [whole, ...parts] = [random.whole, ...random.parts].map(
     (file) => new WebAssembly.Module(readFileSync(file)),
@@ -255,6 +256,7 @@ for (const random of cases) {
     : Math.max(expected.trace.length, found.trace.length);
   const at = Array.from({ length }).findIndex((_, step) => expected.trace[step] !== found.trace[step]);
   result.compared++;
+  if (random.merged) result.merged++;
   result.steps += length;
   if (at !== -1) {
     result.differences.push({

@@ -3,11 +3,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { joinParts } from '../../src/runtime/join.ts';
+import { Cursor } from '../../src/wasm/cursor.ts';
 import { readModule } from '../../src/wasm/module.ts';
+import { SectionId } from '../../src/wasm/sections.ts';
 import { splitModule } from '../../src/wasm/split/split.ts';
 import type { WasmExport, WasmImport } from '../../src/wasm/types.ts';
 import { randomNumbers } from '../engines/random.ts';
 import { ROOT } from '../engines/support.ts';
+import { withSegments } from './segments.ts';
 
 export interface RandomCase {
   seed: number;
@@ -16,6 +19,8 @@ export interface RandomCase {
   parts: string[];
   imports: readonly WasmImport[];
   exports: readonly WasmExport[];
+  /** Whether the primary has fewer data segments. */
+  merged: boolean;
 }
 
 /** What no V8 has by default. */
@@ -35,9 +40,15 @@ const DISABLED = [
   'threads',
 ];
 
-/** Makes a random module of each seed. @returns seeds by paths */
-async function generate(folder: string, seeds: readonly number[]): Promise<Map<string, number>> {
-  const files = new Map<string, number>();
+/** The modules of a seed: the second one may not be valid. */
+interface Generated {
+  plain: string;
+  withSegments: string;
+}
+
+/** Makes random modules of each seed. @returns by seed */
+async function generate(folder: string, seeds: readonly number[]): Promise<Map<number, Generated>> {
+  const files = new Map<number, Generated>();
   const runs: string[][] = [];
   for (const seed of seeds) {
     const random = randomNumbers(seed);
@@ -59,12 +70,17 @@ async function generate(folder: string, seeds: readonly number[]): Promise<Map<s
       '--output',
       output,
     ]);
-    files.set(output, seed);
+    files.set(seed, { plain: output, withSegments: join(folder, `${seed}.segments.wasm`) });
   }
   const runsFile = join(folder, `${seeds[0]}.runs.json`);
   await writeFile(runsFile, JSON.stringify(runs));
   const command = join(ROOT, 'node_modules/binaryen/bin/wasm-opt');
   await execa('node', [join(ROOT, 'test/split/generate.js'), command, runsFile]);
+  await Promise.all(
+    [...files].map(async ([seed, { plain, withSegments: file }]) =>
+      writeFile(file, withSegments(await readFile(plain), randomNumbers(-seed - 2 ** 20))),
+    ),
+  );
   return files;
 }
 
@@ -99,7 +115,13 @@ async function splitAtRandom(whole: string, seed: number): Promise<RandomCase | 
       return file;
     }),
   );
-  return { seed, whole, parts, imports, exports };
+  const [segments = 0, left = 0] = [wire, ...split.parts].map(countSegments);
+  return { seed, whole, parts, imports, exports, merged: left < segments };
+}
+
+function countSegments(wire: Uint8Array): number {
+  const data = readModule(wire).sections.find(({ id }) => id === SectionId.Data);
+  return data ? new Cursor(wire, data.offset, data.offset + data.size, 'data section').u32('a count') : 0;
 }
 
 /** What became of some random modules. */
@@ -108,6 +130,8 @@ export interface Comparison {
   compared: number;
   /** Results, calls of imports and values of exports that were equal. */
   steps: number;
+  /** Modules whose primaries have fewer data segments. */
+  merged: number;
   /** Parts that came in. */
   brought: number;
   differences: { seed: number; at: number; expected: string[]; found: string[] }[];
@@ -119,9 +143,19 @@ export async function compareRandom(
   folder: string,
   seeds: readonly number[],
 ): Promise<Comparison> {
-  const byFile = await generate(folder, seeds);
-  const valid = await findValid(node, [...byFile.keys()]);
-  const cases = await Promise.all(valid.map((file) => splitAtRandom(file, byFile.get(file) ?? 0)));
+  const generated = await generate(folder, seeds);
+  const valid = new Set(
+    await findValid(
+      node,
+      [...generated.values()].flatMap((files) => [files.plain, files.withSegments]),
+    ),
+  );
+  const cases = await Promise.all(
+    [...generated].map(async ([seed, files]) => {
+      const file = [files.withSegments, files.plain].find((each) => valid.has(each));
+      return file === undefined ? undefined : splitAtRandom(file, seed);
+    }),
+  );
   const casesFile = join(folder, `${seeds[0]}.json`);
   await writeFile(casesFile, JSON.stringify(cases.filter((each) => each !== undefined)));
   const { stdout } = await execa(node, [join(ROOT, 'test/split/compare.js'), casesFile]);

@@ -18,12 +18,14 @@ export interface Instructions {
   bound: string | undefined;
   /** Whether it has tail calls. */
   tailCalls: boolean;
+  /** Whether it refers to data segments. */
+  dataSegments: boolean;
 }
 
 /**
  * Immediates: `u` an index, a count or flags, unsigned; `i` a signed constant of 32, `I` of 64 bits; `m` a memory argument; `b` a byte,
  * `4`, `8` and `x` that many (16) bytes; `t` a block type; `h` a heap type; `v` value types; `l` labels; `c` catch clauses;
- * `f` a function that is called, `r` one that is called by a tail call, `T` nothing: a tail call of another kind. After `!`
+ * `d` a data segment, `f` a function that is called, `r` one that is called by a tail call, `T` nothing: a tail call of another kind. After `!`
  * the name of what binds a function.
  */
 type Immediates = string;
@@ -72,13 +74,13 @@ const PREFIXED: Readonly<
     [2, 5, 'uu'], // struct.get*, struct.set
     [6, 7, 'u'], // array.new, array.new_default
     [8, 8, 'uu'], // array.new_fixed
-    [9, 9, 'uu!array.new_data'],
+    [9, 9, 'ud!array.new_data'],
     [10, 10, 'uu!array.new_elem'],
     [11, 14, 'u'], // array.get*, array.set
     [15, 15, ''], // array.len
     [16, 16, 'u'], // array.fill
     [17, 17, 'uu'], // array.copy
-    [18, 18, 'uu!array.init_data'],
+    [18, 18, 'ud!array.init_data'],
     [19, 19, 'uu!array.init_elem'],
     [20, 23, 'h'], // ref.test, ref.cast
     [24, 25, 'buhh'], // br_on_cast, br_on_cast_fail
@@ -87,8 +89,8 @@ const PREFIXED: Readonly<
   // Numbers, memories and tables.
   0xfc: [
     [0, 7, ''], // *.trunc_sat_*
-    [8, 8, 'uu!memory.init'],
-    [9, 9, 'u!data.drop'],
+    [8, 8, 'du!memory.init'],
+    [9, 9, 'd!data.drop'],
     [10, 10, 'uu'], // memory.copy
     [11, 11, 'u'], // memory.fill
     [12, 12, 'uu!table.init'],
@@ -175,6 +177,7 @@ export function readInstructions(
   const calls = new Set<number>();
   let bound: string | undefined;
   let tailCalls = false;
+  let dataSegments = false;
   cursor.skipVector('locals', 2, () => {
     cursor.u32('a count of locals');
     skipValueType(cursor);
@@ -186,9 +189,10 @@ export function readInstructions(
       if (kind === 'f' || kind === 'r') calls.add(cursor.u32('a function index'));
       else if (kind !== 'T') skipImmediate(cursor, kind);
       if (kind === 'r' || kind === 'T') tailCalls = true;
+      if (kind === 'd') dataSegments = true;
     }
   }
-  return { calls, bound, tailCalls };
+  return { calls, bound, tailCalls, dataSegments };
 }
 
 function readInstruction(cursor: Cursor): Instruction {
@@ -202,6 +206,7 @@ function readInstruction(cursor: Cursor): Instruction {
 function skipImmediate(cursor: Cursor, kind: string): void {
   switch (kind) {
     case 'u':
+    case 'd':
       cursor.u32('an immediate');
       return;
     case 'i':

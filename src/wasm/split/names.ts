@@ -9,20 +9,28 @@ const FUNCTION_NAMES = 1;
 const LOCAL_NAMES = 2;
 /** Of the extended name section proposal. */
 const LABEL_NAMES = 3;
+const DATA_NAMES = 9;
+
+/** The part that names are written for. */
+export interface NamedPart {
+  isPrimary: boolean;
+  /** Whether it has the module's data segments with their indices. */
+  hasData: boolean;
+  /** Whether a function, by its index, is in it. */
+  isOwn(index: number): boolean;
+}
 
 /**
  * Writes the subsections of a name section for one part: what belongs to a function is where the function is, so that stack
- * traces say the same. The module's own name is everywhere, all else in the primary.
+ * traces say the same. The module's own name is everywhere, all else in the primary, except for what it does not have.
  *
  * @param section what follows the name of the section
- * @param isOwn whether a function, by its index, is in the part
  * @returns whether the section could be read: nothing may be written otherwise
  */
 export function splitNames(
   bytes: Uint8Array,
   section: Range,
-  isPrimary: boolean,
-  isOwn: (index: number) => boolean,
+  { isPrimary, hasData, isOwn }: NamedPart,
   writer: Writer,
 ): boolean {
   try {
@@ -40,7 +48,7 @@ export function splitNames(
           to.u32(own.length);
           for (const entry of own) to.copy(entry);
         });
-      } else if (isPrimary || id === MODULE_NAME) {
+      } else if (id === DATA_NAMES ? hasData : isPrimary || id === MODULE_NAME) {
         writer.copy({ offset: start, size: cursor.offset - start });
       }
     }
@@ -52,7 +60,7 @@ export function splitNames(
 }
 
 /** @param nested whether each function has a map of names */
-function readOwn(content: Cursor, nested: boolean, isOwn: (index: number) => boolean): Range[] {
+function readOwn(content: Cursor, nested: boolean, isOwn: NamedPart['isOwn']): Range[] {
   const own: Range[] = [];
   const skipName = () => {
     const size = content.u32('the size of a name');

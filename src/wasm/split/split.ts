@@ -7,7 +7,8 @@
  * through the added table `functions`, or, where nobody can call it, the instruction `unreachable`.
  *
  *  - The primary is the module with everything else that it has: memories, tables, globals, tags, segments, custom sections. It
- *    exports all state besides its own exports. The start function is an export instead: it runs once the hook is there.
+ *    exports all state besides its own exports. The start function is an export instead: it runs once the hook is there. Data
+ *    segments are fewer where that makes no difference: see data.ts.
  *  - A secondary imports all state from the primary, in the order of the indices. At its instantiation an element segment puts
  *    its functions into the table `functions`; those of the primary have been there since its own.
  *  - A stub for a function of a secondary first looks at the part's global `absent`, and while it is 1 calls slot 0 of the
@@ -29,6 +30,7 @@ import { Cursor } from '../cursor.ts';
 import { encodeUnsigned } from '../leb128.ts';
 import { PREAMBLE_SIZE, SECTION_ORDER, type Section, SectionId } from '../sections.ts';
 import { type Anatomy, Kind, type Range, readAnatomy, STATE_KINDS, type StateKind } from './anatomy.ts';
+import { type MergedData, mergeData, writeData } from './data.ts';
 import { type Instructions, readInstructions } from './instructions.ts';
 import { splitNames } from './names.ts';
 import { assignOwners, PRIMARY } from './owners.ts';
@@ -144,6 +146,7 @@ class Splitter {
   /** By part: functions of others that it can call. */
   readonly #called: readonly ReadonlySet<number>[];
   readonly #bound: number;
+  readonly #mergedData: MergedData | undefined;
 
   constructor(
     wire: Uint8Array,
@@ -168,6 +171,7 @@ class Splitter {
     );
     this.#parts = Math.max(PRIMARY, ...new Set(this.#owners)) + 1;
     this.#called = this.#findCalled(instructions);
+    this.#mergedData = mergeData(wire, anatomy, instructions);
     const crossing = new Set(this.#called.flatMap((called) => [...called]));
     const byOwner = [...crossing].toSorted((a, b) => this.#ownerOf(a) - this.#ownerOf(b) || a - b);
     this.#slots = new Map(byOwner.map((index, slot) => [index, slot]));
@@ -250,6 +254,12 @@ class Splitter {
       ],
       [SectionId.Code, (content) => this.#code(content, PRIMARY)],
     ]);
+    const merged = this.#mergedData;
+    if (merged) {
+      // The count is for functions that refer to segments: there are none.
+      edits.set(SectionId.DataCount, undefined);
+      edits.set(SectionId.Data, (content) => writeData(content, this.#wire, merged));
+    }
     const writer = new Writer(this.#wire).copy({ offset: 0, size: PREAMBLE_SIZE });
     const write = (id: SectionId, old: Section | undefined) => {
       const edit = edits.get(id);
@@ -437,8 +447,13 @@ class Splitter {
     cursor.name('the name of a custom section');
     const content = { offset: cursor.offset, size: cursor.left };
     const names = new Writer(this.#wire);
-    const isOwn = (index: number) => this.#ownerOf(index) === part;
-    if (!splitNames(this.#wire, content, part === PRIMARY, isOwn, names)) return false;
+    const isPrimary = part === PRIMARY;
+    const named = {
+      isPrimary,
+      hasData: isPrimary && !this.#mergedData,
+      isOwn: (index: number) => this.#ownerOf(index) === part,
+    };
+    if (!splitNames(this.#wire, content, named, names)) return false;
     writer.u8(SectionId.Custom).sized((to) => to.name(section.name).append(names));
     return true;
   }

@@ -59,18 +59,21 @@ export class Writer {
     const last = this.copies.at(-1);
     if (last && last.from + last.size === offset && last.to + last.size === this.#size) last.size += size;
     else this.copies.push({ from: offset, to: this.#size, size });
-    this.#reserve(size);
-    this.#bytes.set(this.#source.subarray(offset, offset + size), this.#size);
-    this.#size += size;
+    return this.write(this.#source.subarray(offset, offset + size));
+  }
+
+  /** Bytes whose place in the module, if they have one, is not remembered. */
+  write(bytes: Uint8Array): this {
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#size);
+    this.#size += bytes.length;
     return this;
   }
 
   /** What another writer of the same module has written. */
   append(other: Writer): this {
     const start = this.#size;
-    this.#reserve(other.#size);
-    this.#bytes.set(other.bytes, start);
-    this.#size += other.#size;
+    this.write(other.bytes);
     for (const { from, to, size } of other.copies) this.copies.push({ from, to: start + to, size });
     return this;
   }
