@@ -142,8 +142,8 @@ export interface TrainingOptions {
   /** Seconds that each run may take. Default: 300. */
   timeLimit?: number;
   /**
-   * How often the command is run; the profile has what any of the runs executed. Default: until a run executes nothing new, at
-   * least twice, at most 5 times, and not again once the runs took 10 seconds together.
+   * How often the command is run; what any of the runs executed counts. Default: until two runs in a row execute the same, at most
+   * 5 times, and not again once the runs took 10 seconds together.
    */
   runs?: number;
 }
@@ -156,7 +156,7 @@ export type ProfileSource =
       train: string[];
       /** Of each run, in milliseconds. */
       timeLimit: number;
-      /** Undefined: until a run executes nothing new. */
+      /** Undefined: until two runs in a row execute the same. */
       runs: number | undefined;
     };
 

@@ -43,6 +43,14 @@ export function countExecuted(modules: readonly TrainedModule[]): number {
   return modules.reduce((sum, { executed }) => sum + executed.length, 0);
 }
 
+/** Equal where the same functions of the same modules were executed. */
+export function identifyExecuted(modules: readonly TrainedModule[]): string {
+  const lines = modules.map(
+    ({ sha256, executed }) => `${sha256} ${executed.map(({ index }) => index).join(' ')}`,
+  );
+  return lines.toSorted().join('\n');
+}
+
 function unite(a: TrainedModule, b: TrainedModule): TrainedModule {
   // The surest; of several the first in the alphabet, so that it does not depend on which process was first.
   const [{ name, nameRank } = a] = [a, b].toSorted(
