@@ -470,14 +470,20 @@ test('a function that names assets is asked about our own only', async () => {
   await expectWorking(built);
 });
 
-/** @param listens whether the program that builds listens to the signal itself */
-async function interruptBuild(signal: 'SIGINT' | 'SIGTERM', listens: boolean) {
+/**
+ * @param listens whether the program that builds listens to the signal itself
+ * @param inRun which run of the training is interrupted: runs before it end by themselves
+ */
+async function interruptBuild(signal: 'SIGINT' | 'SIGTERM', listens: boolean, inRun: 1 | 2 = 1) {
   // A shell does not pass signals on, and the program below it ignores them at first.
   const { project } = await createTrainedProject(`
     ${TRAIN}
+    const { appendFileSync, readFileSync, writeFileSync } = await import('node:fs');
+    appendFileSync('runs', '.');
+    if (readFileSync('runs').length < ${inRun}) process.exit();
     process.on('${signal}', () => setTimeout(() => process.exit(), 500));
     setInterval(() => {}, 1000);
-      (await import('node:fs')).writeFileSync('started', String(process.pid));
+    writeFileSync('started', String(process.pid));
   `);
   await project.write({
     'build.mjs': `
@@ -557,10 +563,22 @@ describe('a build that is interrupted while it trains', () => {
     expect(await interruptBuild(signal, false)).toEqual({ endedBy: signal, stdout: '' });
   });
 
+  test('ends in a later run, too', async () => {
+    expect(await interruptBuild('SIGINT', false, 2)).toEqual({ endedBy: 'SIGINT', stdout: '' });
+  });
+
   test('goes on untrained where somebody else takes care of the signal', async () => {
     const { endedBy, stdout } = await interruptBuild('SIGINT', true);
     expect(endedBy).toBeUndefined();
     expect(stdout).toMatch(/^heard\n.*Training failed: .* was interrupted\..*\nwritten$/s);
+  });
+
+  test('goes on with what earlier runs executed where somebody else takes care of the signal', async () => {
+    const { endedBy, stdout } = await interruptBuild('SIGINT', true, 2);
+    expect(endedBy).toBeUndefined();
+    expect(stdout).toMatch(
+      /^heard\n.*Training, run 2: .* was interrupted\. What was executed before .*\nwritten$/s,
+    );
   });
 });
 
