@@ -142,8 +142,8 @@ export interface TrainingOptions {
   /** Seconds that each run may take. Default: 300. */
   timeLimit?: number;
   /**
-   * How often the command is run; what any of the runs executed counts. Default: until two runs in a row execute the same, at most
-   * 5 times, and not again once the runs took 10 seconds together.
+   * How often the command is run; what any of the runs executed counts. Default: twice, and where the two runs did not execute
+   * exactly the same, five times, but not again once they took 10 seconds together.
    */
   runs?: number;
 }
@@ -156,7 +156,7 @@ export type ProfileSource =
       train: string[];
       /** Of each run, in milliseconds. */
       timeLimit: number;
-      /** Undefined: until two runs in a row execute the same. */
+      /** Undefined: twice, or more where runs differ. */
       runs: number | undefined;
     };
 

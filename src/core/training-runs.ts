@@ -12,7 +12,7 @@ export interface TrainingCommand {
   command: readonly string[];
   /** Of each run, in milliseconds. */
   timeLimit: number;
-  /** How often it is run. Undefined: until two runs in a row execute the same, as `trainRepeatedly` says. */
+  /** How often it is run. Undefined: twice, or more where runs differ, as `trainRepeatedly` says. */
   runs: number | undefined;
   warn: (message: string) => void;
   progress: Progress;

@@ -5,10 +5,7 @@
 import { countExecuted, identifyExecuted, uniteModules } from './modules.ts';
 import { train, type TrainOptions, type TrainResult } from './train.ts';
 
-/**
- * How often a command is run at most where nobody has said how often. Of 20 runs of esbuild, which all execute something else, the
- * profile of 1 run lacks functions of 63 % of further starts, of 2 runs 44 %, of 3 runs 34 %, of 5 runs 25 %, of 10 runs 15 %.
- */
+/** How often a command is run where nobody has said how often, and runs differ (CONTRIBUTING, "Training in a build"). */
 const MOST_RUNS = 5;
 
 /** Milliseconds that all runs so far may have taken for another one to start where nobody has said how many. */
@@ -28,8 +25,8 @@ export interface TrainedRun {
 
 export interface RepeatOptions extends TrainOptions {
   /**
-   * How many runs. Default: until one executes exactly what the one before it did, 5 at most, and no more once they took 10 s
-   * together. That a run executes nothing new would say little where runs differ.
+   * How many runs. Default: two, and where these did not execute exactly the same, five; none begins once they took 10 s
+   * together.
    */
   runs?: number | undefined;
   /** Milliseconds instead of these 10 s. */
@@ -55,7 +52,10 @@ export async function trainRepeatedly(
   let last = await track(1, () => trainOnce(command, options));
   const isEnough = () =>
     runs === undefined
-      ? last.number >= MOST_RUNS || last.executed === before?.executed || performance.now() - start > budget
+      ? last.number >= MOST_RUNS ||
+        // That a later one executes the same, or nothing new, says little where runs differ.
+        (last.number === 2 && last.executed === before?.executed) ||
+        performance.now() - start > budget
       : last.number >= runs;
   while (endedWell(last) && options.interrupt?.aborted !== true && !isEnough()) {
     const earlier = last;
