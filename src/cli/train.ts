@@ -3,9 +3,11 @@ import { Command } from 'commander';
 import { WasmPrecompileError } from '../error.ts';
 import { readProfiles, writeProfiles } from '../profile/files.ts';
 import type { Profile } from '../profile/profile.ts';
-import { describeFailure, makeProfiles } from '../train/outcome.ts';
+import { describeAdded, describeFailure, makeProfiles } from '../train/outcome.ts';
 import { listenForInterruption } from '../train/interruption.ts';
-import { train, type TrainResult } from '../train/train.ts';
+import { type TrainedRun, trainRepeatedly } from '../train/repeat.ts';
+import { isRunCount, RUN_COUNT } from '../train/run-count.ts';
+import type { TrainResult } from '../train/train.ts';
 import { formatTable } from './format.ts';
 import { parseTimeLimit } from './run.ts';
 import { warn } from './warn.ts';
@@ -13,6 +15,7 @@ import { warn } from './warn.ts';
 interface TrainFlags {
   output: string;
   merge?: true;
+  runs: string;
   timeLimit?: string;
   json?: true;
 }
@@ -36,7 +39,8 @@ export function trainCommand(): Command {
     .argument('<command...>', 'what to run: `node server.js`, `npx vitest run` …')
     .option('-o, --output <dir>', 'folder for the profiles', 'wasm-profiles')
     .option('--merge', 'add to the profiles that are there')
-    .option('--time-limit <seconds>', 'for the command; then it is ended')
+    .option('--runs <n>', 'how often to run it: for programs that do not execute the same each time', '1')
+    .option('--time-limit <seconds>', 'for each run of the command; then it is ended')
     .option('--json', 'print the result as JSON; what the command prints goes to standard error')
     .passThroughOptions()
     .action(trainModules);
@@ -44,14 +48,18 @@ export function trainCommand(): Command {
 
 async function trainModules(command: string[], flags: TrainFlags): Promise<void> {
   const timeLimit = parseTimeLimit(flags.timeLimit);
+  const runs = parseRuns(flags.runs);
   const interruption = listenForInterruption();
   let result: TrainResult;
   try {
-    result = await train(command, {
+    const { last } = await trainRepeatedly(command, {
+      runs,
       timeLimit,
       output: flags.json ? 'stderr' : 'inherit',
+      track: async (_, start) => tellAdded(await start(), runs),
       ...interruption.options,
     });
+    result = last.result;
   } finally {
     interruption.stop();
   }
@@ -66,6 +74,24 @@ async function trainModules(command: string[], flags: TrainFlags): Promise<void>
   const written =
     recorded.length > 0 ? ` What was recorded until then has been written to ${flags.output}.` : '';
   throw new WasmPrecompileError('TRAINING_FAILED', `${failure}${written}`);
+}
+
+function parseRuns(text: string): number {
+  const runs = Number(text);
+  if (!isRunCount(runs)) {
+    throw new WasmPrecompileError(
+      'INVALID_OPTIONS',
+      `--runs: expected ${RUN_COUNT}, found ${JSON.stringify(text)}.`,
+    );
+  }
+  return runs;
+}
+
+/** Whether more runs are of use is seen by what the later ones have added. */
+function tellAdded(run: TrainedRun, runs: number): TrainedRun {
+  const added = describeAdded(run);
+  if (added !== undefined) console.error(`wasm-precompile: run ${run.number} of ${runs}: ${added}`);
+  return run;
 }
 
 async function write(folder: string, profiles: Profile[], merge: boolean): Promise<RecordedModule[]> {

@@ -81,8 +81,8 @@ export class Bundle {
     const { profile, report } = options;
     if (report !== false) this.#report = new BuildReport(report);
     if (profile?.train) {
-      const { train: command, timeLimit } = profile;
-      this.#training = new Training({ command, timeLimit, pipeline: this.#pipeline, warn, progress });
+      const { train: command, timeLimit, runs } = profile;
+      this.#training = new Training({ command, timeLimit, runs, pipeline: this.#pipeline, warn, progress });
     }
     this.#sources = new Sources({
       options,

@@ -7,6 +7,7 @@ import { WasmPrecompileError } from '../error.ts';
 import { CPU_LEVELS, type CpuLevel } from '../engines/v8/cpu.ts';
 import type { DeclarationStyle } from './declaration-files.ts';
 import { isTimeLimit, TIME_LIMIT } from '../time-limit.ts';
+import { isRunCount, RUN_COUNT } from '../train/run-count.ts';
 import type { StripMode } from '../wasm/strip.ts';
 import type { ResolvedSplit } from './splitting.ts';
 
@@ -138,8 +139,13 @@ export interface SplitOptions {
 export interface TrainingOptions {
   /** Run after the output is written, in the working directory of the build: `['node', 'train.mjs']`. */
   train: string[];
-  /** Seconds that it may take. Default: 300. */
+  /** Seconds that each run may take. Default: 300. */
   timeLimit?: number;
+  /**
+   * How often the command is run; what any of the runs executed counts. Default: twice, and where the two runs did not execute
+   * exactly the same, five times, but not again once they took 10 seconds together.
+   */
+  runs?: number;
 }
 
 /** Where startup profiles come from. */
@@ -148,8 +154,10 @@ export type ProfileSource =
   | {
       path?: undefined;
       train: string[];
-      /** Milliseconds. */
+      /** Of each run, in milliseconds. */
       timeLimit: number;
+      /** Undefined: twice, or more where runs differ. */
+      runs: number | undefined;
     };
 
 export interface ResolvedOptions {
@@ -232,9 +240,11 @@ const optionsSchema = v.strictObject({
         v.strictObject({
           train: v.pipe(v.array(v.string()), v.minLength(1, 'Expected an executable and its arguments')),
           timeLimit: seconds,
+          runs: v.optional(v.pipe(v.number(), v.check(isRunCount, `Expected ${RUN_COUNT}`))),
         }),
       ],
-      "Expected the path of a startup profile or of a folder of them, or { train: ['node', 'script.mjs'] }",
+      "Expected the path of a startup profile or of a folder of them, or { train: ['node', 'script.mjs'] }, with timeLimit " +
+        '(a number of seconds) and runs (a number) where they are not to be the default',
     ),
   ),
   split: v.optional(
@@ -364,5 +374,5 @@ function resolveProfile(profile: v.InferOutput<typeof optionsSchema>['profile'])
   if (profile === undefined) return undefined;
   return typeof profile === 'string'
     ? { path: profile }
-    : { train: profile.train, timeLimit: profile.timeLimit * 1000 };
+    : { train: profile.train, timeLimit: profile.timeLimit * 1000, runs: profile.runs };
 }

@@ -20,7 +20,7 @@ import { messageOf, WasmPrecompileError } from '../error.ts';
 import { createProfile } from '../profile/create.ts';
 import { formatProfiles } from '../profile/format.ts';
 import type { ProfileMatch } from '../profile/match.ts';
-import type { RunCode } from '../train/collect.ts';
+import type { RunCode } from '../train/modules.ts';
 import { PRODUCER } from '../version.ts';
 import { type Builtins, findBuiltins } from '../wasm/builtins.ts';
 import { interfaceOf, readModule, type WasmModule } from '../wasm/module.ts';

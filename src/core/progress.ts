@@ -8,8 +8,16 @@ import ora, { type Ora } from 'ora';
 const DELAY = 1000;
 
 export interface Progress {
-  /** Runs a job and shows that it is running. */
-  track<Result>(label: string, job: () => Promise<Result>): Promise<Result>;
+  /**
+   * Runs a job and shows that it is running.
+   *
+   * @param outcome what the line at its end says of its result
+   */
+  track<Result>(
+    label: string,
+    job: () => Promise<Result>,
+    outcome?: (result: Result) => string | undefined,
+  ): Promise<Result>;
 }
 
 /** @param delay milliseconds; a job that ends before shows nothing */
@@ -36,7 +44,8 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr, dela
   };
 
   return {
-    async track(label, job) {
+    async track(label, job, outcome) {
+      let said = '';
       const start = performance.now();
       let shown = false;
       const timer = setTimeout(() => {
@@ -46,7 +55,10 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr, dela
         else stream.write(`wasm-precompile: ${label} …\n`);
       }, delay);
       try {
-        return await job();
+        const result = await job();
+        const text = outcome?.(result);
+        if (text !== undefined) said = `, ${text}`;
+        return result;
       } finally {
         clearTimeout(timer);
         finished += 1;
@@ -54,7 +66,9 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr, dela
           running.delete(label);
           if (live) update();
           else
-            stream.write(`wasm-precompile: ${label}: ${((performance.now() - start) / 1000).toFixed(1)} s\n`);
+            stream.write(
+              `wasm-precompile: ${label}: ${((performance.now() - start) / 1000).toFixed(1)} s${said}\n`,
+            );
         }
       }
     },

@@ -1,20 +1,15 @@
 /** Training as a part of the build: runs what the bundler has written, and trims its artifacts to what was executed. */
 import type { ArtifactContents } from '../artifact/contents.ts';
 import { packArtifact } from '../artifact/pack.ts';
-import { messageOf, WasmPrecompileError } from '../error.ts';
+import { messageOf } from '../error.ts';
 import { matchProfile } from '../profile/match.ts';
-import type { Profile } from '../profile/profile.ts';
 import type { ArtifactMap } from '../runtime/map.ts';
-import { describeFailure, makeProfiles } from '../train/outcome.ts';
-import type { RunCode } from '../train/collect.ts';
-import { listenForInterruption } from '../train/interruption.ts';
-import { train } from '../train/train.ts';
 import { hashModule } from '../wasm/hash.ts';
 import type { WasmInterface } from '../wasm/types.ts';
 import { formatMap } from './map-text.ts';
 import type { Pipeline, SourceModule } from './pipeline.ts';
-import type { Progress } from './progress.ts';
 import { type OutputFile, type Replacement, type Rewritten, rewriteOutput } from './rewrite-output.ts';
+import { runTraining, type TrainingCommand } from './training-runs.ts';
 
 /** An artifact of the output, with native code for all functions. */
 export interface UntrainedArtifact extends OutputFile {
@@ -38,13 +33,8 @@ export interface Output {
   update: (rewritten: Rewritten) => void;
 }
 
-export interface TrainingSetup {
-  command: readonly string[];
-  /** Milliseconds. */
-  timeLimit: number;
+export interface TrainingSetup extends TrainingCommand {
   pipeline: Pipeline;
-  warn: (message: string) => void;
-  progress: Progress;
 }
 
 /** What an artifact holds after training. */
@@ -60,9 +50,6 @@ export const SHARED_FOLDER = 'other outputs are written to the same folder';
 
 /** Names of files that a message shows. */
 const NAMES_SHOWN = 5;
-
-/** Characters of the training command's output that a message shows: the last ones. */
-const OUTPUT_LIMIT = 4000;
 
 /** For one plugin, which may write several outputs of the same modules: each artifact is trained once. */
 export class Training {
@@ -178,45 +165,4 @@ function describeKept(
     `${names.slice(0, NAMES_SHOWN).join(', ')}${more > 0 ? ` and ${more} more` : ''}. The output is consistent; ` +
     'do not deploy it over an older one by new names alone, or leave the hash out of these names.'
   );
-}
-
-/** What the training executed; undefined, with a warning, where it failed. */
-async function runTraining({
-  command,
-  timeLimit,
-  warn,
-  progress,
-}: TrainingSetup): Promise<{ profiles: Profile[]; runs: RunCode[] } | undefined> {
-  const failed = (sentence: string, printed: string) =>
-    warn(
-      `Training failed: ${sentence} Native code holds all functions.${printed && ` The command printed:\n${printed}`}`,
-    );
-  const interruption = listenForInterruption();
-  let printed = '';
-  const output = (text: string) => {
-    printed = `${printed}${text}`.slice(-OUTPUT_LIMIT);
-  };
-  try {
-    const result = await progress.track(`training: ${command.join(' ')}`, () =>
-      train(command, { timeLimit, output, ...interruption.options }),
-    );
-    interruption.stop();
-    // It was meant for the build, too.
-    interruption.raise();
-    if (result.exit.interrupted) {
-      failed(`${command.join(' ')} was interrupted.`, printed);
-      return undefined;
-    }
-    const { profiles, problems } = makeProfiles(result);
-    for (const problem of problems) warn(`Training: ${problem}`);
-    const failure = describeFailure(command, result, profiles.length);
-    if (failure === undefined) return { profiles, runs: result.modules.flatMap(({ runs }) => runs) };
-    failed(failure, printed);
-  } catch (error) {
-    if (!(error instanceof WasmPrecompileError)) throw error;
-    failed(error.message, printed);
-  } finally {
-    interruption.stop();
-  }
-  return undefined;
 }

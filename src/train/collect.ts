@@ -6,30 +6,8 @@ import { messageOf } from '../error.ts';
 import type { LoadedModule, ModuleResult, RecordedProcess } from '../recorder/folder.ts';
 import { hashModule } from '../wasm/hash.ts';
 import { readModule, type WasmModule } from '../wasm/module.ts';
+import { type RunCode, type TrainedModule, uniteModules } from './modules.ts';
 import { nameModule } from './name.ts';
-
-/** A module that the program loaded. */
-export interface TrainedModule {
-  /** Of its file, of its name section or of its URL; else `module-` and the start of its hash. */
-  name: string;
-  /** Wire bytes, as the program compiled them. */
-  wire: Uint8Array;
-  /** In the order of indices; empty where nothing of it ran. */
-  executed: ExecutedFunction[];
-  /** What V8 held of it at the end, for each V8 that ran it: of several processes, from that which optimised most. */
-  runs: RunCode[];
-}
-
-/** Native code as a run left it: lazy functions, baseline code, and code optimised for what the run saw. */
-export interface RunCode {
-  /** `process.versions.v8`. */
-  v8: string;
-  bytes: Uint8Array;
-  /** SHA-256 of the wire bytes that it belongs to, hexadecimal. */
-  wireSha256: string;
-  /** The functions that the run itself found worth optimising. */
-  optimised: ReadonlySet<number>;
-}
 
 export interface Collection {
   /** Those of which it is known what they executed, in the order of names. */
@@ -47,14 +25,6 @@ interface Record {
   loaded: LoadedModule;
 }
 
-/** A module in all processes. */
-interface Gathered {
-  wire: Uint8Array;
-  names: { name: string; rank: number }[];
-  executed: Map<number, ExecutedFunction>;
-  runs: Map<string, RunCode>;
-}
-
 /** Of the flag hash in the header of native code, in bytes. */
 const FLAG_HASH_OFFSET = 12;
 
@@ -62,7 +32,7 @@ const FLAG_HASH_OFFSET = 12;
 export async function collect(folder: string): Promise<Collection> {
   const files = new Set(await readdir(folder));
   const problems: string[] = [];
-  const byHash = new Map<string, Gathered>();
+  let modules: TrainedModule[] = [];
   let loaded = false;
 
   for (const record of await readRecords(folder, files)) {
@@ -103,36 +73,19 @@ export async function collect(folder: string): Promise<Collection> {
       failed(`the layout of what V8 ${record.process.v8} writes is not known`);
       continue;
     }
-    const key = hashModule(wire, module);
-    let gathered = byHash.get(key);
-    if (!gathered) byHash.set(key, (gathered = { wire, names: [], executed: new Map(), runs: new Map() }));
-    // The copy with names, where there are several.
-    if (wire.length > gathered.wire.length) gathered.wire = wire;
-    gathered.names.push({ name, rank });
-    for (const entry of executed) {
-      const other = gathered.executed.get(entry.index);
-      gathered.executed.set(entry.index, {
-        ...entry,
-        optimised: entry.optimised || other?.optimised === true,
-      });
-    }
-    if (result.kind === 'code' && code && result.flagHash !== undefined) {
-      code.writeUInt32LE(result.flagHash, FLAG_HASH_OFFSET);
-      keepRun(gathered.runs, record, code, executed);
-    }
+    const trained = {
+      name,
+      nameRank: rank,
+      sha256: hashModule(wire, module),
+      wire,
+      executed: executed.toSorted((a, b) => a.index - b.index),
+      runs: result.kind === 'code' && code ? runOf(record, result, code, executed) : [],
+    };
+    // At once: there may be many processes, and each has its copy.
+    modules = uniteModules([...modules, trained]);
   }
 
-  const modules = [...byHash.values()].map(({ wire, names, executed, runs }) => ({
-    runs: [...runs.values()],
-    name: best(names),
-    wire,
-    executed: [...executed.values()].toSorted((a, b) => a.index - b.index),
-  }));
-  return {
-    modules: modules.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
-    loaded,
-    problems: [...new Set(problems)].toSorted(),
-  };
+  return { modules, loaded, problems: [...new Set(problems)].toSorted() };
 }
 
 async function readRecords(folder: string, files: ReadonlySet<string>): Promise<Record[]> {
@@ -178,22 +131,17 @@ function readExecuted(
   return executed;
 }
 
-function keepRun(
-  runs: Map<string, RunCode>,
+/** Empty where it is not known how the code was made. */
+function runOf(
   { hash, process: { v8 } }: Record,
-  bytes: Uint8Array,
+  { flagHash }: ModuleResult & { kind: 'code' },
+  bytes: Buffer,
   executed: readonly ExecutedFunction[],
-): void {
+): RunCode[] {
+  if (flagHash === undefined) return [];
+  bytes.writeUInt32LE(flagHash, FLAG_HASH_OFFSET);
   const optimised = new Set(executed.flatMap((entry) => (entry.optimised ? [entry.index] : [])));
-  const other = runs.get(v8);
-  if (!other || other.optimised.size < optimised.size)
-    runs.set(v8, { v8, bytes, wireSha256: hash, optimised });
-}
-
-/** The surest name; of several the first in the alphabet, so that it does not depend on which process was first. */
-function best(names: readonly { name: string; rank: number }[]): string {
-  const [first] = names.toSorted((a, b) => a.rank - b.rank || (a.name < b.name ? -1 : 1));
-  return first?.name ?? '';
+  return [{ v8, bytes, wireSha256: hash, optimised }];
 }
 
 function commandOf({ command }: RecordedProcess): string {

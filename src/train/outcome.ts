@@ -1,8 +1,9 @@
-/** What became of a training run. */
+/** What became of training runs. */
 import { messageOf } from '../error.ts';
 import { createProfile } from '../profile/create.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Exit } from './run.ts';
+import type { TrainedRun } from './repeat.ts';
 import type { TrainResult } from './train.ts';
 
 /** The profiles of what was recorded, and all that went wrong with it. */
@@ -45,6 +46,13 @@ export function describeFailure(
     );
   }
   return recorded === 0 ? `Nothing of what ${text} executed could be recorded.` : undefined;
+}
+
+/** What a run has added to those before it; undefined for the first. */
+export function describeAdded({ number, added }: TrainedRun): string | undefined {
+  if (number === 1) return undefined;
+  if (added === 0) return 'nothing new';
+  return added === 1 ? '1 more function' : `${added} more functions`;
 }
 
 /** How a command did not end well, as a sentence; undefined where it did, or where it was interrupted. */

@@ -1,8 +1,7 @@
 /** Runs a program, any that runs in Node, and finds which functions of its modules it executes. */
-import { collect, type TrainedModule } from './collect.ts';
+import { collect } from './collect.ts';
+import type { TrainedModule } from './modules.ts';
 import { describeProcess, type Exit, preloadScript, type RunOptions, runWithPreload } from './run.ts';
-
-export type { TrainedModule } from './collect.ts';
 
 export type TrainOptions = RunOptions;
 

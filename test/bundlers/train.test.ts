@@ -5,7 +5,7 @@ import { SourceMap } from 'node:module';
 import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import { rollup } from 'rollup';
-import type { Options } from 'unplugin-wasm-precompile';
+import type { Options, TrainingOptions } from 'unplugin-wasm-precompile';
 import rollupPlugin from 'unplugin-wasm-precompile/rollup';
 import { describe, expect, test } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
@@ -470,14 +470,20 @@ test('a function that names assets is asked about our own only', async () => {
   await expectWorking(built);
 });
 
-/** @param listens whether the program that builds listens to the signal itself */
-async function interruptBuild(signal: 'SIGINT' | 'SIGTERM', listens: boolean) {
+/**
+ * @param listens whether the program that builds listens to the signal itself
+ * @param inRun which run of the training is interrupted: runs before it end by themselves
+ */
+async function interruptBuild(signal: 'SIGINT' | 'SIGTERM', listens: boolean, inRun: 1 | 2 = 1) {
   // A shell does not pass signals on, and the program below it ignores them at first.
   const { project } = await createTrainedProject(`
     ${TRAIN}
+    const { appendFileSync, readFileSync, writeFileSync } = await import('node:fs');
+    appendFileSync('runs', '.');
+    if (readFileSync('runs').length < ${inRun}) process.exit();
     process.on('${signal}', () => setTimeout(() => process.exit(), 500));
     setInterval(() => {}, 1000);
-      (await import('node:fs')).writeFileSync('started', String(process.pid));
+    writeFileSync('started', String(process.pid));
   `);
   await project.write({
     'build.mjs': `
@@ -500,15 +506,79 @@ async function interruptBuild(signal: 'SIGINT' | 'SIGTERM', listens: boolean) {
   return { endedBy, stdout };
 }
 
+describe('a training whose runs differ', () => {
+  /** What a run executes after the first, and the functions of both modules that it and the first executed. */
+  const MORE = `process.env.MORE = '1'; ${TRAIN}`;
+  const EXECUTED_WITH_MORE = [[[1, 2, 3]], [[2, 4]]];
+
+  /** @param second what the second run does; all others do the same as usual */
+  async function buildWithRuns(second: string, profile: { runs?: number }) {
+    const { project, plugin } = await createTrainedProject(`
+      import { appendFileSync, readFileSync } from 'node:fs';
+      const log = new URL('runs', import.meta.url);
+      appendFileSync(log, '.');
+      if (readFileSync(log).length === 2) { ${second} } else { ${TRAIN} }
+    `);
+    await project.write({
+      'main.js': `
+        import { start, unused } from './one.wasm';
+        const { run } = await import('./lazy.js');
+        if (process.env.MORE) unused();
+        console.log(JSON.stringify([start(), await run()]));
+      `,
+    });
+    const training = { ...(plugin.profile as TrainingOptions), ...profile };
+    const built = await build('rollup', project, { plugin: { profile: training } });
+    await expectWorking(built);
+    return {
+      warnings: built.warnings,
+      executed: compiledOf(await unpackAll(built)),
+      runs: (await project.read('runs')).length,
+    };
+  }
+
+  test.each([
+    ['five times by itself', {}, 5, EXECUTED_WITH_MORE],
+    ['once', { runs: 1 }, 1, EXECUTED],
+    ['twice', { runs: 2 }, 2, EXECUTED_WITH_MORE],
+    ['four times', { runs: 4 }, 4, EXECUTED_WITH_MORE],
+  ])('is run %s: %j', async (_, profile, runs, executed) => {
+    expect(await buildWithRuns(MORE, profile)).toEqual({ warnings: [], executed, runs });
+  });
+
+  test('keeps what the runs before one that fails have executed, and says so', async () => {
+    const { warnings, executed, runs } = await buildWithRuns(
+      `${MORE}; console.log('again'); process.exit(3);`,
+      {},
+    );
+    expect({ executed, runs }).toEqual({ executed: EXECUTED, runs: 2 });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^.*Training, run 2: .* failed with exit code 3\. .*`profile: .*runs: 1.*again/s),
+    ]);
+  });
+});
+
 describe('a build that is interrupted while it trains', () => {
   test.each(['SIGINT', 'SIGTERM'] as const)('ends by %s, after its training', async (signal) => {
     expect(await interruptBuild(signal, false)).toEqual({ endedBy: signal, stdout: '' });
+  });
+
+  test('ends in a later run, too', async () => {
+    expect(await interruptBuild('SIGINT', false, 2)).toEqual({ endedBy: 'SIGINT', stdout: '' });
   });
 
   test('goes on untrained where somebody else takes care of the signal', async () => {
     const { endedBy, stdout } = await interruptBuild('SIGINT', true);
     expect(endedBy).toBeUndefined();
     expect(stdout).toMatch(/^heard\n.*Training failed: .* was interrupted\..*\nwritten$/s);
+  });
+
+  test('goes on with what earlier runs executed where somebody else takes care of the signal', async () => {
+    const { endedBy, stdout } = await interruptBuild('SIGINT', true, 2);
+    expect(endedBy).toBeUndefined();
+    expect(stdout).toMatch(
+      /^heard\n.*Training, run 2: .* was interrupted\. What was executed before .*\nwritten$/s,
+    );
   });
 });
 

@@ -1,0 +1,231 @@
+/** Several runs of one command, which executes something else each time. */
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { RepeatOptions, TrainedRun } from '../../src/train/repeat.ts';
+import { CHECKOUT, type Project } from '../support/project.ts';
+import { createProgram, ENDED, executedBy, FUNCTIONS, trainCommand } from './support.ts';
+
+const { trainRepeatedly } = (await import(path.join(CHECKOUT, 'dist/train/repeat.js'))) as {
+  trainRepeatedly: (
+    command: readonly string[],
+    options: RepeatOptions,
+  ) => Promise<{ last: TrainedRun; before: TrainedRun | undefined }>;
+};
+
+/** Each run takes the next argument: names of exports, or one of the cases. The file `runs` counts them. */
+const PROGRAM = `
+const { spawnSync } = require('node:child_process');
+const file = join(__dirname, 'runs');
+const number = fs.existsSync(file) ? Number(fs.readFileSync(file, 'utf8')) : 0;
+fs.writeFileSync(file, String(number + 1));
+const step = process.argv.slice(2)[number];
+switch (step) {
+  case 'nothing':
+    break;
+  case 'fail':
+    start().nop();
+    process.exit(3);
+  case 'killed child':
+    start().a();
+    spawnSync(process.execPath, [join(__dirname, 'killed.cjs')]);
+    break;
+  case 'optimised': {
+    const own = start();
+    // V8 optimises in the background.
+    const timer = setInterval(() => { for (let i = 0; i < 20; i++) own.hot(1000000); }, 5);
+    setTimeout(() => clearInterval(timer), 600);
+    break;
+  }
+  case 'hang':
+    start().nop();
+    setInterval(() => {}, 1000);
+    break;
+  default: {
+    const own = start();
+    for (const name of step.split('+')) attempt(() => own[name](3));
+  }
+}
+`;
+
+const createSteps = () =>
+  createProgram({
+    'steps.cjs': PROGRAM,
+    'killed.cjs': 'start().a(); process.kill(process.pid, "SIGKILL");',
+  });
+
+const command = (steps: readonly string[]) => [process.execPath, 'steps.cjs', ...steps];
+
+const countRuns = async (project: Project) => Number(await project.read('runs'));
+
+async function repeat(steps: readonly string[], options: RepeatOptions = {}) {
+  const project = await createSteps();
+  const tracked: [number: number, added: number][] = [];
+  const { last, before } = await trainRepeatedly(command(steps), {
+    cwd: project.folder,
+    env: { NODE_OPTIONS: '' },
+    output: () => {},
+    // However slow the machine is.
+    budget: Number.POSITIVE_INFINITY,
+    track: async (number, run) => {
+      const result = await run();
+      tracked.push([number, result.added]);
+      return result;
+    },
+    ...options,
+  });
+  expect(await countRuns(project)).toBe(last.number);
+  return { last, before, tracked };
+}
+
+const A = ['helper', 'a'];
+const A_AND_B = ['helper', 'a', 'never', 'b'];
+
+describe('a command is run', () => {
+  test.each([
+    ['twice where both execute the same', {}, ['a', 'a', 'b'], 2, A],
+    [
+      'five times where the second executes something else',
+      {},
+      ['a', 'b', 'b', 'a', 'nop', 'trap'],
+      5,
+      [...A_AND_B, 'nop'],
+    ],
+    ['five times where the second executes less', {}, ['a+b', 'a', 'a', 'a', 'nop'], 5, [...A_AND_B, 'nop']],
+    ['once where that took longer than all runs may', { budget: 0 }, ['a', 'b'], 1, A],
+    ['once where that is asked for', { runs: 1 }, ['a', 'b'], 1, A],
+    ['twice where that is asked for', { runs: 2 }, ['a', 'b', 'nop'], 2, A_AND_B],
+    [
+      'as often as is asked for, also after a run without anything new',
+      { runs: 3 },
+      ['a', 'a', 'b'],
+      3,
+      A_AND_B,
+    ],
+    [
+      'as often as is asked for, however often and long that is',
+      { runs: 7, budget: 0 },
+      ['a', 'b', 'nop', 'trap', 'escape', 'hot', 'indirect'],
+      7,
+      Object.keys(FUNCTIONS),
+    ],
+    ['five times where the second loads nothing', {}, ['a', 'nothing', 'a', 'a', 'b'], 5, A_AND_B],
+    ['once where it loads nothing', { runs: 3 }, ['nothing', 'a'], 1, undefined],
+  ])('%s', async (_, options, steps, runs, executed) => {
+    const { last } = await repeat(steps, options);
+    expect(last).toMatchObject({ number: runs, result: { exit: ENDED, problems: [] } });
+    expect(executedBy(last.result)).toEqual(executed === undefined ? {} : { sample: executed });
+    expect(last.result.loaded).toBe(executed !== undefined);
+  });
+
+  test('no more once it was interrupted, also between two runs', async () => {
+    const interrupt = new AbortController();
+    const { last } = await repeat(['a', 'b'], {
+      interrupt: interrupt.signal,
+      track: async (_, run) => {
+        const result = await run();
+        interrupt.abort('SIGINT');
+        return result;
+      },
+    });
+    expect(last).toMatchObject({ number: 1, result: { exit: ENDED } });
+  });
+});
+
+test('each run tells how many functions none before it has executed', async () => {
+  const { tracked } = await repeat(['a', 'b', 'nop', 'a'], { runs: 4 });
+  expect(tracked).toEqual([
+    [1, 2],
+    [2, 2],
+    [3, 1],
+    [4, 0],
+  ]);
+});
+
+test.each([
+  ['first', ['optimised', 'nop']],
+  ['last', ['nop', 'optimised']],
+])('what the %s run has optimised stays', async (_, steps) => {
+  const { last } = await repeat(steps, { runs: 2 });
+  const [module] = last.result.modules;
+  expect(module?.executed).toEqual([
+    { index: FUNCTIONS.hot, optimised: true },
+    { index: FUNCTIONS.nop, optimised: false },
+  ]);
+  expect(module?.runs.map(({ optimised }) => [...optimised])).toEqual([[FUNCTIONS.hot]]);
+});
+
+test('what could not be recorded is told once', async () => {
+  const { last } = await repeat(['killed child', 'killed child'], { runs: 2 });
+  expect(last.result.problems).toEqual([expect.stringMatching(/killed\.cjs.*ended without a chance/)]);
+});
+
+describe('a run that', () => {
+  test.each([
+    ['fails', 'fail', { exit: { code: 3 } }],
+    ['hangs', 'hang', { exit: { timedOut: true } }],
+  ])('%s is the last one, and told from those before', async (_, step, result) => {
+    const { last, before } = await repeat(['a', step, 'b'], { runs: 3, timeLimit: 5000 });
+    expect(last).toMatchObject({ number: 2, result });
+    expect(before).toMatchObject({ number: 1, result: { exit: ENDED } });
+    expect(executedBy(last.result)).toEqual({ sample: [...A, 'nop'] });
+    expect(before && executedBy(before.result)).toEqual({ sample: A });
+  });
+
+  test('fails at once is the only one', async () => {
+    const { last, before } = await repeat(['fail', 'a']);
+    expect(last).toMatchObject({ number: 1, result: { exit: { code: 3 } } });
+    expect(before).toBeUndefined();
+  });
+});
+
+describe('wasm-precompile train', () => {
+  test('runs the command once', async () => {
+    const project = await createSteps();
+    const { exitCode, stdout, stderr } = await trainCommand(project, ['--', ...command(['a', 'b'])]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toMatch(/^sample {2}2 {2}of 10 functions/);
+    expect(await countRuns(project)).toBe(1);
+  });
+
+  test('--runs: as often as that, and says what each has added', async () => {
+    const project = await createSteps();
+    const { exitCode, stdout, stderr } = await trainCommand(project, [
+      '--runs',
+      '4',
+      '--',
+      ...command(['a', 'a', 'b', 'nop']),
+    ]);
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe(
+      [
+        'wasm-precompile: run 2 of 4: nothing new',
+        'wasm-precompile: run 3 of 4: 2 more functions',
+        'wasm-precompile: run 4 of 4: 1 more function',
+      ].join('\n'),
+    );
+    expect(stdout).toMatch(/^sample {2}5 {2}of 10 functions/);
+  });
+
+  test('--runs: not again after one that fails', async () => {
+    const project = await createSteps();
+    const { exitCode, stdout, stderr } = await trainCommand(project, [
+      '--runs=3',
+      '--',
+      ...command(['a', 'fail', 'b']),
+    ]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/ failed with exit code 3\. What was recorded .* written to wasm-profiles/);
+    expect(stdout).toMatch(/^sample {2}3 {2}of 10 functions/);
+    expect(await countRuns(project)).toBe(2);
+  });
+
+  test.each(['0', '-1', '1.5', 'many', ''])('--runs %j: exit code 2, and nothing is run', async (runs) => {
+    const project = await createSteps();
+    const { exitCode, stderr } = await trainCommand(project, ['--runs', runs, '--', ...command(['a'])]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(
+      `--runs: expected a whole number of runs, 1 or more, found ${JSON.stringify(runs)}`,
+    );
+    expect(await project.list()).not.toContain('runs');
+  });
+});
