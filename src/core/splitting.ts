@@ -52,7 +52,10 @@ export interface Validator {
 }
 
 /** To be raised where {@link splitModule} comes to make something else of the same, within a version of the package. */
-const REVISION = 2;
+const REVISION = 3;
+
+/** More than this and it is felt in what a start loads; less, and functions of 2 KB of esbuild-wasm have no room. */
+const NEAR = 0.1;
 
 /** The most bytes that Chromium compiles at once on a page's main thread (`kWasmWireBytesLimit` in Blink). */
 const MAX_BROWSER_PART = 8 * 1024 ** 2;
@@ -111,7 +114,7 @@ export async function splitForEngines(
 
   // V8 has had tail calls for longer than any target; what is said of validity below holds for them, too. Browsers without them
   // load the module whole.
-  const split = splitModule(wire, hot, { parts, tailCalls: true }, file);
+  const split = splitModule(wire, hot, { parts, tailCalls: true, near: NEAR }, file);
   if ('whole' in split) return split;
   const [primary, ...secondaries] = split.parts;
   if (!primary) return { whole: 'it has no parts' };

@@ -4,6 +4,7 @@
 #ifndef WASM_PRECOMPILE_HEAP_H_
 #define WASM_PRECOMPILE_HEAP_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -45,10 +46,10 @@ class PreparedHeap {
     return block_ != nullptr;
   }
 
-  // On any thread.
-  void Touch() {
+  // From the start on, where the first allocation will be, as far as it comes until somebody sets `enough`. On any thread.
+  void Touch(const std::atomic<bool>& enough) {
     if (block_ == nullptr) return;
-    for (uint64_t at = 0; at < size_; at += kPage) static_cast<volatile char*>(block_)[at] = 0;
+    for (uint64_t at = 0; at < size_ && !enough; at += kPage) static_cast<volatile char*>(block_)[at] = 0;
   }
 
   // On the thread that reserved it.

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "address_space.h"
@@ -63,7 +64,7 @@ class ReadAhead {
     if (threads_) second.Start([](void* self) { static_cast<ReadAhead*>(self)->ReadWire(); }, this);
     ReadOthers();
     if (second.started()) {
-      heap_.Touch();
+      heap_.Touch(wire_read_);
     } else {
       ReadWire();
     }
@@ -115,7 +116,11 @@ class ReadAhead {
   }
 
   void ReadWire() {
-    if (wire_ < 0) return;
+    if (wire_ >= 0) CheckAndFeed();
+    wire_read_ = true;
+  }
+
+  void CheckAndFeed() {
     Checksum(wire_);
 #ifdef HAS_EMBEDDER_API
     // V8's other copy is one of this: the segment itself is read again only where V8 refuses the native code.
@@ -133,6 +138,8 @@ class ReadAhead {
   bool threads_ = false;
   // Whether `Start` was called, and `Run` not yet.
   bool started_ = false;
+  // Nobody waits for memory that is not ready by then: V8 gets it as fast.
+  std::atomic<bool> wire_read_{false};
   PreparedHeap heap_;
   // Ends before all the others go.
   Thread main_;

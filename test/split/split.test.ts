@@ -22,6 +22,8 @@ function expectWhole(wire: Uint8Array, hot: ReadonlySet<number>, parts?: number)
   return split;
 }
 
+const nops = (count: number) => 'nop '.repeat(count);
+
 describe('owners', () => {
   const four = '(module (func $a nop) (func $b nop) (func $c nop) (func $d nop))';
 
@@ -33,6 +35,23 @@ describe('owners', () => {
     [['a', 'b', 'c'], 3, [0, 0, 0, 1]],
   ] as const)('with %j in the primary and %i secondaries: %j', (hot, parts, owners) => {
     expect(ownersOf(four, hot, { parts })).toEqual(owners);
+  });
+
+  const near = `(module
+    (import "" "imported" (func $imported))
+    (func $large ${nops(50)})
+    (func $far nop)
+    (func $small call $far)
+    (func $hot call $imported call $hot call $large call $small ${nops(100)}))`;
+
+  it.each([
+    [undefined, [1, 1, 1, 0]],
+    [0, [1, 1, 1, 0]],
+    [0.1, [1, 1, 0, 0]],
+    [0.4, [1, 1, 0, 0]],
+    [0.6, [0, 1, 0, 0]],
+  ])('functions that hot ones call stay with them, the smallest first: share %j', (share, owners) => {
+    expect(ownersOf(near, ['hot'], { near: share })).toEqual(owners);
   });
 
   it.each([

@@ -33,6 +33,7 @@ import { type Anatomy, Kind, type Range, readAnatomy, STATE_KINDS, type StateKin
 import { type MergedData, mergeData, writeData } from './data.ts';
 import { type Instructions, readInstructions } from './instructions.ts';
 import { splitNames } from './names.ts';
+import { findNear } from './near.ts';
 import { assignOwners, PRIMARY } from './owners.ts';
 import { makeRecipe } from './recipe.ts';
 import { Writer } from './writer.ts';
@@ -45,6 +46,8 @@ export interface SplitOptions {
    * any case: else a loop through several parts would grow the stack.
    */
   tailCalls: boolean;
+  /** How many functions near to the hot ones stay with them (near.ts): a share of the bytes of these. Default: none. */
+  near?: number | undefined;
 }
 
 export interface SplitModule {
@@ -153,20 +156,21 @@ class Splitter {
     anatomy: Anatomy,
     instructions: readonly Instructions[],
     hot: ReadonlySet<number>,
-    { parts, tailCalls }: SplitOptions,
+    { parts, tailCalls, near = 0 }: SplitOptions,
   ) {
     this.#wire = wire;
     this.#anatomy = anatomy;
     this.#tailCalls = tailCalls || instructions.some((each) => each.tailCalls);
-    const stays = instructions.map(
-      ({ bound }, i) => bound !== undefined || hot.has(anatomy.functionImports.length + i),
-    );
-    this.#bound = instructions.filter(
-      ({ bound }, i) => bound !== undefined && !hot.has(anatomy.functionImports.length + i),
-    ).length;
+    const sizes = anatomy.bodies.map(({ size }) => size);
+    const imported = anatomy.functionImports.length;
+    const isHot = instructions.map((_, i) => hot.has(imported + i));
+    const calls = instructions.map((each) => [...each.calls].map((index) => index - imported));
+    const close = findNear(sizes, calls, isHot, near);
+    const isBound = instructions.map(({ bound }) => bound !== undefined);
+    this.#bound = isBound.filter((bound, i) => bound && !isHot[i]).length;
     this.#owners = assignOwners(
-      anatomy.bodies.map(({ size }) => size),
-      stays,
+      sizes,
+      sizes.map((_, i) => isBound[i] === true || isHot[i] === true || close.has(i)),
       parts,
     );
     this.#parts = Math.max(PRIMARY, ...new Set(this.#owners)) + 1;
