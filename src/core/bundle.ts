@@ -38,7 +38,15 @@ import { SHARED_FOLDER, Training } from './training.ts';
 import { type GlueHost, type TransformedGlue, transformGlue } from './transform-glue.ts';
 import { parseForeignRequest, unknownForm } from './unknown-form.ts';
 import { isFoundByNode, unresolvedImport } from './unresolved-import.ts';
-import { type ChunkGraph, findStarters, preloadTags, startTags, type WebStart } from './web-start.ts';
+import {
+  type ChunkGraph,
+  findLater,
+  findStarters,
+  laterTags,
+  preloadTags,
+  startTags,
+  type WebStart,
+} from './web-start.ts';
 
 /** Runtime modules, as glue code imports them. */
 const RUNTIME_REQUEST = /^wasm-precompile:runtime\/([\w-]+)$/;
@@ -332,7 +340,9 @@ export class Bundle {
     const { web } = this.settings;
     if (!web?.early) return [];
     const outputs = [...this.#outputs.values()];
-    const starters = findStarters(this.#webStartOf(outputs), graph, entry);
+    const start = this.#webStartOf(outputs);
+    const starters = findStarters(start, graph, entry);
+    const urlOf = ({ fileName }: { fileName: string }) => web.urlInHtml(fileName, html);
     const { preload, delivery, integrity } = this.#options.web;
     // No link asks for a range, and Firefox does not use one with a hash: it would load twice.
     const linked = preload === 'link' && delivery !== 'range' && !integrity ? starters : [];
@@ -342,7 +352,8 @@ export class Bundle {
       .filter((file) => file !== undefined);
     return [
       ...preloadTags(files.map((file) => web.urlInHtml(file, html))),
-      ...startTags(starters.map(({ fileName }) => web.urlInHtml(fileName, html))),
+      ...startTags(starters.map(urlOf)),
+      ...laterTags(findLater(start, graph, entry).map(urlOf)),
     ];
   }
 
@@ -350,6 +361,7 @@ export class Bundle {
     const isLoader = (id: string) => outputs.some((output) => output.webUrl(id) !== undefined);
     return {
       isLoader,
+      isGlue: (id) => parseRequest(id) !== undefined,
       isOurs: (id) => isLoader(id) || id.replaceAll('\\', '/').startsWith(RUNTIME_FOLDER),
     };
   }

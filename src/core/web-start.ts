@@ -14,6 +14,7 @@ export interface GraphChunk {
   fileName: string;
   moduleIds: string[];
   imports: string[];
+  dynamicImports: string[];
 }
 
 /** By file name. */
@@ -24,6 +25,8 @@ export interface WebStart {
   isLoader: (id: string) => boolean;
   /** Whether a module is ours altogether, so that nobody minds when it runs. */
   isOurs: (id: string) => boolean;
+  /** Whether a module is the glue code of one that is imported, which waits for it. */
+  isGlue: (id: string) => boolean;
 }
 
 /** Chunks that load a module which this one needs, itself or by what it imports statically. */
@@ -34,6 +37,25 @@ export function findStarters(start: WebStart, graph: ChunkGraph, fileName: strin
       // Another plugin, or a setting, may have put other modules into the chunk.
       closure(graph, chunk.fileName).every(({ moduleIds }) => moduleIds.every(start.isOurs)),
   );
+}
+
+/**
+ * Small chunks that have to be there before a module begins to load that is imported lazily: what an entry's own code imports
+ * in this way, and no more. Without them a module would be asked for a round trip later than it could be.
+ */
+export function findLater(start: WebStart, graph: ChunkGraph, entry: string): GraphChunk[] {
+  const there = new Set(findStarters(start, graph, entry));
+  const later = new Set<GraphChunk>();
+  for (const target of closure(graph, entry).flatMap(({ dynamicImports }) => dynamicImports)) {
+    const starters = findStarters(start, graph, target).filter((chunk) => !there.has(chunk));
+    const chunks = starters.flatMap(({ fileName }) => closure(graph, fileName));
+    // The chunk that is imported itself: only where there is nothing else in it.
+    const own = closure(graph, target).filter(
+      ({ moduleIds }) => chunks.length > 0 && moduleIds.length > 0 && moduleIds.every(start.isGlue),
+    );
+    for (const chunk of [...chunks, ...own]) later.add(chunk);
+  }
+  return [...later];
 }
 
 /**
@@ -80,6 +102,15 @@ export function startTags(urls: readonly string[]): HtmlTagDescriptor[] {
   return urls.map((src) => ({
     tag: 'script',
     attrs: { type: 'module', async: true, crossorigin: true, src },
+    injectTo: 'head',
+  }));
+}
+
+/** Tags that ask for chunks, as Vite writes them itself: it then asks for none of them a second time. */
+export function laterTags(urls: readonly string[]): HtmlTagDescriptor[] {
+  return urls.map((href) => ({
+    tag: 'link',
+    attrs: { rel: 'modulepreload', crossorigin: true, href },
     injectTo: 'head',
   }));
 }

@@ -181,6 +181,52 @@ describe('`preload: "link"`', () => {
   });
 });
 
+/** It waits, then imports a module lazily, and tells whether it had to ask for scripts then. */
+const lazyPage = (specifier: string) => ({
+  'main.js': `
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const before = performance.now();
+    const { default: module } = await import('${specifier}');
+    const scripts = performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.js'));
+    globalThis.result = [
+      new WebAssembly.Instance(module).exports.value(),
+      scripts.some(({ startTime }) => startTime >= before),
+    ];`,
+});
+/** Names of the chunks that the HTML asks for. */
+const preloaded = async (project: Project) =>
+  [
+    ...String(await project.read('out/index.html')).matchAll(
+      /<link rel="modulepreload" crossorigin href="[^"]*\/(\w+)-[\w-]+\.js">/g,
+    ),
+  ].map(([, name]) => name);
+
+describe('what a lazily imported module needs first', () => {
+  inChromium.each(['/', './'])('is there when it is imported, base %s', async (base) => {
+    const { project, built } = await buildPage({ base, files: lazyPage('./two.wasm?module') });
+    expect(await preloaded(project)).toEqual(['two', 'two']);
+    expect(await visit(built)).toMatchObject({ result: [2, false], errors: [] });
+  });
+
+  inChromium('is asked for then, without `preload`', async () => {
+    const options = { plugin: { web: { preload: false } }, files: lazyPage('./two.wasm?module') };
+    const { project, built } = await buildPage(options);
+    expect(await preloaded(project)).toEqual([]);
+    expect(await visit(built)).toMatchObject({ result: [2, true], errors: [] });
+  });
+
+  inChromium('is not what other code comes with', async () => {
+    const { project, built } = await buildPage({
+      files: {
+        ...lazyPage('./lazy.js'),
+        'lazy.js': `export { default } from './two.wasm?module'; globalThis.other = true;`,
+      },
+    });
+    expect(await preloaded(project)).toEqual(['two']);
+    expect(await visit(built)).toMatchObject({ result: [2, true], errors: [] });
+  });
+});
+
 test('a lazy import in a statement without a semicolon before it', async () => {
   const { built, project } = await buildPage({
     bundler: 'vite7',
