@@ -1,6 +1,6 @@
 /** `wasm-precompile train`: startup profiles of what a program executes. */
 import { Command } from 'commander';
-import { WasmPrecompileError } from '../error.ts';
+import { messageOf, WasmPrecompileError } from '../error.ts';
 import { readProfiles, writeProfiles } from '../profile/files.ts';
 import type { Profile } from '../profile/profile.ts';
 import { describeAdded, describeFailure, makeProfiles } from '../train/outcome.ts';
@@ -51,8 +51,9 @@ async function trainModules(command: string[], flags: TrainFlags): Promise<void>
   const runs = parseRuns(flags.runs);
   const interruption = listenForInterruption();
   let result: TrainResult;
+  let stopped: unknown;
   try {
-    const { last } = await trainRepeatedly(command, {
+    const { last, ...others } = await trainRepeatedly(command, {
       runs,
       timeLimit,
       output: flags.json ? 'stderr' : 'inherit',
@@ -60,6 +61,7 @@ async function trainModules(command: string[], flags: TrainFlags): Promise<void>
       ...interruption.options,
     });
     result = last.result;
+    stopped = others.stopped;
   } finally {
     interruption.stop();
   }
@@ -69,7 +71,8 @@ async function trainModules(command: string[], flags: TrainFlags): Promise<void>
   else if (recorded.length > 0) console.log(describe(recorded));
   for (const problem of problems) warn(problem);
 
-  const failure = describeFailure(command, result, recorded.length);
+  const failure =
+    stopped === undefined ? describeFailure(command, result, recorded.length) : messageOf(stopped);
   if (failure === undefined) return;
   const written =
     recorded.length > 0 ? ` What was recorded until then has been written to ${flags.output}.` : '';

@@ -342,7 +342,8 @@ export class Bundle {
     const outputs = [...this.#outputs.values()];
     const start = this.#webStartOf(outputs);
     const starters = findStarters(start, graph, entry);
-    const urlOf = ({ fileName }: { fileName: string }) => web.urlInHtml(fileName, html);
+    const urlOf = (fileName: string) => web.urlInHtml(fileName, html);
+    const later = findLater(start, graph, entry).map(({ fileName }) => fileName);
     const { preload, delivery, integrity } = this.#options.web;
     // No link asks for a range, and Firefox does not use one with a hash: it would load twice.
     const linked = preload === 'link' && delivery !== 'range' && !integrity ? starters : [];
@@ -351,9 +352,9 @@ export class Bundle {
       .map((url) => url && nameOf(url))
       .filter((file) => file !== undefined);
     return [
-      ...preloadTags(files.map((file) => web.urlInHtml(file, html))),
-      ...startTags(starters.map(urlOf)),
-      ...laterTags(findLater(start, graph, entry).map(urlOf)),
+      ...preloadTags(files.map(urlOf)),
+      ...startTags(starters.map(({ fileName }) => urlOf(fileName))),
+      ...laterTags(web.preloaded(later, html, entry).map(urlOf)),
     ];
   }
 

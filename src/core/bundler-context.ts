@@ -71,6 +71,8 @@ export interface WebSettings {
   development: boolean;
   /** Whether loading may begin early: there is a page, and chunks. */
   early: boolean;
+  /** Which chunks an HTML file may ask for early (`build.modulePreload`), of those that its entry imports lazily. */
+  preloaded: (fileNames: readonly string[], html: string, entry: string) => readonly string[];
   /** The URL of an emitted file in an HTML file; paths relative to the output. */
   urlInHtml: (fileName: string, html: string) => string;
   /** The same in a chunk, as an expression; undefined where it is relative to the chunk. */

@@ -1,5 +1,5 @@
 /** Runs the command that trains a build, and says what went wrong. */
-import { WasmPrecompileError } from '../error.ts';
+import { messageOf, WasmPrecompileError } from '../error.ts';
 import type { Profile } from '../profile/profile.ts';
 import { listenForInterruption } from '../train/interruption.ts';
 import type { RunCode } from '../train/modules.ts';
@@ -52,7 +52,7 @@ export async function runTraining({
   const interruption = listenForInterruption();
   try {
     const options = { timeLimit, runs, output, track, ...interruption.options };
-    const { last, before } = await trainRepeatedly(command, options);
+    const { last, before, stopped } = await trainRepeatedly(command, options);
     interruption.stop();
     // It was meant for the build, too.
     interruption.raise();
@@ -61,14 +61,19 @@ export async function runTraining({
     const failure = interrupted
       ? `${text} was interrupted.`
       : describeFailure(command, last.result, trained.profiles.length);
-    if (failure === undefined) return executedIn(last.result, trained, warn);
-    if (before) {
+    const useEarlier = (number: number, why: string) =>
       warn(
         withPrinted(
-          `Training, run ${last.number}: ${failure} What was executed before that run is used. A command that cannot run ` +
+          `Training, run ${number}: ${why} What was executed before that run is used. A command that cannot run ` +
             'several times: `profile: { train, runs: 1 }`.',
         ),
       );
+    if (failure === undefined) {
+      if (stopped !== undefined) useEarlier(last.number + 1, messageOf(stopped));
+      return executedIn(last.result, trained, warn);
+    }
+    if (before) {
+      useEarlier(last.number, failure);
       return executedIn(before.result, makeProfiles(before.result), warn);
     }
     if (!interrupted) for (const problem of trained.problems) warn(`Training: ${problem}`);

@@ -11,6 +11,12 @@ export function viteWebSettings(config: ResolvedConfig): WebSettings {
     worker: isWorker,
     development: config.mode === 'development',
     early: !isWorker && build.lib === false && allowsChunks(build.rollupOptions.output),
+    preloaded(fileNames, html, entry) {
+      const { modulePreload } = build;
+      if (modulePreload === false) return [];
+      const context = { hostId: html, hostType: 'html' } as const;
+      return modulePreload.resolveDependencies?.(entry, [...fileNames], context) ?? fileNames;
+    },
     urlInHtml(fileName, html) {
       const built = renderBuiltUrl?.(fileName, { type: 'asset', hostId: html, hostType: 'html', ssr: false });
       if (typeof built === 'string') return built;

@@ -44,9 +44,9 @@ export function findStarters(start: WebStart, graph: ChunkGraph, fileName: strin
  * in this way, and no more. Without them a module would be asked for a round trip later than it could be.
  */
 export function findLater(start: WebStart, graph: ChunkGraph, entry: string): GraphChunk[] {
-  const there = new Set(findStarters(start, graph, entry));
+  const there = new Set(closure(graph, entry));
   const later = new Set<GraphChunk>();
-  for (const target of closure(graph, entry).flatMap(({ dynamicImports }) => dynamicImports)) {
+  for (const target of [...there].flatMap(({ dynamicImports }) => dynamicImports)) {
     const starters = findStarters(start, graph, target).filter((chunk) => !there.has(chunk));
     const chunks = starters.flatMap(({ fileName }) => closure(graph, fileName));
     // The chunk that is imported itself: only where there is nothing else in it.
@@ -55,7 +55,7 @@ export function findLater(start: WebStart, graph: ChunkGraph, entry: string): Gr
     );
     for (const chunk of [...chunks, ...own]) later.add(chunk);
   }
-  return [...later];
+  return [...later].filter((chunk) => !there.has(chunk));
 }
 
 /**

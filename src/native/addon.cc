@@ -203,7 +203,11 @@ napi_value Map(napi_env env, napi_callback_info info) {
   std::unique_ptr<Load> load = MakeLoad(env, info, false);
   if (!load) return nullptr;
   load->error = load->reading.Open(load->path);
-  if (load->error == 0) load->reading.Start();
+  if (load->error == 0) {
+    load->reading.Start();
+  } else {
+    load->reading.Cancel();
+  }
   auto drop = [](napi_env, void* data, void*) { delete static_cast<Load*>(data); };
   if (napi_create_function(env, nullptr, 0, Wait, load.get(), &wait) == napi_ok &&
       napi_add_finalizer(env, wait, load.get(), drop, nullptr, nullptr) == napi_ok) {
@@ -422,7 +426,10 @@ napi_value ReservedBy(napi_env env, napi_callback_info info) {
   napi_get_undefined(env, &receiver);
   if (napi_call_function(env, receiver, arguments[0], 0, nullptr, &memory) != napi_ok) return nullptr;
   long after = AddressSpacePages();
-  if (before >= 0 && after >= 0) bytes = static_cast<double>(after - before) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  // Other threads may have given some back meanwhile.
+  if (before >= 0 && after >= 0) {
+    bytes = static_cast<double>(std::max(0l, after - before)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  }
 #else
   (void)receiver;
   (void)memory;

@@ -35,6 +35,7 @@ struct Mapping {
 
   ~Mapping() {
     AbortCompilation();
+    view.Release();
     if (heap_prepared) TrimHeap();
   }
 

@@ -70,6 +70,12 @@ class ReadAhead {
     }
   }
 
+  // Lets go of everything, where nothing was begun.
+  void Cancel() {
+    heap_.Release();
+    mapping_.Drop();
+  }
+
   // The mapping, with everything done; empty after that.
   Reference Join() {
     main_.Join();

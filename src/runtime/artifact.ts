@@ -6,7 +6,7 @@
  *  4. Let V8 deserialize; where anything is missing or wrong, compile the wire bytes.
  */
 import { builtin } from './builtin.ts';
-import { type Addon, type Addons, type Contents, loadAddon, type Range } from './addon.ts';
+import { type Addon, type Addons, type Contents, type Helper, loadAddon, type Range } from './addon.ts';
 import { getCrc32 } from './crc32.ts';
 import { getHook } from './hooks.ts';
 import type { ArtifactMap, NativeSegmentMap, SegmentMap } from './map.ts';
@@ -103,14 +103,15 @@ export function* loadArtifact(
   } = recorder ? refuse('recording') : chooseNative(map, options, addons);
   const parts = [{ offset: 0, size: map.buildIdOffset + BUILD_ID_SIZE }, map.wire];
   // Where there is no handler, address space may be scarce (trap-handler.ts).
-  if (segment && addon?.handlesSegv() !== false) parts.push(segment);
+  const native = addon?.handlesSegv() === false ? undefined : segment;
+  if (native) parts.push(native);
   // Other threads read, while this one sees whether it may use what they read.
-  const arrive = startReading(file, parts, addon, asynchronous);
-  const words = segment ? fit(segment, addon) : '';
-  const helper =
-    asynchronous && segment && typeof words !== 'string' ? addon?.startHelper(segment.size) : undefined;
+  const arrive = startReading(file, parts, native && addon, asynchronous);
+  let helper: Helper | undefined;
   let contents: Contents | undefined;
   try {
+    const words = segment ? fit(segment, addon) : '';
+    if (asynchronous && native && typeof words !== 'string') helper = addon?.startHelper(native.size);
     contents = yield* arrive();
     observe?.('map');
     const { segments, crcs, size, mapped } = contents;
@@ -139,6 +140,7 @@ export function* loadArtifact(
     if (foreign) refusal = [foreign, REDEPLOY];
     else if (!segment) refusal = refused;
     else if (typeof words === 'string') refusal = [words, REBUILD];
+    else if (!native) refusal = ['address space is limited', REBUILD];
     else if (!code || (options.verify && !isIntact(code, segment)))
       refusal = ['its checksum is wrong', REDEPLOY];
     else {
@@ -182,6 +184,8 @@ function startReading(
   asynchronous: boolean,
 ): () => Steps<Contents> {
   const arrival = asynchronous ? addon?.mapAsync(file, parts, WIRE) : addon?.map(file, parts, WIRE);
+  // Whoever waits hears of it; nobody does where something else fails before.
+  if (arrival instanceof Promise) arrival.catch(() => {});
   return function* arrive() {
     try {
       if (!arrival) return yield* readParts(file, parts, asynchronous);

@@ -40,13 +40,13 @@ export interface RepeatOptions extends TrainOptions {
  * after which `interrupt` is aborted.
  *
  * @param command an executable and its arguments
- * @returns the last run, and the one before it
- * @throws WasmPrecompileError `TRAINING_FAILED` where the command cannot be started
+ * @returns the last run, and the one before it; and why there is not one more, where that could not be done
+ * @throws WasmPrecompileError `TRAINING_FAILED` where the command cannot be started the first time
  */
 export async function trainRepeatedly(
   command: readonly string[],
   { runs, budget = BUDGET, track = (_, run) => run(), ...options }: RepeatOptions = {},
-): Promise<{ last: TrainedRun; before: TrainedRun | undefined }> {
+): Promise<{ last: TrainedRun; before: TrainedRun | undefined; stopped?: unknown }> {
   const start = performance.now();
   let before: TrainedRun | undefined;
   let last = await track(1, () => trainOnce(command, options));
@@ -59,9 +59,13 @@ export async function trainRepeatedly(
       : last.number >= runs;
   while (endedWell(last) && options.interrupt?.aborted !== true && !isEnough()) {
     const earlier = last;
-    // What a run executes may depend on what the one before it has left.
-    // oxlint-disable-next-line no-await-in-loop
-    last = await track(earlier.number + 1, () => trainOnce(command, options, earlier));
+    try {
+      // What a run executes may depend on what the one before it has left.
+      // oxlint-disable-next-line no-await-in-loop
+      last = await track(earlier.number + 1, () => trainOnce(command, options, earlier));
+    } catch (stopped) {
+      return { last, before, stopped };
+    }
     before = earlier;
   }
   return { last, before };

@@ -2,6 +2,7 @@
  * A binary of the native loader that is not what the build wrote beside the artifacts: as if there were none. And
  * without the check: what the dynamic linker makes of it.
  */
+import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -24,6 +25,18 @@ describe.each(NODES)('in Node $version', ({ version, node }) => {
   let binary: Buffer;
   beforeAll(() => {
     binary = readFileSync(program.addons[key] ?? '');
+  });
+
+  it.runIf(process.platform === 'linux')('shows others nothing of its own but how it begins', () => {
+    const symbols = execFileSync('nm', ['-D', '--defined-only', '--demangle', program.addons[key] ?? ''], {
+      encoding: 'utf8',
+    });
+    const names = symbols
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ').slice(2).join(' '));
+    const own = names.filter((name) => !/(^| )std::/.test(name));
+    expect(own.toSorted()).toEqual(['napi_register_module_v1', 'node_api_module_get_api_version_v1']);
   });
 
   /** A run with other bytes instead of the binary. */

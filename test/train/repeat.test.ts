@@ -1,7 +1,8 @@
 /** Several runs of one command, which executes something else each time. */
+import { chmod } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { RepeatOptions, TrainedRun } from '../../src/train/repeat.ts';
+import type { RepeatOptions } from '../../src/train/repeat.ts';
 import { CHECKOUT, type Project } from '../support/project.ts';
 import { createProgram, ENDED, executedBy, FUNCTIONS, trainCommand } from './support.ts';
 
@@ -9,7 +10,7 @@ const { trainRepeatedly } = (await import(path.join(CHECKOUT, 'dist/train/repeat
   trainRepeatedly: (
     command: readonly string[],
     options: RepeatOptions,
-  ) => Promise<{ last: TrainedRun; before: TrainedRun | undefined }>;
+  ) => ReturnType<typeof import('../../src/train/repeat.ts').trainRepeatedly>;
 };
 
 /** Each run takes the next argument: names of exports, or one of the cases. The file `runs` counts them. */
@@ -115,6 +116,22 @@ describe('a command is run', () => {
     expect(last).toMatchObject({ number: runs, result: { exit: ENDED, problems: [] } });
     expect(executedBy(last.result)).toEqual(executed === undefined ? {} : { sample: executed });
     expect(last.result.loaded).toBe(executed !== undefined);
+  });
+
+  test('no more where it is not there any more: what it executed before stays', async () => {
+    const project = await createSteps();
+    const script = '#!/bin/sh\n"$NODE" steps.cjs a b\nrm "$0"\n';
+    await project.write({ 'once.sh': script });
+    await chmod(path.join(project.folder, 'once.sh'), 0o755);
+    const { last, stopped } = await trainRepeatedly([path.join(project.folder, 'once.sh')], {
+      cwd: project.folder,
+      env: { NODE_OPTIONS: '', NODE: process.execPath },
+      output: () => {},
+      runs: 3,
+    });
+    expect(last).toMatchObject({ number: 1, result: { exit: ENDED, problems: [] } });
+    expect(executedBy(last.result)).toEqual({ sample: A });
+    expect(stopped).toMatchObject({ code: 'TRAINING_FAILED', message: expect.stringContaining('once.sh') });
   });
 
   test('no more once it was interrupted, also between two runs', async () => {

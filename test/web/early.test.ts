@@ -215,6 +215,27 @@ describe('what a lazily imported module needs first', () => {
     expect(await visit(built)).toMatchObject({ result: [2, true], errors: [] });
   });
 
+  test('is not asked for where Vite may not ask for chunks early', async () => {
+    const files = lazyPage('./two.wasm?module');
+    const never = await createProject({ ...FILES, ...files });
+    await buildClient(never, { plugin: {}, vite: { build: { target: 'es2022', modulePreload: false } } });
+    expect(await preloaded(never)).toEqual([]);
+    const some = await createProject({ ...FILES, ...files });
+    const modulePreload = { resolveDependencies: (_: string, names: string[]) => names.slice(0, 1) };
+    await buildClient(some, { plugin: {}, vite: { build: { target: 'es2022', modulePreload } } });
+    expect(await preloaded(some)).toEqual(['two']);
+  });
+
+  test('is asked for once, also where a module that is needed at once shares it', async () => {
+    const { project } = await buildPage({
+      files: { 'main.js': `import './one.wasm?init'; globalThis.later = () => import('./two.wasm?module');` },
+    });
+    const html = String(await project.read('out/index.html'));
+    const urls = [...html.matchAll(/<link [^>]*href="([^"]+)"/g)].map(([, url]) => url);
+    expect(urls.length).toBeGreaterThan(1);
+    expect(new Set(urls).size).toBe(urls.length);
+  });
+
   inChromium('is not what other code comes with', async () => {
     const { project, built } = await buildPage({
       files: {
