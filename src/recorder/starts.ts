@@ -1,5 +1,7 @@
 /** What a thread sees of how modules start: when each step began and ended. */
+import { CHECKSUM_MODULE } from '../runtime/checksum.ts';
 import type { ObserveStep } from '../runtime/hooks.ts';
+import { HELPER } from '../runtime/link.ts';
 import { readModuleName } from '../wasm/names.ts';
 import { readSections } from '../wasm/sections.ts';
 import { unwrapImports, watchFirstCall } from './first-call.ts';
@@ -11,6 +13,9 @@ import { isNodesOwn } from './nodes-own.ts';
 interface Compilation extends Pick<ObservedStart, 'name' | 'url' | 'wireSize' | 'whole'> {
   start: number;
 }
+
+/** What the runtime needs for itself. */
+const OWN_MODULES = [CHECKSUM_MODULE, HELPER];
 
 const now = performance.now.bind(performance);
 
@@ -54,7 +59,7 @@ export class Starts implements Observer {
     { url, instantiates }: { url?: string; instantiates: boolean },
   ): object | undefined {
     try {
-      if (isNodesOwn()) return undefined;
+      if (isNodesOwn() || OWN_MODULES.some((own) => Buffer.compare(own, bytes) === 0)) return undefined;
       const name = nameOf(bytes);
       return {
         wireSize: bytes.length,

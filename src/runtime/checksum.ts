@@ -9,7 +9,7 @@
  *     local.get $sum))
  */
 // prettier-ignore
-const MODULE = Uint8Array.of(
+export const CHECKSUM_MODULE = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 7, 1, 96, 2, 127, 127, 1, 127, 3, 2, 1, 0, 5, 3, 1, 0, 1, 7, 9, 2, 1, 109, 2, 0, 1, 102, 0, 0, 10, 47, 1,
   45, 1, 1, 127, 32, 1, 33, 2, 2, 64, 3, 64, 32, 0, 32, 1, 79, 13, 1, 32, 2, 65, 5, 119, 32, 0, 40, 2, 0, 115, 33, 2, 32, 0, 65, 4, 106,
   33, 0, 12, 0, 11, 11, 32, 2, 11,
@@ -30,7 +30,8 @@ interface Exports {
  * meanwhile, which takes 2 to 9 MiB.
  */
 export function checksum(bytes: Uint8Array): number {
-  const { m, f } = new WebAssembly.Instance(new WebAssembly.Module(MODULE)).exports as unknown as Exports;
+  const { m, f } = new WebAssembly.Instance(new WebAssembly.Module(CHECKSUM_MODULE))
+    .exports as unknown as Exports;
   m.grow(Math.floor(bytes.length / PAGE));
   new Uint8Array(m.buffer).set(bytes);
   return f(0, bytes.length) >>> 0;

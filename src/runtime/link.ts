@@ -27,7 +27,7 @@ const { Instance, Module, instantiate: instantiateNative } = WebAssembly;
  *     (func (export "") (param i32 i32) local.get 0 local.get 1 call 0))
  */
 // prettier-ignore
-const HELPER = Uint8Array.of(
+export const HELPER = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 2, 127, 127, 0, 2, 5, 1, 0, 0, 0, 0, 3, 2, 1, 0, 7, 4, 1, 0, 0, 1, 10, 10, 1, 8, 0,
   32, 0, 32, 1, 16, 0, 11,
 );
