@@ -21,7 +21,7 @@
 struct Mapping {
   explicit Mapping(std::vector<Segment> segments) : view(std::move(segments)) {}
   FileView view;
-  // CRC-32 of each segment; empty where that is left to JavaScript.
+  // CRC-32 of each segment.
   std::vector<uint32_t> crcs;
 #ifdef HAS_EMBEDDER_API
   // Has received the wire bytes already.

@@ -16,7 +16,7 @@ export function bulkySample(): Uint8Array {
   return assemble(SAMPLE_WAT.replace(/\)$/, `${data}${functions.join('')})`));
 }
 
-/** `SAMPLE_WAT` with so many wire bytes (6 MB of data) that synchronous loads leave some of the work to a second thread. */
+/** `SAMPLE_WAT` with so many wire bytes (6 MB of data) that reading them takes a while. */
 export function largeSample(): Uint8Array {
   return assemble(SAMPLE_WAT.replace(/\)$/, `(data "${'0123456789abcdef'.repeat(375_000)}"))`));
 }

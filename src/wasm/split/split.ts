@@ -166,13 +166,11 @@ class Splitter {
     const isHot = instructions.map((_, i) => hot.has(imported + i));
     const calls = instructions.map((each) => [...each.calls].map((index) => index - imported));
     const close = findNear(sizes, calls, isHot, near);
-    const isBound = instructions.map(({ bound }) => bound !== undefined);
-    this.#bound = isBound.filter((bound, i) => bound && !isHot[i]).length;
-    this.#owners = assignOwners(
-      sizes,
-      sizes.map((_, i) => isBound[i] === true || isHot[i] === true || close.has(i)),
-      parts,
+    const stays = instructions.map(
+      ({ bound }, i) => bound !== undefined || isHot[i] === true || close.has(i),
     );
+    this.#bound = instructions.filter(({ bound }, i) => bound !== undefined && !isHot[i]).length;
+    this.#owners = assignOwners(sizes, stays, parts);
     this.#parts = Math.max(PRIMARY, ...new Set(this.#owners)) + 1;
     this.#called = this.#findCalled(instructions);
     this.#mergedData = mergeData(wire, anatomy, instructions);
