@@ -74,7 +74,9 @@ export interface SplitContents {
     /** One for each target of `native`, in the same order. No function is compiled in it: it spares V8 the validation. */
     native: readonly (Uint8Array | undefined)[];
   }[];
-  /** How the parts are put together again: see runtime/join.ts. */
+  /** The memory, where the primary imports it: see runtime/memory.ts. */
+  memory?: Uint8Array | undefined;
+  /** How all of these are put together again: see runtime/join.ts. */
   recipe: Uint8Array;
 }
 

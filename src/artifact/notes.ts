@@ -30,6 +30,7 @@ export interface Description {
 export interface SplitDescription {
   /** The secondaries, by their numbers less one. `native` has one for each target, null where there is none. */
   parts: { wire: SegmentDescription; native: (SegmentDescription | null)[] }[];
+  memory?: SegmentDescription;
   recipe: SegmentDescription;
 }
 
@@ -176,6 +177,7 @@ function readSplit(split: Fields): SplitDescription {
           ),
       };
     }),
+    ...(split.has('memory') && { memory: readSegmentDescription(split.fields('memory')) }),
     recipe: readSegmentDescription(split.fields('recipe')),
   };
 }

@@ -29,6 +29,7 @@ import {
   SECTION_COMMENT,
   SECTION_GNU_STACK,
   SECTION_INTERFACE,
+  SECTION_MEMORY,
   SECTION_NOTE_WASM,
   SECTION_PROFILE,
   SECTION_RECIPE,
@@ -115,6 +116,7 @@ function pack(
       return code ? { section: partNativeSection(i + 1, name), contents: code } : null;
     }),
   }));
+  const memory = split?.memory && { section: SECTION_MEMORY, contents: split.memory };
   const notes = encodeWasmNotes({
     producer: contents.producer,
     name: contents.name,
@@ -141,6 +143,7 @@ function pack(
           wire: describeSegment(part),
           native: native.map((code) => code && describeSegment(code)),
         })),
+        ...(memory && { memory: describeSegment(memory) }),
         recipe: describeSegment({ section: SECTION_RECIPE, contents: split.recipe }),
       },
     }),
@@ -161,6 +164,7 @@ function pack(
     sections: [
       ...noteSections(notes, form),
       wireSection,
+      ...(memory ? [segment(memory.section, SHF_ALLOC, memory.contents)] : []),
       ...secondaries.map(({ wire: part }) => segment(part.section, SHF_ALLOC, part.contents)),
       ...natives.map(({ native, section }) => segment(section, SHF_ALLOC | SHF_EXECINSTR, native.bytes)),
       ...secondaries
@@ -203,6 +207,7 @@ function pack(
             wire: mapOf(part),
             native: native.map((code) => code && mapOf(code)),
           })),
+          ...(memory && { memory: mapOf(memory) }),
           recipe: mapOf({ section: SECTION_RECIPE, contents: split.recipe }),
           whole: { size: contents.wire.length, crc32: crc32(contents.wire) },
         },

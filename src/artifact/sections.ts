@@ -5,7 +5,7 @@
 // 1. ELF header and program headers;
 // 2. `.note.gnu.build-id`, `.note.wasm`;
 // 3. `.wasm`, on a boundary of 64 KiB. Before native code, so that a file cut short loses native code first;
-// 4. of a split module `.wasm.1`, `.wasm.2` …, each on a boundary of 64 KiB;
+// 4. of a split module `.wasm.memory`, `.wasm.1`, `.wasm.2` …, each on a boundary of 64 KiB;
 // 5. one `.text.<engine>` per target, then `.text.1.<engine>` … of a split module, each on a boundary of 64 KiB;
 // 6. `.wasm.interface`, `.wasm.recipe`, `.wasm.profile`, `.comment`, `.symtab`, `.strtab`, `.shstrtab`, section headers.
 //
@@ -37,6 +37,12 @@ export const SECTION_NOTE_WASM = '.note.wasm';
  * inflates this section (`web.delivery: 'inflate'`).
  */
 export const SECTION_WASM = '.wasm';
+
+/**
+ * The memory of a split module, where the primary imports it (runtime/memory.ts): the runtime maps it at each instantiation. Next
+ * to the primary, since a start needs both.
+ */
+export const SECTION_MEMORY = '.wasm.memory';
 
 /** A secondary of a split module, by its number: a module that the runtime maps at the first call of a function in it. */
 export function partSection(part: number): string {

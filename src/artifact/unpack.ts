@@ -161,7 +161,7 @@ function readSegment(
 }
 
 /** The parts of a split module, and the module that they are. */
-function readSplit(elf: ElfFile, { parts, recipe }: SplitDescription, primary: Uint8Array) {
+function readSplit(elf: ElfFile, { parts, memory, recipe }: SplitDescription, primary: Uint8Array) {
   const read = (segment: SegmentDescription) => {
     const { section, contents: data } = readSegment(elf, segment);
     return { data, map: { offset: section.offset, size: section.size, crc32: segment.crc32 } };
@@ -170,6 +170,7 @@ function readSplit(elf: ElfFile, { parts, recipe }: SplitDescription, primary: U
     wire: read(part.wire),
     native: part.native.map((segment) => segment && read(segment)),
   }));
+  const apart = memory && read(memory);
   const joining = read(recipe);
   const contents: SplitContents = {
     primary,
@@ -177,6 +178,7 @@ function readSplit(elf: ElfFile, { parts, recipe }: SplitDescription, primary: U
       wire: part.wire.data,
       native: part.native.map((native) => native?.data),
     })),
+    ...(apart && { memory: apart.data }),
     recipe: joining.data,
   };
   const parted = {
@@ -184,11 +186,16 @@ function readSplit(elf: ElfFile, { parts, recipe }: SplitDescription, primary: U
       wire: part.wire.map,
       native: part.native.map((native) => native && native.map),
     })),
+    ...(apart && { memory: apart.map }),
     recipe: joining.map,
   };
   try {
     const whole = joinParts(
-      [contents.primary, ...contents.secondaries.map((part) => part.wire)],
+      [
+        contents.primary,
+        ...contents.secondaries.map((part) => part.wire),
+        ...(contents.memory ? [contents.memory] : []),
+      ],
       contents.recipe,
     );
     const map: SplitMap = { ...parted, whole: { size: whole.length, crc32: crc32(whole) } };

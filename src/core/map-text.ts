@@ -31,7 +31,7 @@ export function reserveSplit(map: ArtifactMap, parts: number): number {
   const { wire, native } = map;
   const part: PartMap = { wire, native: native.map(() => wire) };
   const secondaries = Array.from({ length: parts }, () => part);
-  return formatMap({ ...map, split: { parts: secondaries, recipe: wire, whole: wire } }).length;
+  return formatMap({ ...map, split: { parts: secondaries, memory: wire, recipe: wire, whole: wire } }).length;
 }
 
 /** The expression that stands for the map in glue code. */
@@ -39,13 +39,14 @@ export function mapExpression(map: ArtifactMap, width?: number): string {
   return `/* @__PURE__ */ JSON.parse('${formatMap(map, width)}')`;
 }
 
-function formatSplit({ parts, recipe, whole }: SplitMap): string {
+function formatSplit({ parts, memory, recipe, whole }: SplitMap): string {
   const each = parts.map(({ wire, native }) => {
     const natives = native.map((segment) => (segment ? `{${formatSegment(segment)}}` : 'null'));
     return `{"wire":{${formatSegment(wire)}},"native":[${natives.join(',')}]}`;
   });
   const joined = `"size":${pad(whole.size)},"crc32":${pad(whole.crc32)}`;
-  return `{"parts":[${each.join(',')}],"recipe":{${formatSegment(recipe)}},"whole":{${joined}}}`;
+  const apart = memory ? `"memory":{${formatSegment(memory)}},` : '';
+  return `{"parts":[${each.join(',')}],${apart}"recipe":{${formatSegment(recipe)}},"whole":{${joined}}}`;
 }
 
 function formatSegment({ offset, size, crc32 }: SegmentMap): string {

@@ -197,7 +197,7 @@ export function createPipeline(
   /** With native code for no function of the secondaries: it spares V8 a look at all of them. */
   async function describeSplit(
     source: SourceModule,
-    { primary, secondaries, recipe }: SplitParts,
+    { secondaries, ...others }: SplitParts,
     native: readonly NativeCode[],
     targets: readonly KnownTarget[],
   ): Promise<NonNullable<Contents['split']>> {
@@ -211,7 +211,7 @@ export function createPipeline(
         }),
       ),
     }));
-    return { primary, recipe, secondaries: await Promise.all(emptied) };
+    return { ...others, secondaries: await Promise.all(emptied) };
   }
 
   async function compileAll(source: SourceModule): Promise<Contents> {

@@ -23,6 +23,8 @@ export interface ResolvedSplit {
 export interface SplitParts {
   primary: Uint8Array;
   secondaries: readonly Uint8Array[];
+  /** The memory, where it is apart from the primary. */
+  memory?: Uint8Array | undefined;
   recipe: Uint8Array;
 }
 
@@ -41,21 +43,26 @@ interface LoadedModule {
   module: Pick<Sections, 'sections'>;
 }
 
-/** What says whether parts are valid. */
+/** What says whether parts are valid, and what is best for whoever loads them. */
 export interface Validator {
   /** Of the engine that says it. */
   key: string;
   /** The most bytes that a part may have. */
   maxPart: number;
+  /** From how many bytes of data on a memory lies beside its primary. */
+  leastMemory: number;
   /** In the engine's own words; undefined where all are. */
   whyInvalid: (parts: readonly Uint8Array[]) => Promise<string | undefined>;
 }
 
 /** To be raised where {@link splitModule} comes to make something else of the same, within a version of the package. */
-const REVISION = 3;
+const REVISION = 4;
 
 /** More than this and it is felt in what a start loads; less, and functions of 2 KB of esbuild-wasm have no room. */
 const NEAR = 0.1;
+
+/** Bytes of data. */
+const LEAST_MEMORY = 256 * 1024;
 
 /** The most bytes that Chromium compiles at once on a page's main thread (`kWasmWireBytesLimit` in Blink). */
 const MAX_BROWSER_PART = 8 * 1024 ** 2;
@@ -65,6 +72,7 @@ export function validatorOf(target: KnownTarget, timeLimit: number): Validator {
   return {
     key: formatEngineKey(target.engine.key),
     maxPart: Number.POSITIVE_INFINITY,
+    leastMemory: LEAST_MEMORY,
     whyInvalid: (parts) => whyInvalid(target, parts, timeLimit),
   };
 }
@@ -73,6 +81,8 @@ export function validatorOf(target: KnownTarget, timeLimit: number): Validator {
 export const FOR_BROWSERS: Validator = {
   key: `browsers ${process.version}`,
   maxPart: MAX_BROWSER_PART,
+  // It would take them a second request.
+  leastMemory: Number.POSITIVE_INFINITY,
   async whyInvalid(parts) {
     const invalid = parts.find((part) => !WebAssembly.validate(Uint8Array.from(part)));
     return invalid && WebAssembly.compile(Uint8Array.from(invalid)).then(() => undefined, messageOf);
@@ -100,6 +110,7 @@ export async function splitForEngines(
   { parts, minSaving }: ResolvedSplit,
   cache: Cache,
 ): Promise<SplitResult> {
+  const leastMemory = Math.max(...validators.map((each) => each.leastMemory));
   const entry = cacheKey({
     producer: PRODUCER,
     revision: REVISION,
@@ -108,21 +119,23 @@ export async function splitForEngines(
     functions: sha256OfIndices(hot),
     parts: parts ?? 0,
     minSaving,
+    leastMemory,
   });
   const cached = await cache.get(entry);
   if (cached) return { parts: decodeParts(cached) };
 
   // V8 has had tail calls for longer than any target; what is said of validity below holds for them, too. Browsers without them
   // load the module whole.
-  const split = splitModule(wire, hot, { parts, tailCalls: true, near: NEAR }, file);
+  const split = splitModule(wire, hot, { parts, tailCalls: true, near: NEAR, leastMemory }, file);
   if ('whole' in split) return split;
   const [primary, ...secondaries] = split.parts;
   if (!primary) return { whole: 'it has no parts' };
-  const saving = wire.length - primary.length;
+  const { memory } = split;
+  const saving = wire.length - primary.length - (memory?.length ?? 0);
   if (saving < minSaving) {
     return { whole: `it would save a start no more than ${formatSize(saving)}`, possible: true };
   }
-  if (Buffer.compare(joinParts(split.parts, split.recipe), wire) !== 0) {
+  if (Buffer.compare(joinParts([...split.parts, ...(memory ? [memory] : [])], split.recipe), wire) !== 0) {
     return { whole: 'its parts do not make the same module again' };
   }
   const most = Math.min(...validators.map(({ maxPart }) => maxPart));
@@ -135,12 +148,14 @@ export async function splitForEngines(
   const reasons = await Promise.all(validators.map((validator) => validator.whyInvalid(split.parts)));
   const reason = reasons.find((each) => each !== undefined);
   if (reason !== undefined) return { whole: `its parts are not valid: ${reason}` };
-  await cache.set(entry, encodeParts([primary, split.recipe, ...secondaries]));
-  return { parts: { primary, secondaries, recipe: split.recipe } };
+  const found: SplitParts = { primary, secondaries, memory, recipe: split.recipe };
+  await cache.set(entry, encodeParts(found));
+  return { parts: found };
 }
 
-/** A count, then sizes, then bytes: u32, little-endian. */
-function encodeParts(chunks: readonly Uint8Array[]): Uint8Array {
+/** A count, then sizes, then bytes: u32, little-endian. No memory is an empty one. */
+function encodeParts({ primary, secondaries, memory, recipe }: SplitParts): Uint8Array {
+  const chunks = [primary, recipe, memory ?? new Uint8Array(), ...secondaries];
   const head = Buffer.alloc(4 * (chunks.length + 1));
   for (const [index, value] of [chunks.length, ...chunks.map(({ length }) => length)].entries()) {
     head.writeUInt32LE(value, index * 4);
@@ -158,6 +173,7 @@ function decodeParts(encoded: Uint8Array): SplitParts {
     offset += size;
     return bytes.subarray(offset - size, offset);
   });
-  const [primary = new Uint8Array(), recipe = new Uint8Array(), ...secondaries] = chunks;
-  return { primary, recipe, secondaries };
+  const none = new Uint8Array();
+  const [primary = none, recipe = none, memory = none, ...secondaries] = chunks;
+  return { primary, recipe, secondaries, memory: memory.length > 0 ? memory : undefined };
 }

@@ -93,17 +93,20 @@ export function describeContents(
 export function describeForWeb(
   how: string,
   { wire }: Pick<ArtifactContents, 'wire'>,
-  parts: { primary: Uint8Array; secondaries: readonly unknown[] } | undefined,
+  parts: Parts | undefined,
   whole: string | undefined,
 ): Outcome {
   return { kind: 'web', how, split: parts && sizesOf(parts, wire), whole };
 }
 
-function sizesOf(
-  { primary, secondaries }: { primary: Uint8Array; secondaries: readonly unknown[] },
-  wire: Uint8Array,
-): SplitSizes {
-  return { start: primary.length, whole: wire.length, parts: secondaries.length };
+interface Parts {
+  primary: Uint8Array;
+  memory?: Uint8Array | undefined;
+  secondaries: readonly unknown[];
+}
+
+function sizesOf({ primary, memory, secondaries }: Parts, wire: Uint8Array): SplitSizes {
+  return { start: primary.length + (memory?.length ?? 0), whole: wire.length, parts: secondaries.length };
 }
 
 function describe(outcome: Outcome): string {

@@ -1,17 +1,20 @@
 /**
  * Makes instances of split modules whole, in Node and in browsers: when the primary is instantiated, its hook gets a function
- * that brings in a secondary at the first call of a function in it. Then its start function runs. What the primary exports for
- * that is hidden. How a module is split: src/wasm/split/split.ts.
+ * that brings in a secondary at the first call of a function in it. Then its start function runs. What the primary exports and
+ * imports for that is hidden. How a module is split: src/wasm/split/split.ts.
  */
-import { absentExport, HOOK_EXPORT, SPLIT, START_EXPORT } from './split-names.ts';
+import { absentExport, HOOK_EXPORT, MEMORY_IMPORT, SPLIT, START_EXPORT } from './split-names.ts';
 
 /** Gives the module of a secondary. Called at each instance's first call of a function in it, with the index of that. */
 export type LoadPart = (part: number, calledFunction: number) => WebAssembly.Module;
 
-/** What is known of a primary. */
-interface Split {
+/** How instances of a primary are made whole. */
+export interface Split {
   load: LoadPart;
-  instantiated: (() => void) | undefined;
+  /** Told of each instance, before anything of it runs. */
+  instantiated?: () => void;
+  /** Makes the memory of an instance, where the primary imports it. */
+  createMemory?: (() => WebAssembly.Memory) | undefined;
 }
 
 /** By the modules that others may hold. */
@@ -34,13 +37,9 @@ export const HELPER = Uint8Array.of(
 
 let helper: WebAssembly.Module | undefined;
 
-/**
- * Has instances of a primary made whole, where {@link instantiate} makes them, or everywhere after {@link intercept}.
- *
- * @param instantiated told of each instance, before anything of it runs
- */
-export function adopt(primary: WebAssembly.Module, load: LoadPart, instantiated?: () => void): void {
-  primaries.set(primary, { load, instantiated });
+/** Has instances of a primary made whole, where {@link instantiate} makes them, or everywhere after {@link intercept}. */
+export function adopt(primary: WebAssembly.Module, split: Split): void {
+  primaries.set(primary, split);
 }
 
 /** The same for a copy of a primary, as `structuredClone` makes them. */
@@ -61,7 +60,7 @@ export async function instantiate(
   const split = primaries.get(module);
   if (!split) return instantiateNative(module, imports);
   const taken = takeImports(module, imports);
-  return complete(await instantiateNative(module, taken ?? imports), taken, split);
+  return complete(await instantiateNative(module, taken ? withMemory(taken, split) : imports), taken, split);
 }
 
 /**
@@ -74,6 +73,8 @@ function takeImports(
 ): WebAssembly.Imports | undefined {
   const taken: WebAssembly.Imports = Object.create(null);
   for (const { module: from, name } of Module.imports(module)) {
+    // That of the memory, which is the last one.
+    if (from === SPLIT) continue;
     const values = imports?.[from];
     if (!values || !/object|function/.test(typeof values)) return undefined;
     (taken[from] ??= Object.create(null) as WebAssembly.ModuleImports)[name] = values[
@@ -81,6 +82,10 @@ function takeImports(
     ] as WebAssembly.ImportValue;
   }
   return taken;
+}
+
+function withMemory(taken: WebAssembly.Imports, { createMemory }: Split): WebAssembly.Imports {
+  return createMemory ? { ...taken, [SPLIT]: { [MEMORY_IMPORT]: createMemory() } } : taken;
 }
 
 function complete(
@@ -131,7 +136,7 @@ export function intercept(): void {
       const taken = takeImports(module, imports);
       const instance = Reflect.construct(
         target,
-        [module, taken ?? imports],
+        [module, taken ? withMemory(taken, split) : imports],
         newTarget,
       ) as WebAssembly.Instance;
       return complete(instance, taken, split);
@@ -142,6 +147,12 @@ export function intercept(): void {
     apply(target, self, args) {
       const all = Reflect.apply(target, self, args) as WebAssembly.ModuleExportDescriptor[];
       return isPrimary(args[0]) ? all.filter(({ name }) => !isAdded(name)) : all;
+    },
+  });
+  replace(current.Module, 'imports', {
+    apply(target, self, args) {
+      const all = Reflect.apply(target, self, args) as WebAssembly.ModuleImportDescriptor[];
+      return isPrimary(args[0]) ? all.filter(({ module }) => module !== SPLIT) : all;
     },
   });
 }

@@ -20,7 +20,9 @@ export interface ArtifactMap {
 export interface SplitMap {
   /** The secondaries, by their numbers less one. */
   parts: PartMap[];
-  /** How the whole module is put together again (join.ts). */
+  /** The memory, where the primary imports it (memory.ts). */
+  memory?: SegmentMap | undefined;
+  /** How the whole module is put together again (join.ts): of the primary, the secondaries and the memory. */
   recipe: SegmentMap;
   /** The whole module. */
   whole: Pick<SegmentMap, 'size' | 'crc32'>;

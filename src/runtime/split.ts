@@ -2,15 +2,16 @@
  * Demand loading in Node: artifacts of split modules (src/wasm/split/split.ts). The primary is loaded as any other module, a
  * secondary at the first call of a function in it.
  */
-import type { Contents } from './addon.ts';
-import { type ArtifactLoad, loadArtifact } from './artifact.ts';
+import { type Addons, type Contents, loadAddon } from './addon.ts';
+import { type ArtifactLoad, type ArtifactOptions, loadArtifact } from './artifact.ts';
 import { builtin } from './builtin.ts';
 import { getCrc32 } from './crc32.ts';
 import { fail } from './fallback.ts';
 import { getHook, type Recorder } from './hooks.ts';
 import { joinParts, piecesOf } from './join.ts';
 import { adopt, intercept } from './link.ts';
-import type { ArtifactMap, SplitMap } from './map.ts';
+import type { ArtifactMap, SegmentMap, SplitMap } from './map.ts';
+import { createMemory } from './memory.ts';
 import { readParts } from './read.ts';
 import { reportColdCall, reportLoad } from './report.ts';
 import { either, type Steps } from './steps.ts';
@@ -40,24 +41,58 @@ function* loadSplit(
 
   const primary = yield* loadArtifact(url, map, options, addons, asynchronous);
   const modules = new Map<number, WebAssembly.Module>();
-  adopt(primary, (number, calledFunction) => {
-    const loaded = modules.get(number);
-    if (loaded) return loaded;
-    reportColdCall(file, number, calledFunction);
-    const partMap = mapOfPart(map, parts, number);
-    const module = open(
-      (path) =>
-        loadArtifact(pathToFileURL(path).href, partMap, options, addons, false).next()
-          .value as WebAssembly.Module,
-    );
-    modules.set(number, module);
-    return module;
+  const { memory } = parts;
+  adopt(primary, {
+    load(number, calledFunction) {
+      const loaded = modules.get(number);
+      if (loaded) return loaded;
+      reportColdCall(file, number, calledFunction);
+      const partMap = mapOfPart(map, parts, number);
+      const module = open(
+        (path) =>
+          loadArtifact(pathToFileURL(path).href, partMap, options, addons, false).next()
+            .value as WebAssembly.Module,
+      );
+      modules.set(number, module);
+      return module;
+    },
+    createMemory: memory && (() => open((path) => loadMemory(path, memory, options, addons))),
   });
   if (others) {
     intercept();
     guardTravel(primary, () => new WebAssembly.Module(readWhole(open, map, parts)));
   }
   return primary;
+}
+
+/** The memory of an instance, with what is in it before anything runs. */
+function loadMemory(
+  path: string,
+  segment: SegmentMap,
+  { verify }: ArtifactOptions,
+  addons: Addons,
+): WebAssembly.Memory {
+  const loaded = loadAddon(addons);
+  const addon = typeof loaded === 'string' ? undefined : loaded;
+  const contents =
+    addon?.map(path, [segment])() ?? (readParts(path, [segment], false).next().value as Contents);
+  try {
+    const [bytes] = contents.segments;
+    if (!bytes || (verify && !isIntact(new Uint8Array(bytes), segment, contents.crcs?.[0])))
+      return fail(damaged(path));
+    return createMemory(bytes);
+  } finally {
+    addon?.release(contents);
+  }
+}
+
+function isIntact(bytes: Uint8Array, { crc32 }: SegmentMap, found = getCrc32()?.(bytes)): boolean {
+  // Undefined where nobody can tell.
+  return found === undefined || found === crc32;
+}
+
+function damaged(path: string): string {
+  return `${path}: a part of its wasm module is damaged or missing. Deploy one whole build again.`;
 }
 
 /** A secondary, as if it were the only module of the artifact. */
@@ -124,19 +159,18 @@ export function isWhole(url: string, map: ArtifactMap, bytes: Uint8Array): boole
   });
 }
 
-/** The recipe and the parts, whose checksums are right. */
+/** The recipe and what it is for, whose checksums are right. */
 function readSegments(
   path: string,
   { wire }: ArtifactMap,
-  { parts, recipe }: SplitMap,
+  { parts, memory, recipe }: SplitMap,
 ): [Uint8Array, ...Uint8Array[]] {
-  const ranges = [recipe, wire, ...parts.map((part) => part.wire)];
+  const ranges = [recipe, wire, ...parts.map((part) => part.wire), ...(memory ? [memory] : [])];
   const { segments } = readParts(path, ranges, false).next().value as Contents;
-  return segments.map((segment, index) => {
+  return ranges.map((range, index) => {
+    const segment = segments[index];
     const bytes = segment && new Uint8Array(segment);
-    const crc32 = bytes && getCrc32()?.(bytes);
-    if (bytes && (crc32 === undefined || crc32 === ranges[index]?.crc32)) return bytes;
-    return fail(`${path}: a part of its wasm module is damaged or missing. Deploy one whole build again.`);
+    return bytes && isIntact(bytes, range) ? bytes : fail(damaged(path));
   }) as [Uint8Array, ...Uint8Array[]];
 }
 

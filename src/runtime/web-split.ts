@@ -137,11 +137,12 @@ function adoptParts(
     return module;
   };
 
-  adopt(primary, load, () => {
+  const instantiated = () => {
     // Not before what is waiting for the instance.
     if (!begun) setTimeout(loadAll);
     begun = true;
-  });
+  };
+  adopt(primary, { load, instantiated });
 }
 
 /** @param busy whether the file is being loaded in the background */

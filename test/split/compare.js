@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { adopt, instantiate, intercept } from '../../dist/runtime/link.js';
+import { createMemory } from '../../dist/runtime/memory.js';
 
 /** @typedef {import('./random.ts').RandomCase} RandomCase */
 
@@ -234,18 +235,23 @@ intercept();
 const [, , casesFile = ''] = process.argv;
 /** @type {RandomCase[]} */
 const cases = JSON.parse(readFileSync(casesFile, 'utf8'));
-/** @type {{ compared: number, steps: number, merged: number, brought: number, differences: object[] }} */
-const result = { compared: 0, steps: 0, merged: 0, brought: 0, differences: [] };
+/** @type {{ compared: number, steps: number, merged: number, apart: number, brought: number, differences: object[] }} */
+const result = { compared: 0, steps: 0, merged: 0, apart: 0, brought: 0, differences: [] };
 for (const random of cases) {
   const [whole, ...parts] = [random.whole, ...random.parts].map(
     (file) => new WebAssembly.Module(readFileSync(file)),
   );
   if (!whole || !parts[0]) throw new Error('a case without modules');
-  adopt(parts[0], (part) => {
-    result.brought++;
-    const module = parts[part];
-    if (!module) throw new Error(`no part ${part}`);
-    return module;
+  const { memory } = random;
+  adopt(parts[0], {
+    load(part) {
+      result.brought++;
+      const module = parts[part];
+      if (!module) throw new Error(`no part ${part}`);
+      return module;
+    },
+    createMemory:
+      memory === undefined ? undefined : () => createMemory(new Uint8Array(readFileSync(memory)).buffer),
   });
   const expected = await traceOf(random, (imports) => WebAssembly.instantiate(whole, imports));
   const primary = parts[0];
@@ -257,6 +263,7 @@ for (const random of cases) {
   const at = Array.from({ length }).findIndex((_, step) => expected.trace[step] !== found.trace[step]);
   result.compared++;
   if (random.merged) result.merged++;
+  if (random.memory) result.apart++;
   result.steps += length;
   if (at !== -1) {
     result.differences.push({

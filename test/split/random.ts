@@ -11,12 +11,15 @@ import type { WasmExport, WasmImport } from '../../src/wasm/types.ts';
 import { randomNumbers } from '../engines/random.ts';
 import { ROOT } from '../engines/support.ts';
 import { withSegments } from './segments.ts';
+import { piecesOf } from './support.ts';
 
 export interface RandomCase {
   seed: number;
   /** Paths. */
   whole: string;
   parts: string[];
+  /** Where it is apart. */
+  memory?: string;
   imports: readonly WasmImport[];
   exports: readonly WasmExport[];
   /** Whether the primary has fewer data segments. */
@@ -103,9 +106,13 @@ async function splitAtRandom(whole: string, seed: number): Promise<RandomCase | 
   const share = [0, 90, 50, 50, 50][random(5)] ?? 0;
   const hot = new Set<number>();
   for (let i = 0; i < functions; i++) if (random(100) < share) hot.add(importedFunctions + i);
-  const split = splitModule(wire, hot, { parts: 1 + random(4), tailCalls: random(2) === 0 });
+  const split = splitModule(wire, hot, {
+    parts: 1 + random(4),
+    tailCalls: random(2) === 0,
+    leastMemory: random(2) === 0 ? 0 : undefined,
+  });
   if ('whole' in split) return undefined;
-  if (Buffer.compare(joinParts(split.parts, split.recipe), wire) !== 0) {
+  if (Buffer.compare(joinParts(piecesOf(split), split.recipe), wire) !== 0) {
     throw new Error(`seed ${seed}: the parts do not give the whole`);
   }
   const parts = await Promise.all(
@@ -116,7 +123,18 @@ async function splitAtRandom(whole: string, seed: number): Promise<RandomCase | 
     }),
   );
   const [segments = 0, left = 0] = [wire, ...split.parts].map(countSegments);
-  return { seed, whole, parts, imports, exports, merged: left < segments };
+  const { memory } = split;
+  const file = join(dirname(whole), `${seed}.memory`);
+  if (memory) await writeFile(file, memory);
+  return {
+    seed,
+    whole,
+    parts,
+    ...(memory && { memory: file }),
+    imports,
+    exports,
+    merged: !memory && left < segments,
+  };
 }
 
 function countSegments(wire: Uint8Array): number {
@@ -132,6 +150,8 @@ export interface Comparison {
   steps: number;
   /** Modules whose primaries have fewer data segments. */
   merged: number;
+  /** Modules whose memories are apart. */
+  apart: number;
   /** Parts that came in. */
   brought: number;
   differences: { seed: number; at: number; expected: string[]; found: string[] }[];

@@ -2,6 +2,7 @@
 import { readModule } from '../../src/wasm/module.ts';
 import { splitModule, type SplitModule, type SplitOptions } from '../../src/wasm/split/split.ts';
 import { adopt, instantiate } from '../../src/runtime/link.ts';
+import { createMemory } from '../../src/runtime/memory.ts';
 import { wat } from '../support/wat.ts';
 
 export interface SplitText extends SplitModule {
@@ -18,6 +19,11 @@ export function splitText(
   const split = splitModule(whole, indicesOf(whole, hot), { tailCalls: true, ...options });
   if ('whole' in split) throw new Error(`it stays whole: ${split.whole}`);
   return { whole, ...split };
+}
+
+/** What a recipe refers to. */
+export function piecesOf({ parts, memory }: Pick<SplitModule, 'parts' | 'memory'>): Uint8Array[] {
+  return [...parts, ...(memory ? [memory] : [])];
 }
 
 export function indicesOf(wire: Uint8Array, names: readonly string[]): Set<number> {
@@ -40,18 +46,21 @@ export interface Linked {
 
 /** @param load instead of compiling the part */
 export function link(
-  { parts }: Pick<SplitModule, 'parts'>,
+  { parts, memory }: Pick<SplitModule, 'parts' | 'memory'>,
   load?: (part: number) => WebAssembly.Module | undefined,
 ): Linked {
   const modules = parts.map((bytes) => new WebAssembly.Module(new Uint8Array(bytes)));
   const [primary] = modules;
   if (!primary) throw new Error('there are no parts');
   const brought: Linked['brought'] = [];
-  adopt(primary, (part, calledFunction) => {
-    brought.push([part, calledFunction]);
-    const module = load?.(part) ?? modules[part];
-    if (!module) throw new Error(`there is no part ${part}`);
-    return module;
+  adopt(primary, {
+    load(part, calledFunction) {
+      brought.push([part, calledFunction]);
+      const module = load?.(part) ?? modules[part];
+      if (!module) throw new Error(`there is no part ${part}`);
+      return module;
+    },
+    createMemory: memory && (() => createMemory(new Uint8Array(memory).buffer)),
   });
   return { primary, brought, create: (imports) => instantiate(primary, imports) };
 }

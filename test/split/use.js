@@ -1,24 +1,28 @@
 // @ts-check
 /**
- * Uses a module, whole or split, and prints a digest of what that gives: `node use.js <workload> <primary> <secondary>…`. In a
- * process of its own, so plain JavaScript.
+ * Uses a module, whole or split, and prints a digest of what that gives: `node use.js <workload> <primary> <memory> <secondary>…`,
+ * with nothing for a memory that is not apart. In a process of its own, so plain JavaScript.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeSync } from 'node:fs';
 import { adopt, intercept } from '../../dist/runtime/link.js';
+import { createMemory } from '../../dist/runtime/memory.js';
 import { WORKLOADS } from '../support/workloads.js';
 
-const [, , name = '', ...files] = process.argv;
+const [, , name = '', file = '', memory = '', ...files] = process.argv;
 const workload = WORKLOADS[name];
-const [primary, ...secondaries] = files.map((file) => new WebAssembly.Module(readFileSync(file)));
+const [primary, ...secondaries] = [file, ...files].map((path) => new WebAssembly.Module(readFileSync(path)));
 if (!workload || !primary) throw new Error(`nothing to do for ${name}`);
 let brought = 0;
 if (secondaries.length > 0) {
-  adopt(primary, (part) => {
-    brought++;
-    const module = secondaries[part - 1];
-    if (!module) throw new Error(`there is no part ${part}`);
-    return module;
+  adopt(primary, {
+    load(part) {
+      brought++;
+      const module = secondaries[part - 1];
+      if (!module) throw new Error(`there is no part ${part}`);
+      return module;
+    },
+    createMemory: memory === '' ? undefined : () => createMemory(new Uint8Array(readFileSync(memory)).buffer),
   });
   intercept();
 }

@@ -39,14 +39,16 @@ describe.each(Object.keys(WORKLOADS))('%s', (name) => {
     for (let i = 0; i < functions; i++) if (random(2) === 0) half.add(importedFunctions + i);
     const whole = await use(name, [file]);
     expect(new Set(whole.digests).size).toBe(1);
-    for (const [label, hot] of [
-      ['none', new Set<number>()],
-      ['half', half],
+    for (const [label, hot, leastMemory] of [
+      ['none', new Set<number>(), 0],
+      ['half', half, Infinity],
     ] as const) {
-      const split = splitModule(wire, hot, { tailCalls: true, parts: 3 });
+      const split = splitModule(wire, hot, { tailCalls: true, parts: 3, leastMemory });
       if ('whole' in split) throw new Error(split.whole);
-      const files = split.parts.map((bytes, part) => {
-        const output = path.join(folder, `${label}-${part}.wasm`);
+      const [primary, ...secondaries] = split.parts;
+      const files = [primary, split.memory, ...secondaries].map((bytes, index) => {
+        if (!bytes) return '';
+        const output = path.join(folder, `${label}-${index}.bin`);
         writeFileSync(output, bytes);
         return output;
       });

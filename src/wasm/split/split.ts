@@ -8,7 +8,8 @@
  *
  *  - The primary is the module with everything else that it has: memories, tables, globals, tags, segments, custom sections. It
  *    exports all state besides its own exports. The start function is an export instead: it runs once the hook is there. Data
- *    segments are fewer where that makes no difference: see data.ts.
+ *    segments are fewer where that makes no difference (data.ts), or there are none, and the memory that they are for is
+ *    imported (memory.ts).
  *  - A secondary imports all state from the primary, in the order of the indices. At its instantiation an element segment puts
  *    its functions into the table `functions`; those of the primary have been there since its own.
  *  - A stub for a function of a secondary first looks at the part's global `absent`, and while it is 1 calls slot 0 of the
@@ -23,6 +24,7 @@ import {
   absentExport,
   FUNCTIONS_EXPORT,
   HOOK_EXPORT,
+  MEMORY_IMPORT,
   SPLIT,
   START_EXPORT,
 } from '../../runtime/split-names.ts';
@@ -30,8 +32,9 @@ import { Cursor } from '../cursor.ts';
 import { encodeUnsigned } from '../leb128.ts';
 import { PREAMBLE_SIZE, SECTION_ORDER, type Section, SectionId } from '../sections.ts';
 import { type Anatomy, Kind, type Range, readAnatomy, STATE_KINDS, type StateKind } from './anatomy.ts';
-import { type MergedData, mergeData, writeData } from './data.ts';
+import { type Data, findData, writeData } from './data.ts';
 import { type Instructions, readInstructions } from './instructions.ts';
+import { canBeApart, writeMemory } from './memory.ts';
 import { splitNames } from './names.ts';
 import { findNear } from './near.ts';
 import { assignOwners, PRIMARY } from './owners.ts';
@@ -48,11 +51,15 @@ export interface SplitOptions {
   tailCalls: boolean;
   /** How many functions near to the hot ones stay with them (near.ts): a share of the bytes of these. Default: none. */
   near?: number | undefined;
+  /** From how many bytes of data on the memory is apart, where it can be. Default: never. */
+  leastMemory?: number | undefined;
 }
 
 export interface SplitModule {
   /** The primary, then the secondaries by their numbers. */
   parts: readonly Uint8Array[];
+  /** The memory where it is apart from the primary: see runtime/memory.ts. */
+  memory?: Uint8Array | undefined;
   /** How to put the module together again: see recipe.ts. */
   recipe: Uint8Array;
   /** Numbers of parts, by declared function. */
@@ -149,14 +156,16 @@ class Splitter {
   /** By part: functions of others that it can call. */
   readonly #called: readonly ReadonlySet<number>[];
   readonly #bound: number;
-  readonly #mergedData: MergedData | undefined;
+  /** The data section, where it is not as it was. */
+  readonly #data: Data | undefined;
+  readonly #isMemoryApart: boolean;
 
   constructor(
     wire: Uint8Array,
     anatomy: Anatomy,
     instructions: readonly Instructions[],
     hot: ReadonlySet<number>,
-    { parts, tailCalls, near = 0 }: SplitOptions,
+    { parts, tailCalls, near = 0, leastMemory = Infinity }: SplitOptions,
   ) {
     this.#wire = wire;
     this.#anatomy = anatomy;
@@ -173,7 +182,9 @@ class Splitter {
     this.#owners = assignOwners(sizes, stays, parts);
     this.#parts = Math.max(PRIMARY, ...new Set(this.#owners)) + 1;
     this.#called = this.#findCalled(instructions);
-    this.#mergedData = mergeData(wire, anatomy, instructions);
+    const data = findData(wire, anatomy, instructions);
+    this.#isMemoryApart = canBeApart(data, anatomy, leastMemory);
+    this.#data = data && (this.#isMemoryApart || data.runs.length < data.segments) ? data : undefined;
     const crossing = new Set(this.#called.flatMap((called) => [...called]));
     const byOwner = [...crossing].toSorted((a, b) => this.#ownerOf(a) - this.#ownerOf(b) || a - b);
     this.#slots = new Map(byOwner.map((index, slot) => [index, slot]));
@@ -184,12 +195,13 @@ class Splitter {
     const writers = Array.from({ length: this.#parts }, (_, part) =>
       part === PRIMARY ? this.#primary() : this.#secondary(part),
     );
-    const parts = writers.map(({ bytes }) => bytes);
+    const memory = this.#data && this.#isMemoryApart ? writeMemory(this.#wire, this.#data) : undefined;
     return {
-      parts,
+      parts: writers.map(({ bytes }) => bytes),
+      memory: memory?.bytes,
       recipe: makeRecipe(
         this.#wire,
-        writers.map(({ copies }) => copies),
+        [...writers, ...(memory ? [memory] : [])].map(({ copies }) => copies),
       ),
       owners: this.#owners,
       bound: this.#bound,
@@ -228,14 +240,14 @@ class Splitter {
       [
         SectionId.Table,
         (content, old) => {
-          this.#extend(content, old, this.#defined(SectionId.Table), 2);
+          this.#extend(content, old, this.#count(SectionId.Table), 2);
           for (const size of [this.#slots.size, 1]) content.u8(...tableType(size));
         },
       ],
       [
         SectionId.Global,
         (content, old) => {
-          this.#extend(content, old, this.#defined(SectionId.Global), this.#parts - 1);
+          this.#extend(content, old, this.#count(SectionId.Global), this.#parts - 1);
           for (let part = 1; part < this.#parts; part++) content.u8(I32, MUTABLE, I32_CONST, 1, END);
         },
       ],
@@ -256,11 +268,21 @@ class Splitter {
       ],
       [SectionId.Code, (content) => this.#code(content, PRIMARY)],
     ]);
-    const merged = this.#mergedData;
-    if (merged) {
+    const data = this.#data;
+    if (data) {
       // The count is for functions that refer to segments: there are none.
       edits.set(SectionId.DataCount, undefined);
-      edits.set(SectionId.Data, (content) => writeData(content, this.#wire, merged));
+      edits.set(SectionId.Data, (content) => writeData(content, this.#wire, data));
+    }
+    if (this.#isMemoryApart) {
+      edits.set(SectionId.Import, (content, old) => {
+        this.#extend(content, old, this.#count(SectionId.Import), 1);
+        for (const type of state[Kind.Memory]) {
+          content.name(SPLIT).name(MEMORY_IMPORT).u8(Kind.Memory).copy(type);
+        }
+      });
+      edits.set(SectionId.Memory, undefined);
+      edits.set(SectionId.Data, undefined);
     }
     const writer = new Writer(this.#wire).copy({ offset: 0, size: PREAMBLE_SIZE });
     const write = (id: SectionId, old: Section | undefined) => {
@@ -304,8 +326,8 @@ class Splitter {
     return writer;
   }
 
-  /** How many elements a section has: the state that is not imported. */
-  #defined(id: SectionId): number {
+  /** How many elements a section has. */
+  #count(id: SectionId): number {
     const section = this.#anatomy.sections.find((each) => each.id === id);
     return section ? this.#cursor(section).u32('a count') : 0;
   }
@@ -452,7 +474,7 @@ class Splitter {
     const isPrimary = part === PRIMARY;
     const named = {
       isPrimary,
-      hasData: isPrimary && !this.#mergedData,
+      hasData: isPrimary && !this.#data,
       isOwn: (index: number) => this.#ownerOf(index) === part,
     };
     if (!splitNames(this.#wire, content, named, names)) return false;

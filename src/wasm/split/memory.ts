@@ -1,0 +1,55 @@
+/**
+ * A module's memory beside its primary: the primary imports it, and has no data segments.
+ *
+ * V8 copies all wire bytes at each start, hashes them, and copies data segments once more at each instantiation. Half of the
+ * primaries of swc and esbuild-wasm are such data. The runtime makes the memory and copies what is in it, once, from where the file
+ * is mapped (runtime/memory.ts).
+ *
+ * It must be impossible to tell, besides what is said of data.ts:
+ *
+ *  - The memory is the only one, so that its index is the same, and of a kind that `WebAssembly.Memory` makes.
+ *  - No table is imported. Else functions could be left in it at an instantiation that fails before its data segments, and would see
+ *    them in the memory.
+ *
+ * An instance that nobody makes whole cannot be made at all: its import is missing. That is what it should be, since it would
+ * compute something else.
+ */
+import { NO_MAXIMUM } from '../../runtime/memory.ts';
+import { SectionId } from '../sections.ts';
+import { type Anatomy, Kind } from './anatomy.ts';
+import { type Data, writeContents } from './data.ts';
+import { Writer } from './writer.ts';
+
+/** What `WebAssembly.Memory` makes: bytes. */
+const PAGE_SIZE = 65_536;
+
+/**
+ * @param data undefined where it must stay as it is
+ * @param leastSize bytes that are worth it
+ */
+export function canBeApart(
+  data: Data | undefined,
+  { sections, state }: Pick<Anatomy, 'sections' | 'state'>,
+  leastSize: number,
+): data is Data {
+  const tables = sections.find(({ id }) => id === SectionId.Table);
+  const isOwn = (table: { offset: number }) => tables !== undefined && table.offset >= tables.offset;
+  return (
+    data !== undefined &&
+    data.runs.reduce((sum, { start, end }) => sum + end - start, 0) >= leastSize &&
+    data.memory.pageSize === PAGE_SIZE &&
+    state[Kind.Memory].length === 1 &&
+    state[Kind.Table].every(isOwn)
+  );
+}
+
+/** The segment that `createMemory` of the runtime reads. */
+export function writeMemory(wire: Uint8Array, { runs, memory: { minimum, maximum } }: Data): Writer {
+  const words = [minimum, maximum ?? NO_MAXIMUM, runs.length];
+  for (const { start, end } of runs) words.push(start, end - start);
+  const head = new DataView(new ArrayBuffer(words.length * 4));
+  for (const [index, word] of words.entries()) head.setUint32(index * 4, word, true);
+  const writer = new Writer(wire).write(new Uint8Array(head.buffer));
+  for (const run of runs) writeContents(writer, wire, run);
+  return writer;
+}
