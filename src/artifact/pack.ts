@@ -21,6 +21,7 @@ import { CHDR_ALIGNMENT, compressedPart, compressSection } from '../elf/compress
 import { NOTE_ALIGNMENT, descriptorOffset, encodeNotes } from '../elf/notes.ts';
 import { type SectionInput, type SymbolInput, writeElf } from '../elf/write.ts';
 import type { ArtifactMap } from '../runtime/map.ts';
+import { readLimits } from '../runtime/memory.ts';
 import { BUILD_ID_SIZE, computeBuildId } from './build-id.ts';
 import type { ArtifactContents, ArtifactForm, FunctionRange, Machine } from './contents.ts';
 import { encodeWasmNotes, isSha256, type SegmentDescription } from './notes.ts';
@@ -207,7 +208,7 @@ function pack(
             wire: mapOf(part),
             native: native.map((code) => code && mapOf(code)),
           })),
-          ...(memory && { memory: mapOf(memory) }),
+          ...(memory && { memory: { ...mapOf(memory), ...readLimits(memory.contents) } }),
           recipe: mapOf({ section: SECTION_RECIPE, contents: split.recipe }),
           whole: { size: contents.wire.length, crc32: crc32(contents.wire) },
         },

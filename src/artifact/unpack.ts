@@ -14,6 +14,7 @@ import { type ElfSymbol, readSymbols } from '../elf/symbols.ts';
 import { messageOf } from '../error.ts';
 import { joinParts } from '../runtime/join.ts';
 import type { ArtifactMap, SplitMap } from '../runtime/map.ts';
+import { readLimits } from '../runtime/memory.ts';
 import { BUILD_ID_SIZE, computeBuildId } from './build-id.ts';
 import type {
   Artifact,
@@ -186,7 +187,6 @@ function readSplit(elf: ElfFile, { parts, memory, recipe }: SplitDescription, pr
       wire: part.wire.map,
       native: part.native.map((native) => native && native.map),
     })),
-    ...(apart && { memory: apart.map }),
     recipe: joining.map,
   };
   try {
@@ -198,7 +198,11 @@ function readSplit(elf: ElfFile, { parts, memory, recipe }: SplitDescription, pr
       ],
       contents.recipe,
     );
-    const map: SplitMap = { ...parted, whole: { size: whole.length, crc32: crc32(whole) } };
+    const map: SplitMap = {
+      ...parted,
+      ...(apart && { memory: { ...apart.map, ...readLimits(apart.data) } }),
+      whole: { size: whole.length, crc32: crc32(whole) },
+    };
     return { contents, map, whole };
   } catch (cause) {
     throw invalidArtifact(elf.file, `its parts do not make a module (${messageOf(cause)})`, { cause });

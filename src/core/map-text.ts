@@ -4,7 +4,7 @@
  * takes the old one's place without moving anything that source maps tell about. A string, because minifiers rewrite
  * numbers and object literals, and leave strings alone.
  */
-import type { ArtifactMap, PartMap, SegmentMap, SplitMap } from '../runtime/map.ts';
+import type { ArtifactMap, MemoryMap, PartMap, SegmentMap, SplitMap } from '../runtime/map.ts';
 
 /** Digits of the largest whole number that JavaScript can hold exactly. */
 const WIDTH = String(Number.MAX_SAFE_INTEGER).length;
@@ -31,7 +31,10 @@ export function reserveSplit(map: ArtifactMap, parts: number): number {
   const { wire, native } = map;
   const part: PartMap = { wire, native: native.map(() => wire) };
   const secondaries = Array.from({ length: parts }, () => part);
-  return formatMap({ ...map, split: { parts: secondaries, memory: wire, recipe: wire, whole: wire } }).length;
+  return formatMap({
+    ...map,
+    split: { parts: secondaries, memory: { ...wire, initial: 0, maximum: 0 }, recipe: wire, whole: wire },
+  }).length;
 }
 
 /** The expression that stands for the map in glue code. */
@@ -45,8 +48,12 @@ function formatSplit({ parts, memory, recipe, whole }: SplitMap): string {
     return `{"wire":{${formatSegment(wire)}},"native":[${natives.join(',')}]}`;
   });
   const joined = `"size":${pad(whole.size)},"crc32":${pad(whole.crc32)}`;
-  const apart = memory ? `"memory":{${formatSegment(memory)}},` : '';
+  const apart = memory ? `"memory":{${formatMemory(memory)}},` : '';
   return `{"parts":[${each.join(',')}],${apart}"recipe":{${formatSegment(recipe)}},"whole":{${joined}}}`;
+}
+
+function formatMemory({ initial, maximum, ...segment }: MemoryMap): string {
+  return `${formatSegment(segment)},"initial":${pad(initial)},"maximum":${pad(maximum)}`;
 }
 
 function formatSegment({ offset, size, crc32 }: SegmentMap): string {

@@ -5,6 +5,7 @@
 // Exports, as src/runtime/addon.ts declares them:
 //   map(path, ranges, wire) -> () -> Contents      starts to read ahead (read_ahead.h), and gives what waits for it
 //   mapAsync(path, ranges, wire) -> Promise<Contents>
+//   fill(path, range, memory) -> () -> crc | undefined   starts to copy a memory's contents (memory_filler.h), and gives what waits
 //   open(id) -> Contents | undefined               the same mapping in another thread
 //   release(contents)                              detaches the segments; the last thread's unmaps them
 //   serialize(module) -> ArrayBuffer | undefined   V8 >= 14
@@ -31,6 +32,7 @@
 #include "forget.h"
 #include "helper.h"
 #include "mapping.h"
+#include "memory_filler.h"
 #include "read_ahead.h"
 
 #ifdef __GLIBC__
@@ -66,19 +68,22 @@ std::string GetString(napi_env env, napi_value value) {
   return text;
 }
 
-// [{ offset, size }, ...]
+// { offset, size }
+Segment GetSegment(napi_env env, napi_value range) {
+  napi_value number;
+  int64_t offset = 0, size = 0;
+  if (napi_get_named_property(env, range, "offset", &number) == napi_ok) napi_get_value_int64(env, number, &offset);
+  if (napi_get_named_property(env, range, "size", &number) == napi_ok) napi_get_value_int64(env, number, &size);
+  return {static_cast<uint64_t>(offset), static_cast<uint64_t>(size)};
+}
+
 std::vector<Segment> GetSegments(napi_env env, napi_value array) {
   uint32_t count = 0;
   napi_get_array_length(env, array, &count);
   std::vector<Segment> segments;
   for (uint32_t i = 0; i < count; i++) {
-    napi_value range, number;
-    int64_t offset = 0, size = 0;
-    if (napi_get_element(env, array, i, &range) == napi_ok) {
-      if (napi_get_named_property(env, range, "offset", &number) == napi_ok) napi_get_value_int64(env, number, &offset);
-      if (napi_get_named_property(env, range, "size", &number) == napi_ok) napi_get_value_int64(env, number, &size);
-    }
-    segments.push_back({static_cast<uint64_t>(offset), static_cast<uint64_t>(size)});
+    napi_value range;
+    if (napi_get_element(env, array, i, &range) == napi_ok) segments.push_back(GetSegment(env, range));
   }
   return segments;
 }
@@ -244,6 +249,51 @@ napi_value MapAsync(napi_env env, napi_callback_info info) {
   napi_create_async_work(env, nullptr, name, ExecuteMap, CompleteMap, data, &data->work);
   napi_queue_async_work(env, data->work);
   return promise;
+}
+
+// A memory that is being filled. It lives as long as this does.
+struct Fill {
+  Fill(napi_env env, Segment segment, uint8_t* memory, size_t size) : env(env), filler(segment, memory, size) {}
+  ~Fill() {
+    filler.Join();
+    if (memory != nullptr) napi_delete_reference(env, memory);
+  }
+  napi_env env;
+  napi_ref memory = nullptr;
+  MemoryFiller filler;
+};
+
+napi_value WaitForFill(napi_env env, napi_callback_info info) {
+  void* data = nullptr;
+  napi_value crc = nullptr;
+  if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) != napi_ok) return nullptr;
+  MemoryFiller& filler = static_cast<Fill*>(data)->filler;
+  if (filler.Join()) napi_create_uint32(env, filler.crc(), &crc);
+  return crc;
+}
+
+napi_value StartFill(napi_env env, napi_callback_info info) {
+  napi_value arguments[3], wait = nullptr;
+  void* memory = nullptr;
+  size_t size = 0;
+  if (!GetArguments(env, info, arguments) || napi_get_arraybuffer_info(env, arguments[2], &memory, &size) != napi_ok) {
+    return nullptr;
+  }
+  auto fill = std::make_unique<Fill>(env, GetSegment(env, arguments[1]), static_cast<uint8_t*>(memory), size);
+  if (napi_create_reference(env, arguments[2], 1, &fill->memory) != napi_ok) return nullptr;
+  std::string path = GetString(env, arguments[0]);
+  int error = fill->filler.Start(path);
+  if (error != 0) {
+    napi_throw(env, OpenError(env, path, error));
+    return nullptr;
+  }
+  auto drop = [](napi_env, void* data, void*) { delete static_cast<Fill*>(data); };
+  if (napi_create_function(env, nullptr, 0, WaitForFill, fill.get(), &wait) == napi_ok &&
+      napi_add_finalizer(env, wait, fill.get(), drop, nullptr, nullptr) == napi_ok) {
+    fill.release();
+    return wait;
+  }
+  return nullptr;
 }
 
 // The mapping of another thread.
@@ -491,6 +541,7 @@ napi_value Init(napi_env env, napi_value exports) {
     napi_callback function;
   } functions[] = {{"map", Map},
                    {"mapAsync", MapAsync},
+                   {"fill", StartFill},
                    {"open", Open},
                    {"release", Release},
                    {"serialize", Serialize},

@@ -4,8 +4,6 @@
 #ifndef WASM_PRECOMPILE_READ_AHEAD_H_
 #define WASM_PRECOMPILE_READ_AHEAD_H_
 
-#include <uv.h>
-
 #include <algorithm>
 #include <atomic>
 #include <utility>
@@ -16,6 +14,7 @@
 #include "heap.h"
 #include "helper.h"
 #include "mapping.h"
+#include "thread.h"
 
 // Two threads: one has the wire bytes, the other everything else.
 class ReadAhead {
@@ -86,21 +85,6 @@ class ReadAhead {
   }
 
  private:
-  // Not std::thread, whose failure is an exception.
-  class Thread {
-   public:
-    ~Thread() { Join(); }
-    void Start(uv_thread_cb run, void* data) { started_ = uv_thread_create(&thread_, run, data) == 0; }
-    bool started() const { return started_; }
-    void Join() {
-      if (std::exchange(started_, false)) uv_thread_join(&thread_);
-    }
-
-   private:
-    uv_thread_t thread_;
-    bool started_ = false;
-  };
-
   // Reads every page. Leaves them in memory, or where they are many in the kernel's.
   void Checksum(size_t index) {
     const FileView& view = mapping_->view;

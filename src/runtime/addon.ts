@@ -37,6 +37,12 @@ export interface Addon {
   map(file: string, ranges: readonly Range[], wire?: number): () => Contents | undefined;
   /** The same, without anybody waiting. */
   mapAsync(file: string, ranges: readonly Range[], wire?: number): Promise<Contents>;
+  /**
+   * Has another thread copy what a split module's memory begins with (memory.ts).
+   *
+   * @returns waits for it, and gives the CRC-32 of the segment; undefined where the file is too short, or it is no such segment
+   */
+  fill(file: string, segment: Range, memory: ArrayBuffer): () => number | undefined;
   /** Detaches the segments; unmaps at once where no other thread has them. */
   release(contents: Contents): void;
   /** V8 14 and later: the native code of a module; undefined where V8 has none. */

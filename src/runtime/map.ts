@@ -21,11 +21,19 @@ export interface SplitMap {
   /** The secondaries, by their numbers less one. */
   parts: PartMap[];
   /** The memory, where the primary imports it (memory.ts). */
-  memory?: SegmentMap | undefined;
+  memory?: MemoryMap | undefined;
   /** How the whole module is put together again (join.ts): of the primary, the secondaries and the memory. */
   recipe: SegmentMap;
   /** The whole module. */
   whole: Pick<SegmentMap, 'size' | 'crc32'>;
+}
+
+/** The segment says so, too; but it is only there when the memory must be. */
+export interface MemoryMap extends SegmentMap {
+  /** Pages. */
+  initial: number;
+  /** Pages, or `NO_MAXIMUM`. */
+  maximum: number;
 }
 
 export interface PartMap {

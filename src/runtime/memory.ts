@@ -7,6 +7,12 @@
 /** No memory has that many pages. */
 export const NO_MAXIMUM = 0xffff_ffff;
 
+/** Pages: the smallest size and the largest one. */
+export interface MemoryLimits {
+  initial: number;
+  maximum: number;
+}
+
 /** As it is, whoever replaces it later. */
 const { Memory } = WebAssembly;
 
@@ -14,19 +20,32 @@ const WORD = 4;
 const HEAD_WORDS = 3;
 const RUN_WORDS = 2;
 
-/** A memory as the module has it before anything of it runs. @throws RangeError where there is no room for it */
-export function createMemory(segment: ArrayBuffer): WebAssembly.Memory {
-  const view = new DataView(segment);
-  const word = (index: number) => view.getUint32(index * WORD, true);
-  const [initial, maximum, runs] = [word(0), word(1), word(2)];
-  const memory = new Memory({ initial, ...(maximum !== NO_MAXIMUM && { maximum }) });
+/** What a segment says of its memory. */
+export function readLimits(segment: Uint8Array): MemoryLimits {
+  const word = wordsOf(segment);
+  return { initial: word(0), maximum: word(1) };
+}
+
+/** An empty one. @throws RangeError where there is no room for it */
+export function createMemory({ initial, maximum }: MemoryLimits): WebAssembly.Memory {
+  return new Memory({ initial, ...(maximum !== NO_MAXIMUM && { maximum }) });
+}
+
+/** What the native loader's `fill` does. @param memory an empty one */
+export function fillMemory(memory: WebAssembly.Memory, segment: Uint8Array): void {
   const bytes = new Uint8Array(memory.buffer);
+  const word = wordsOf(segment);
+  const runs = word(2);
   let offset = (HEAD_WORDS + runs * RUN_WORDS) * WORD;
   for (let run = 0; run < runs; run++) {
     const at = HEAD_WORDS + run * RUN_WORDS;
-    const size = word(at + 1);
-    bytes.set(new Uint8Array(segment, offset, size), word(at));
-    offset += size;
+    const end = offset + word(at + 1);
+    bytes.set(segment.subarray(offset, end), word(at));
+    offset = end;
   }
-  return memory;
+}
+
+function wordsOf({ buffer, byteOffset, byteLength }: Uint8Array): (index: number) => number {
+  const view = new DataView(buffer, byteOffset, byteLength);
+  return (index) => view.getUint32(index * WORD, true);
 }

@@ -2,16 +2,16 @@
  * Demand loading in Node: artifacts of split modules (src/wasm/split/split.ts). The primary is loaded as any other module, a
  * secondary at the first call of a function in it.
  */
-import { type Addons, type Contents, loadAddon } from './addon.ts';
-import { type ArtifactLoad, type ArtifactOptions, loadArtifact } from './artifact.ts';
+import { type Contents, loadAddon } from './addon.ts';
+import { type ArtifactLoad, loadArtifact } from './artifact.ts';
 import { builtin } from './builtin.ts';
 import { getCrc32 } from './crc32.ts';
 import { fail } from './fallback.ts';
+import { describeDamage, startMemory } from './fill.ts';
 import { getHook, type Recorder } from './hooks.ts';
 import { joinParts, piecesOf } from './join.ts';
 import { adopt, intercept } from './link.ts';
-import type { ArtifactMap, SegmentMap, SplitMap } from './map.ts';
-import { createMemory } from './memory.ts';
+import type { ArtifactMap, MemoryMap, SplitMap } from './map.ts';
 import { readParts } from './read.ts';
 import { reportColdCall, reportLoad } from './report.ts';
 import { either, type Steps } from './steps.ts';
@@ -39,9 +39,20 @@ function* loadSplit(
   const recorder = getHook('recorder');
   if (recorder) return yield* record(recorder, file, readWhole(open, map, parts), asynchronous);
 
+  const { memory } = parts;
+  const startFilling = (path: string, segment: MemoryMap) => {
+    const addon = loadAddon(addons);
+    return startMemory(path, segment, typeof addon === 'string' ? undefined : addon, options.verify);
+  };
+  let first: (() => WebAssembly.Memory) | undefined;
+  try {
+    // While this thread is busy with native code.
+    first = memory && startFilling(file, memory);
+  } catch {
+    // Whoever makes an instance will hear of it.
+  }
   const primary = yield* loadArtifact(url, map, options, addons, asynchronous);
   const modules = new Map<number, WebAssembly.Module>();
-  const { memory } = parts;
   adopt(primary, {
     load(number, calledFunction) {
       const loaded = modules.get(number);
@@ -56,43 +67,19 @@ function* loadSplit(
       modules.set(number, module);
       return module;
     },
-    createMemory: memory && (() => open((path) => loadMemory(path, memory, options, addons))),
+    createMemory:
+      memory &&
+      (() => {
+        const started = first;
+        first = undefined;
+        return started?.() ?? open((path) => startFilling(path, memory)());
+      }),
   });
   if (others) {
     intercept();
     guardTravel(primary, () => new WebAssembly.Module(readWhole(open, map, parts)));
   }
   return primary;
-}
-
-/** The memory of an instance, with what is in it before anything runs. */
-function loadMemory(
-  path: string,
-  segment: SegmentMap,
-  { verify }: ArtifactOptions,
-  addons: Addons,
-): WebAssembly.Memory {
-  const loaded = loadAddon(addons);
-  const addon = typeof loaded === 'string' ? undefined : loaded;
-  const contents =
-    addon?.map(path, [segment])() ?? (readParts(path, [segment], false).next().value as Contents);
-  try {
-    const [bytes] = contents.segments;
-    if (!bytes || (verify && !isIntact(new Uint8Array(bytes), segment, contents.crcs?.[0])))
-      return fail(damaged(path));
-    return createMemory(bytes);
-  } finally {
-    addon?.release(contents);
-  }
-}
-
-function isIntact(bytes: Uint8Array, { crc32 }: SegmentMap, found = getCrc32()?.(bytes)): boolean {
-  // Undefined where nobody can tell.
-  return found === undefined || found === crc32;
-}
-
-function damaged(path: string): string {
-  return `${path}: a part of its wasm module is damaged or missing. Deploy one whole build again.`;
 }
 
 /** A secondary, as if it were the only module of the artifact. */
@@ -170,7 +157,9 @@ function readSegments(
   return ranges.map((range, index) => {
     const segment = segments[index];
     const bytes = segment && new Uint8Array(segment);
-    return bytes && isIntact(bytes, range) ? bytes : fail(damaged(path));
+    const crc32 = bytes && getCrc32()?.(bytes);
+    if (bytes && (crc32 === undefined || crc32 === range.crc32)) return bytes;
+    return fail(describeDamage(path));
   }) as [Uint8Array, ...Uint8Array[]];
 }
 

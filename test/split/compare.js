@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { adopt, instantiate, intercept } from '../../dist/runtime/link.js';
-import { createMemory } from '../../dist/runtime/memory.js';
+import { memoryFrom } from './memory.js';
 
 /** @typedef {import('./random.ts').RandomCase} RandomCase */
 
@@ -242,7 +242,6 @@ for (const random of cases) {
     (file) => new WebAssembly.Module(readFileSync(file)),
   );
   if (!whole || !parts[0]) throw new Error('a case without modules');
-  const { memory } = random;
   adopt(parts[0], {
     load(part) {
       result.brought++;
@@ -250,8 +249,7 @@ for (const random of cases) {
       if (!module) throw new Error(`no part ${part}`);
       return module;
     },
-    createMemory:
-      memory === undefined ? undefined : () => createMemory(new Uint8Array(readFileSync(memory)).buffer),
+    createMemory: memoryFrom(random.memory),
   });
   const expected = await traceOf(random, (imports) => WebAssembly.instantiate(whole, imports));
   const primary = parts[0];

@@ -2,7 +2,7 @@
 import { readModule } from '../../src/wasm/module.ts';
 import { splitModule, type SplitModule, type SplitOptions } from '../../src/wasm/split/split.ts';
 import { adopt, instantiate } from '../../src/runtime/link.ts';
-import { createMemory } from '../../src/runtime/memory.ts';
+import { createMemory, fillMemory, readLimits } from '../../src/runtime/memory.ts';
 import { wat } from '../support/wat.ts';
 
 export interface SplitText extends SplitModule {
@@ -19,6 +19,13 @@ export function splitText(
   const split = splitModule(whole, indicesOf(whole, hot), { tailCalls: true, ...options });
   if ('whole' in split) throw new Error(`it stays whole: ${split.whole}`);
   return { whole, ...split };
+}
+
+/** As the runtime makes it. */
+export function makeMemory(segment: Uint8Array): WebAssembly.Memory {
+  const memory = createMemory(readLimits(segment));
+  fillMemory(memory, segment);
+  return memory;
 }
 
 /** What a recipe refers to. */
@@ -60,7 +67,7 @@ export function link(
       if (!module) throw new Error(`there is no part ${part}`);
       return module;
     },
-    createMemory: memory && (() => createMemory(new Uint8Array(memory).buffer)),
+    createMemory: memory && (() => makeMemory(memory)),
   });
   return { primary, brought, create: (imports) => instantiate(primary, imports) };
 }

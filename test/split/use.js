@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeSync } from 'node:fs';
 import { adopt, intercept } from '../../dist/runtime/link.js';
-import { createMemory } from '../../dist/runtime/memory.js';
+import { memoryFrom } from './memory.js';
 import { WORKLOADS } from '../support/workloads.js';
 
 const [, , name = '', file = '', memory = '', ...files] = process.argv;
@@ -22,7 +22,7 @@ if (secondaries.length > 0) {
       if (!module) throw new Error(`there is no part ${part}`);
       return module;
     },
-    createMemory: memory === '' ? undefined : () => createMemory(new Uint8Array(readFileSync(memory)).buffer),
+    createMemory: memoryFrom(memory),
   });
   intercept();
 }

@@ -1,0 +1,146 @@
+/** Memories that lie beside the primary, and which do not. */
+import { describe, expect, it } from 'vitest';
+import { joinParts } from '../../src/runtime/join.ts';
+import { NO_MAXIMUM, readLimits } from '../../src/runtime/memory.ts';
+import { readModule } from '../../src/wasm/module.ts';
+import { SectionId } from '../../src/wasm/sections.ts';
+import { functionsOf, link, piecesOf, splitText, type SplitText } from './support.ts';
+
+/** Bytes from 0 on, and at the end of the first page. */
+const DATA = '(data (i32.const 0) "abc") (data (i32.const 65535) "z")';
+
+/** A module that can be split, with fields of its own. */
+const splitFields = (fields: string, leastMemory = 0) =>
+  splitText(
+    `(module ${fields} (func $hot (export "hot") (result i32) call $cold)
+      (func $cold (result i32) i32.const 65535 i32.load8_u))`,
+    ['hot'],
+    { leastMemory },
+  );
+
+const primaryOf = ({ parts }: SplitText) => new Uint8Array(parts[0] ?? []);
+
+const idsOf = (wire: Uint8Array) => readModule(wire).sections.map(({ id }) => id);
+
+const contentOf = ({ exports }: WebAssembly.Instance) => {
+  const { buffer } = exports['memory'] as WebAssembly.Memory;
+  return Buffer.from(buffer.slice(0));
+};
+
+const MEMORY_EXPORT = '(export "memory" (memory 0))';
+
+describe('a memory beside its primary', () => {
+  it.each([
+    ['without a maximum', '(memory 2)', { initial: 2, maximum: NO_MAXIMUM }],
+    ['with one', '(memory 1 3)', { initial: 1, maximum: 3 }],
+    ['of all addresses', '(memory 1 65536)', { initial: 1, maximum: 65_536 }],
+  ])('is the same, %s', async (_, memory, limits) => {
+    const split = splitFields(`${memory} ${MEMORY_EXPORT} ${DATA}`);
+    expect(readLimits(split.memory ?? new Uint8Array())).toEqual(limits);
+    const primary = primaryOf(split);
+    for (const id of [SectionId.Data, SectionId.Memory]) expect(idsOf(primary)).not.toContain(id);
+    expect(Buffer.compare(joinParts(piecesOf(split), split.recipe), split.whole)).toBe(0);
+
+    const whole = await WebAssembly.instantiate(new WebAssembly.Module(split.whole));
+    const own = await link(split).create();
+    expect(Buffer.compare(contentOf(own), contentOf(whole))).toBe(0);
+    expect(functionsOf(own)['hot']?.()).toBe('z'.charCodeAt(0));
+    const grown = [whole, own].map(({ exports }) => {
+      const { grow } = WebAssembly.Memory.prototype;
+      const memory = exports['memory'] as WebAssembly.Memory;
+      return [1, 1, 1].map((pages) => {
+        try {
+          return grow.call(memory, pages);
+        } catch (error) {
+          return (error as Error).message;
+        }
+      });
+    });
+    expect(grown[1]).toEqual(grown[0]);
+  });
+
+  it('is imported behind everything else, so that what is wrong with imports is told in the same words', async () => {
+    const split = splitFields(`(import "host" "f" (func)) (import "host" "g" (global i32))
+      (memory 1) ${DATA}`);
+    expect(split.memory).toBeDefined();
+    for (const imports of [undefined, {}, { host: {} }, { host: { f() {}, g: 'none' } }]) {
+      const failure = (attempt: Promise<unknown>) => attempt.then(String, String);
+      const given = imports as WebAssembly.Imports;
+      // oxlint-disable-next-line no-await-in-loop
+      const expected = await failure(WebAssembly.instantiate(new WebAssembly.Module(split.whole), given));
+      // oxlint-disable-next-line no-await-in-loop
+      expect(await failure(link(split).create(given))).toBe(expected);
+      expect(expected).toContain('Error');
+    }
+  });
+
+  it('belongs to one instance', async () => {
+    const linked = link(splitFields(`(memory 1) ${MEMORY_EXPORT} ${DATA}`));
+    const [first, second] = [await linked.create(), await linked.create()];
+    new Uint8Array((first.exports['memory'] as WebAssembly.Memory).buffer).fill(7);
+    expect(contentOf(second).toString('latin1', 0, 4)).toBe('abc\0');
+  });
+
+  it('is there before the start function runs, and before tables have functions', async () => {
+    const seen: number[] = [];
+    const split = splitText(
+      `(module (import "host" "see" (func $see (param i32))) (memory 1) ${DATA} (start $start)
+        (func $start i32.const 1 i32.load8_u call $see) (func $cold))`,
+      ['start'],
+      { leastMemory: 0 },
+    );
+    await link(split).create({ host: { see: (value: number) => seen.push(value) } });
+    expect(seen).toEqual(['b'.charCodeAt(0)]);
+  });
+
+  it('cannot be left out: whoever makes an instance by itself hears of it', () => {
+    const split = splitFields(`(memory 1) ${DATA}`);
+    expect(() => new WebAssembly.Instance(new WebAssembly.Module(primaryOf(split)))).toThrow(TypeError);
+    expect(() => new WebAssembly.Instance(new WebAssembly.Module(primaryOf(split)), {})).toThrow(
+      /Import #0 .*"wasm-precompile"/,
+    );
+  });
+});
+
+describe('a memory stays in the primary', () => {
+  const INSIDE = '(import "host" "table" (table 1 funcref))';
+
+  it.each([
+    ['where there is little in it', `(memory 1) ${DATA}`, 5],
+    ['where nobody wants it apart', `(memory 1) ${DATA}`, Infinity],
+    ['where it is imported', `(import "host" "memory" (memory 1)) ${DATA}`, 0],
+    [
+      'where a table is imported: functions in it might see data too early',
+      `${INSIDE} (memory 1) ${DATA}`,
+      0,
+    ],
+    ['where an address is computed', '(import "" "g" (global i32)) (memory 1) (data (global.get 0) "a")', 0],
+    ['where data are out of bounds', '(memory 1) (data (i32.const 65535) "ab")', 0],
+    ['where a segment is passive', `(memory 1) ${DATA} (data "passive")`, 0],
+    ['where two segments write the same', '(memory 1) (data (i32.const 0) "ab") (data (i32.const 1) "c")', 0],
+    ['where a function refers to segments', `(memory 1) ${DATA} (func data.drop 0)`, 0],
+  ])('%s', (_, fields, leastMemory) => {
+    const split = splitFields(fields, leastMemory);
+    expect(split.memory).toBeUndefined();
+    const { whole } = split;
+    for (const id of [SectionId.Data, SectionId.Memory]) {
+      expect(idsOf(primaryOf(split)).includes(id)).toBe(idsOf(whole).includes(id));
+    }
+  });
+
+  it('functions that are left in an imported table see memory as the whole leaves it', async () => {
+    const text = `(module ${INSIDE} (memory 1) ${DATA} (elem (i32.const 0) $get) (elem (i32.const 1) $get)
+      (func $get (result i32) i32.const 0 i32.load8_u) (func $cold))`;
+    const split = splitText(text, ['get'], { leastMemory: 0 });
+    const seen = async (create: (imports: WebAssembly.Imports) => Promise<unknown>) => {
+      const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
+      await expect(create({ host: { table } })).rejects.toThrow(/out of bounds/);
+      return (table.get(0) as () => number)();
+    };
+    const whole = await seen((imports) =>
+      WebAssembly.instantiate(new WebAssembly.Module(split.whole), imports),
+    );
+    expect(whole).toBe(0);
+    expect(await seen(link(split).create)).toBe(whole);
+  });
+});
