@@ -3,6 +3,7 @@
  * from the bundler's hooks.
  */
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { isAbsolute, relative, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HtmlTagDescriptor } from 'vite';
@@ -24,6 +25,7 @@ import {
   type ModuleSource,
   type Platform,
 } from './glue.ts';
+import { importsInCall } from './importing-calls.ts';
 import type { ResolvedOptions } from './options.ts';
 import { createPipeline, moduleName, type Pipeline, readBytes } from './pipeline.ts';
 import { createProgress } from './progress.ts';
@@ -130,8 +132,24 @@ export class Bundle {
     }
     const request = parseRequest(id);
     if (!request) return undefined;
-    const file = await resolveFile(context, request.file, importer && splitRequest(importer).file);
-    return file !== undefined && this.#options.filter(file) ? formatRequest({ ...request, file }) : undefined;
+    const importing = importer && splitRequest(importer).file;
+    const file = await resolveFile(context, request.file, importing);
+    if (file === undefined || !this.#options.filter(file)) return undefined;
+    if (request.form === 'module' && importing) await this.#noteImporter(file, importing);
+    return formatRequest({ ...request, file });
+  }
+
+  /** @throws WasmPrecompileError `LATE_IMPORT` */
+  async #noteImporter(file: string, importer: string): Promise<void> {
+    // Modules that are no files are made by somebody who knows what is in them.
+    const code = await readFile(importer, 'utf8').catch(() => '');
+    if (!importsInCall(code)) return;
+    const late = `${importer} makes an instance in the expression that imports the module`;
+    if (this.#pipeline.keepWhole(file, late)) return;
+    throw new WasmPrecompileError(
+      'LATE_IMPORT',
+      `${late} ${file}, which is split for another import already. Import it in a statement of its own, before that.`,
+    );
   }
 
   async load(context: BundlerContext, id: string): Promise<string | undefined> {

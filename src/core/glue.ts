@@ -182,7 +182,7 @@ ${imports}
 const map = ${map};
 const options = ${options};
 export const file = /* @__PURE__ */ register(${url}, ${runningFile}, {
-  url: ${artifactUrl}, map, options, open: () => fromArtifact(${artifactUrl}, map, options, addons),${artifact.split ? ' isWhole,' : ''}
+  url: ${artifactUrl}, map, options, open: () => fromArtifact(${artifactUrl}, map, options, addons),${artifact.split ? ' isWhole, intercept,' : ''}
 });
 `;
 }
@@ -299,7 +299,8 @@ ${split ? `${generateSplit(form)}\n` : ''}${heal ? `${generateHeal(heal)}\n` : '
 /** Instances of the module are made by the glue code, or by whoever gets it. */
 function generateSplit(form: ArtifactForm): string {
   const others = 'splitForOthers as split';
-  const names = form === 'module' ? others : form === 'glue' ? `isWhole, ${others}` : 'instantiate, split';
+  const names =
+    form === 'module' ? others : form === 'glue' ? `intercept, isWhole, ${others}` : 'instantiate, split';
   return `import { ${names} } from "wasm-precompile:runtime/split";`;
 }
 

@@ -22,6 +22,8 @@ export interface GlueArtifact {
   open: () => ModuleLoader;
   /** Of split.ts, where the artifact may be that of a split module. */
   isWhole?: (url: string, map: ArtifactMap, bytes: Uint8Array) => boolean;
+  /** Of link.ts, with it. */
+  intercept?: () => void;
 }
 
 /** A plain wasm file in the output. */
@@ -77,6 +79,8 @@ export function register(url: string, base: string, artifact?: GlueArtifact): Gl
   const known = artifact && createKnown(artifact);
   files.set(url, { path, known });
   if (known) publish(known);
+  // Before the program gets hold of a function that makes instances.
+  if (artifact?.map.split) artifact.intercept?.();
   return {
     url,
     path,

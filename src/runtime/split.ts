@@ -17,7 +17,7 @@ import { reportColdCall, reportLoad } from './report.ts';
 import { either, type Steps } from './steps.ts';
 import { guardTravel } from './travel.ts';
 
-export { instantiate } from './link.ts';
+export { instantiate, intercept } from './link.ts';
 
 const { openSync } = builtin('node:fs');
 const { fileURLToPath, pathToFileURL } = builtin('node:url');

@@ -90,9 +90,9 @@ describe.each(['esm', 'init', 'module'] as const)('%s', (form) => {
         USED,
         ['precompiled', 'precompiled'],
       ]);
-      for (const args of [['--no-addons'], ['--no-wasm-trap-handler']]) {
+      for (const nodeArgs of [['--no-addons'], ['--no-liftoff']]) {
         // oxlint-disable-next-line no-await-in-loop
-        expect((await runWell(mainOf(built), { node, args })).result).toEqual(USED);
+        expect((await runWell(mainOf(built), { node, nodeArgs })).result).toEqual(USED);
       }
     }
   });
@@ -152,10 +152,10 @@ describe('an artifact whose memory is damaged', () => {
     console.log(JSON.stringify([attempt(), attempt()]));`;
   const damaged = expect.stringMatching(/\.elf: a part of its wasm module is damaged or missing\. Deploy/);
 
-  test.each([[[]], [['--no-addons']]])('gives no instance: node %j', async (args) => {
+  test.each([[[]], [['--no-addons']]])('gives no instance: node %j', async (nodeArgs) => {
     const built = await buildWithMemory(MAIN, { fallback: 'silent' });
     await damageMemory(built);
-    expect((await runWell(mainOf(built), { args })).result).toEqual([damaged, damaged]);
+    expect((await runWell(mainOf(built), { nodeArgs })).result).toEqual([damaged, damaged]);
   });
 
   test('and without that guard, one that computes something else', async () => {

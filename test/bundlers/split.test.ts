@@ -398,6 +398,59 @@ describe('whether a module is split', () => {
     expect((await run(join(built.dir, 'main.js'))).stdout).toBe('42');
   });
 
+  test.each([
+    `WebAssembly.instantiate((await import('./one.wasm?module')).default, ${IMPORTS})`,
+    `new WebAssembly.Instance(
+       (await import(/* later */ './one.wasm?module')).default, ${IMPORTS})`,
+    `WebAssembly.instantiate(await import.source('./one.wasm'), ${IMPORTS})`,
+  ])('one that is instantiated by the expression that imports it stays whole: %s', async (made) => {
+    const project = await createSplitProject(
+      `const { start, first, second, table } = (await ${made}).exports; console.log(JSON.stringify(${CALLS}));`,
+    );
+    const { plugins, infos } = listen();
+    const built = await build('rollup', project, {
+      plugins,
+      plugin: { profile: project.path('profiles'), split: { minSaving: 0 } },
+    });
+    expect((await unpack(built)).split).toBeUndefined();
+    expect(infos.join()).toContain('main.js makes an instance in the expression that imports the module');
+    const { result, loads } = await runWell(join(built.dir, 'main.js'));
+    expect(result).toEqual(RESULTS);
+    expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
+  });
+
+  test('without that, it would not work: nobody makes such an instance whole', async () => {
+    const project = await createSplitProject(`
+      const instantiate = (...all) => WebAssembly.instantiate(...all);
+      const early = WebAssembly.instantiate;
+      const { default: module } = await import('./one.wasm?module');
+      const outcomes = [];
+      for (const make of [early, instantiate]) {
+        const { second } = (await make(module, ${IMPORTS})).exports;
+        try { outcomes.push(second(1000)); } catch ({ message }) { outcomes.push(message); }
+      }
+      console.log(JSON.stringify(outcomes));`);
+    const built = await buildSplit(project);
+    expect((await runWell(join(built.dir, 'main.js'))).result).toEqual([
+      expect.stringMatching(/null function or function signature mismatch|table index is out of bounds/),
+      1043,
+    ]);
+  });
+
+  test('where code loads it by itself and makes an instance in one expression', async () => {
+    const project = await createSplitProject(`
+      import { readFileSync } from 'node:fs';
+      const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
+      const { start, first, second, table } = new WebAssembly.Instance(new WebAssembly.Module(bytes), ${IMPORTS}).exports;
+      const other = await WebAssembly.instantiate(await WebAssembly.compile(bytes), ${IMPORTS});
+      console.log(JSON.stringify([${CALLS}, other.exports.second(1000)]));`);
+    const built = await buildSplit(project);
+    expect((await unpack(built)).split).toBeDefined();
+    const { result, loads } = await runWell(join(built.dir, 'main.js'));
+    expect(result).toEqual([RESULTS, 1043]);
+    expect(new Set(loads.map(({ how }) => how))).toEqual(new Set(['precompiled']));
+  });
+
   test('what is in which part is told by `inspect`', async () => {
     const built = await buildSplit(await createSplitProject(MAINS.esm));
     const text = await wasmPrecompile('inspect', onlyArtifact(built));

@@ -29,13 +29,20 @@ const contentOf = ({ exports }: WebAssembly.Instance) => {
 
 const MEMORY_EXPORT = '(export "memory" (memory 0))';
 
+/** What a function sees that an instance has left in a table before it failed. */
+async function seenAfterFailure(create: (imports: WebAssembly.Imports) => Promise<unknown>): Promise<number> {
+  const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
+  await expect(create({ host: { table } })).rejects.toThrow(/out of bounds/);
+  return (table.get(0) as () => number)();
+}
+
 describe('a memory beside its primary', () => {
   it.each([
     ['without a maximum', '(memory 2)', { initial: 2, maximum: NO_MAXIMUM }],
     ['with one', '(memory 1 3)', { initial: 1, maximum: 3 }],
     ['of all addresses', '(memory 1 65536)', { initial: 1, maximum: 65_536 }],
-  ])('is the same, %s', async (_, memory, limits) => {
-    const split = splitFields(`${memory} ${MEMORY_EXPORT} ${DATA}`);
+  ])('is the same, %s', async (_, field, limits) => {
+    const split = splitFields(`${field} ${MEMORY_EXPORT} ${DATA}`);
     expect(readLimits(split.memory ?? new Uint8Array())).toEqual(limits);
     const primary = primaryOf(split);
     for (const id of [SectionId.Data, SectionId.Memory]) expect(idsOf(primary)).not.toContain(id);
@@ -132,15 +139,10 @@ describe('a memory stays in the primary', () => {
     const text = `(module ${INSIDE} (memory 1) ${DATA} (elem (i32.const 0) $get) (elem (i32.const 1) $get)
       (func $get (result i32) i32.const 0 i32.load8_u) (func $cold))`;
     const split = splitText(text, ['get'], { leastMemory: 0 });
-    const seen = async (create: (imports: WebAssembly.Imports) => Promise<unknown>) => {
-      const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
-      await expect(create({ host: { table } })).rejects.toThrow(/out of bounds/);
-      return (table.get(0) as () => number)();
-    };
-    const whole = await seen((imports) =>
+    const whole = await seenAfterFailure((imports) =>
       WebAssembly.instantiate(new WebAssembly.Module(split.whole), imports),
     );
     expect(whole).toBe(0);
-    expect(await seen(link(split).create)).toBe(whole);
+    expect(await seenAfterFailure(link(split).create)).toBe(whole);
   });
 });

@@ -1,0 +1,130 @@
+/** The native loader fills memories: whatever is in a segment, it neither crashes nor writes elsewhere. */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../engines/support.ts';
+import { bulkySample } from './modules.ts';
+import { createProgram, NODES, type Program, run } from './support.ts';
+
+const folder = temporaryFolder();
+const SAMPLE = path.join(folder, 'sample.wasm');
+writeFileSync(SAMPLE, bulkySample());
+
+/** Two runs: five bytes at 10, three at the end of the first page. */
+const RUNS = [10, 5, 65_533, 3];
+const WORDS = [1, 0xffff_ffff, 2, ...RUNS];
+const CONTENT = 'abcdexyz';
+
+/** Scripts write segments to a file, and fill a memory of one page with them. */
+const PREPARE = `
+const { crc32 } = await import('node:zlib');
+const { createMemory, fillMemory } = await import('./runtime/memory.js');
+const segmentOf = (words, content) => Buffer.concat([Buffer.from(Uint32Array.from(words).buffer), Buffer.from(content)]);
+const segmentFile = new URL(import.meta.url + '.segment');
+const fill = (bytes, size = bytes.length, offset = 0) => {
+  fs.writeFileSync(segmentFile, bytes);
+  const memory = createMemory({ initial: 1, maximum: 0xffffffff });
+  const wait = addon.fill(segmentFile.pathname, { offset, size }, memory.buffer);
+  return [wait(), Buffer.from(memory.buffer)];
+};
+const good = segmentOf(${JSON.stringify(WORDS)}, ${JSON.stringify(CONTENT)});
+`;
+
+describe.each(NODES)('Node $version', ({ node }) => {
+  let program: Program;
+  beforeAll(async () => {
+    program = await createProgram(path.join(folder, 'sample'), SAMPLE);
+  });
+
+  const prints = async (script: string, options = {}) => {
+    const { end, printed, stderr } = await run(program, PREPARE + script, { node, ...options });
+    expect(end, stderr).toBe(0);
+    return printed;
+  };
+
+  it('copies what JavaScript does, and tells the checksum', async () => {
+    expect(
+      await prints(`
+const [crc, bytes] = fill(good);
+const own = createMemory({ initial: 1, maximum: 1 });
+fillMemory(own, good);
+print([Buffer.compare(bytes, Buffer.from(own.buffer)), bytes.toString('latin1', 10, 15), bytes.toString('latin1', 65533)]);
+print(crc === crc32(good));
+print(fill(Buffer.concat([Buffer.alloc(65536), good]), good.length, 65536)[0] === crc);`),
+    ).toEqual([[0, 'abcde', 'xyz'], true, true]);
+  });
+
+  it.each([
+    ['no bytes', [], '', undefined],
+    ['half a head', [1, 2], '', undefined],
+    ['fewer runs than it says', [1, 1, 3, ...RUNS], '', undefined],
+    ['many more', [1, 1, 0xffff_ffff, ...RUNS], CONTENT, undefined],
+    ['less content', WORDS, 'abcdexy', undefined],
+    ['an address behind the end', [1, 1, 1, 65_536, 1], 'a', undefined],
+    ['a run across the end', [1, 1, 1, 65_535, 2], 'ab', undefined],
+    ['the highest address', [1, 1, 1, 0xffff_ffff, 0xffff_ffff], 'ab', undefined],
+    ['a run without bytes at the end', [1, 1, 1, 65_536, 0], '', expect.any(Number)],
+    ['no runs', [1, 1, 0], 'abc', expect.any(Number)],
+  ])('a segment with %s', async (_, words, content, crc) => {
+    expect(
+      await prints(`
+const segment = segmentOf(${JSON.stringify(words)}, ${JSON.stringify(content)});
+print([fill(segment)[0] ?? null, fill(good)[1].toString('latin1', 10, 15)]);`),
+    ).toEqual([[crc ?? null, 'abcde']]);
+  });
+
+  it('a file that is too short, or not there', async () => {
+    expect(
+      await prints(`
+print(fill(good, good.length + 1)[0] ?? null);
+print(fill(good, good.length, 1)[0] ?? null);
+fs.rmSync(segmentFile);
+try { addon.fill(segmentFile.pathname, { offset: 0, size: 1 }, new ArrayBuffer(1)); } catch ({ code }) { print(code); }`),
+    ).toEqual([null, null, 'ENOENT']);
+  });
+
+  it('where nobody waits: the memory stays until it is filled', async () => {
+    expect(
+      await prints(
+        `
+const large = Buffer.alloc(8 << 20, 1);
+fs.writeFileSync(segmentFile, segmentOf([256, 256, 1, 0, large.length], large));
+for (let i = 0; i < 40; i++) {
+  const memory = createMemory({ initial: 256, maximum: 256 });
+  addon.fill(segmentFile.pathname, { offset: 0, size: large.length + 20 }, memory.buffer);
+  if (i % 10 === 9) globalThis.gc();
+}
+print('alive');`,
+        { args: ['--expose-gc'] },
+      ),
+    ).toEqual(['alive']);
+  });
+
+  it('in workers that are ended meanwhile', async () => {
+    expect(
+      await prints(`
+const { Worker } = await import('node:worker_threads');
+const large = Buffer.alloc(8 << 20, 1);
+fs.writeFileSync(segmentFile, segmentOf([256, 256, 1, 0, large.length], large));
+const source = \`
+  const module = { exports: {} };
+  process.dlopen(module, \${JSON.stringify(addon.file)});
+  const memory = new WebAssembly.Memory({ initial: 256 });
+  const wait = module.exports.fill(\${JSON.stringify(segmentFile.pathname)}, { offset: 0, size: \${large.length + 20} }, memory.buffer);
+  require('node:worker_threads').parentPort.postMessage('started');
+  setTimeout(wait, 1000);\`;
+for (let i = 0; i < 10; i++) {
+  const worker = new Worker(source, { eval: true });
+  await new Promise((resolve) => worker.once('message', resolve));
+  await worker.terminate();
+}
+print('alive');`),
+    ).toEqual(['alive']);
+  });
+
+  it('with a limit of address space: without a thread', async () => {
+    expect(
+      await prints(`print(fill(good)[1].toString('latin1', 10, 15));`, { limit: 'ulimit -v 40000000' }),
+    ).toEqual(['abcde']);
+  });
+});
