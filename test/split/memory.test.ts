@@ -29,6 +29,8 @@ const contentOf = ({ exports }: WebAssembly.Instance) => {
 
 const MEMORY_EXPORT = '(export "memory" (memory 0))';
 
+const failure = (attempt: Promise<unknown>) => attempt.then(String, String);
+
 /** What a function sees that an instance has left in a table before it failed. */
 async function seenAfterFailure(create: (imports: WebAssembly.Imports) => Promise<unknown>): Promise<number> {
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
@@ -71,7 +73,6 @@ describe('a memory beside its primary', () => {
       (memory 1) ${DATA}`);
     expect(split.memory).toBeDefined();
     for (const imports of [undefined, {}, { host: {} }, { host: { f() {}, g: 'none' } }]) {
-      const failure = (attempt: Promise<unknown>) => attempt.then(String, String);
       const given = imports as WebAssembly.Imports;
       // oxlint-disable-next-line no-await-in-loop
       const expected = await failure(WebAssembly.instantiate(new WebAssembly.Module(split.whole), given));
