@@ -15,6 +15,7 @@ const PLUGIN_OPTIONS = {
   'stream-split': { delivery: 'stream' },
   'range-split': { delivery: 'range' },
   'inflate-split': { delivery: 'inflate' },
+  'all-split': { delivery: 'stream', preload: 'all' },
 } as const;
 
 /**

@@ -359,10 +359,13 @@ export class Bundle {
     if (!web?.early) return [];
     const outputs = [...this.#outputs.values()];
     const start = this.#webStartOf(outputs);
-    const starters = findStarters(start, graph, entry);
-    const urlOf = (fileName: string) => web.urlInHtml(fileName, html);
-    const later = findLater(start, graph, entry).map(({ fileName }) => fileName);
     const { preload, delivery, integrity } = this.#options.web;
+    const lazily = preload === 'all';
+    const starters = findStarters(start, graph, entry, lazily);
+    const urlOf = (fileName: string) => web.urlInHtml(fileName, html);
+    const later = findLater(start, graph, entry, lazily)
+      .filter((chunk) => !starters.includes(chunk))
+      .map(({ fileName }) => fileName);
     // No link asks for a range, and Firefox does not use one with a hash: it would load twice.
     const linked = preload === 'link' && delivery !== 'range' && !integrity ? starters : [];
     const files = linked

@@ -112,10 +112,11 @@ export interface WebBuildOptions {
   delivery?: Delivery;
   /**
    * Whether loading begins with the page, or with the request for a chunk that is imported lazily, and not only where
-   * the module is used (Vite). `'link'` adds `<link rel="preload">`, which starts one round trip earlier, but costs
+   * the module is used (Vite). `'all'`: with the page for modules that are imported lazily, too, also where a visit never gets to
+   * the `import()`; `true` keeps to what an entry imports statically. `'link'` adds `<link rel="preload">`, which starts one round trip earlier, but costs
    * Chromium's code cache on later visits. Default: `true`.
    */
-  preload?: boolean | 'link';
+  preload?: boolean | 'link' | 'all';
   /** Subresource integrity: the browser compares a hash of the file first, so it cannot compile while it loads. Default: `false`. */
   integrity?: boolean;
 }
@@ -296,7 +297,10 @@ const optionsSchema = v.strictObject({
         v.picklist(['stream', 'range', 'inflate'], "Expected 'stream', 'range' or 'inflate'"),
         'stream',
       ),
-      preload: v.optional(v.union([v.boolean(), v.literal('link')], "Expected true, false or 'link'"), true),
+      preload: v.optional(
+        v.union([v.boolean(), v.picklist(['link', 'all'])], "Expected true, false, 'link' or 'all'"),
+        true,
+      ),
       integrity: v.optional(v.boolean(), false),
     }),
     {},

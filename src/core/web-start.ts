@@ -29,9 +29,18 @@ export interface WebStart {
   isGlue: (id: string) => boolean;
 }
 
-/** Chunks that load a module which this one needs, itself or by what it imports statically. */
-export function findStarters(start: WebStart, graph: ChunkGraph, fileName: string): GraphChunk[] {
-  return closure(graph, fileName).filter(
+/**
+ * Chunks that load a module which this one needs, itself or by what it imports statically.
+ *
+ * @param lazily whether what is imported lazily counts, too; what is not comes first
+ */
+export function findStarters(
+  start: WebStart,
+  graph: ChunkGraph,
+  fileName: string,
+  lazily = false,
+): GraphChunk[] {
+  return closure(graph, fileName, lazily).filter(
     (chunk) =>
       chunk.moduleIds.some(start.isLoader) &&
       // Another plugin, or a setting, may have put other modules into the chunk.
@@ -42,11 +51,13 @@ export function findStarters(start: WebStart, graph: ChunkGraph, fileName: strin
 /**
  * Small chunks that have to be there before a module begins to load that is imported lazily: what an entry's own code imports
  * in this way, and no more. Without them a module would be asked for a round trip later than it could be.
+ *
+ * @param lazily whether code counts, too, that is imported lazily itself
  */
-export function findLater(start: WebStart, graph: ChunkGraph, entry: string): GraphChunk[] {
+export function findLater(start: WebStart, graph: ChunkGraph, entry: string, lazily = false): GraphChunk[] {
   const there = new Set(closure(graph, entry));
   const later = new Set<GraphChunk>();
-  for (const target of [...there].flatMap(({ dynamicImports }) => dynamicImports)) {
+  for (const target of closure(graph, entry, lazily).flatMap(({ dynamicImports }) => dynamicImports)) {
     const starters = findStarters(start, graph, target).filter((chunk) => !there.has(chunk));
     const chunks = starters.flatMap(({ fileName }) => closure(graph, fileName));
     // The chunk that is imported itself: only where there is nothing else in it.
@@ -124,8 +135,8 @@ export function preloadTags(urls: readonly string[]): HtmlTagDescriptor[] {
   }));
 }
 
-/** A chunk and all that it imports statically. */
-function closure(graph: ChunkGraph, fileName: string): GraphChunk[] {
+/** A chunk and all that it imports statically; then, where it is asked for, all that these import lazily, and so on. */
+function closure(graph: ChunkGraph, fileName: string, lazily = false): GraphChunk[] {
   const chunks = new Map<string, GraphChunk>();
   const visit = (name: string) => {
     const chunk = graph[name];
@@ -134,5 +145,7 @@ function closure(graph: ChunkGraph, fileName: string): GraphChunk[] {
     for (const imported of chunk.imports) visit(imported);
   };
   visit(fileName);
+  // It goes on with those that are added meanwhile.
+  if (lazily) for (const { dynamicImports } of chunks.values()) dynamicImports.forEach(visit);
   return [...chunks.values()];
 }

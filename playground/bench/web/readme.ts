@@ -55,6 +55,7 @@ function order({ visit, compressed }: WebCase): number {
 
 /** `stream`; with a startup profile: `stream`, split. */
 function describeDelivery(mode: WebMode): string {
+  if (mode === 'all-split') return "`stream`, split, `preload: 'all'`";
   const [delivery = mode, split] = mode.split('-');
   return `\`${delivery}\`${split === undefined ? '' : ', split'}`;
 }
