@@ -63,6 +63,11 @@ export function runtimeFile(request: string): string | undefined {
   return name && `${RUNTIME_FOLDER}${name}.js`;
 }
 
+/** Whether an id or a path is that of a runtime module. */
+function isRuntime(id: string): boolean {
+  return id.replaceAll('\\', '/').startsWith(RUNTIME_FOLDER);
+}
+
 export class Bundle {
   settings: BundlerSettings = { dev: false, inlineLimit: () => 0, urlImports: false };
   readonly #options: ResolvedOptions;
@@ -128,7 +133,7 @@ export class Bundle {
     const runtime = runtimeFile(id);
     if (runtime !== undefined) return runtime;
     if (id.startsWith('node:')) {
-      return importer?.replaceAll('\\', '/').startsWith(RUNTIME_FOLDER) ? { id, external: true } : undefined;
+      return importer !== undefined && isRuntime(importer) ? { id, external: true } : undefined;
     }
     const request = parseRequest(id);
     if (!request) return undefined;
@@ -383,8 +388,8 @@ export class Bundle {
     const isLoader = (id: string) => outputs.some((output) => output.webUrl(id) !== undefined);
     return {
       isLoader,
-      isGlue: (id) => parseRequest(id) !== undefined,
-      isOurs: (id) => isLoader(id) || id.replaceAll('\\', '/').startsWith(RUNTIME_FOLDER),
+      isGlue: (id) => parseRequest(id) !== undefined || isRuntime(id),
+      isOurs: (id) => isLoader(id) || isRuntime(id),
     };
   }
 

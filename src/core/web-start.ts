@@ -25,7 +25,7 @@ export interface WebStart {
   isLoader: (id: string) => boolean;
   /** Whether a module is ours altogether, so that nobody minds when it runs. */
   isOurs: (id: string) => boolean;
-  /** Whether a module is the glue code of one that is imported, which waits for it. */
+  /** Whether a module is the glue code of one that is imported, which waits for it, or what that needs of the runtime. */
   isGlue: (id: string) => boolean;
 }
 

@@ -77,6 +77,12 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     );
   });
 
+  test('names the values of `web.preload`', () => {
+    expect(() => PLUGINS[bundler]({ web: { preload: 'prefetch' } } as never)).toThrow(
+      "option `web.preload`: Expected true, false, 'link' or 'all'",
+    );
+  });
+
   test('names all wrong options at once', () => {
     expect(() => PLUGINS[bundler]({ strip: 1, verify: 1 } as never)).toThrow(/`strip`.*`verify`/s);
   });

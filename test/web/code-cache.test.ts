@@ -14,11 +14,18 @@ import { HTML } from './pages.ts';
 /** Chromium writes its cache some time after code was optimised, which no page can see. */
 const VISITS = 4;
 
-const PAGE = {
+const AT_ONCE = "import module from '@swc/wasm-web/wasm_bg.wasm?module';";
+
+/** After other work, of which the request does not wait for the end. */
+const LAZILY = `
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    const { default: module } = await import('@swc/wasm-web/wasm_bg.wasm?module');`;
+
+const createPage = (importModule: string) => ({
   'index.html': HTML,
   'main.js': `
     import init, { transformSync } from '@swc/wasm-web';
-    import module from '@swc/wasm-web/wasm_bg.wasm?module';
+    ${importModule}
     await init({ module_or_path: module });
     globalThis.call = () => transformSync(
       'const one: number = 1; export default <T,>(value: T) => value', { jsc: { parser: { syntax: 'typescript' }, target: 'es5' } },
@@ -31,7 +38,7 @@ const PAGE = {
     };
     globalThis.result = true;
   `,
-};
+});
 
 interface PageGlobals {
   result?: true;
@@ -40,8 +47,12 @@ interface PageGlobals {
 }
 
 /** How many functions the first call of each visit compiles. */
-async function countCompiled(web: NonNullable<PluginOptions['web']>, enough: (count: number) => boolean) {
-  const project = await createProject(PAGE);
+async function countCompiled(
+  web: NonNullable<PluginOptions['web']>,
+  enough: (count: number) => boolean,
+  importModule = AT_ONCE,
+) {
+  const project = await createProject(createPage(importModule));
   const { dir, files } = await buildClient(project, { plugin: { web } });
   // Browsers cache parts of a file only where it can be told that all are of one version: files that have just been
   // written might change within the second that `Last-Modified` has.
@@ -84,6 +95,12 @@ test.skipIf(!HAS_CHROMIUM).each(['stream', 'range'] as const)(
     expect(counts.at(-1)).toSatisfy(isCached);
   },
 );
+
+test.skipIf(!HAS_CHROMIUM)('so they do where it is imported lazily and asked for with the page', async () => {
+  const counts = await countCompiled({ preload: 'all' }, isCached, LAZILY);
+  expect(counts[0]).toBeGreaterThan(300);
+  expect(counts.at(-1)).toSatisfy(isCached);
+});
 
 test
   .skipIf(!HAS_CHROMIUM)

@@ -11,6 +11,7 @@ import {
 import { HAS_CHROMIUM, launchChromium, openPage, type PageRun } from '../support/chromium.ts';
 import { HAS_FIREFOX, launchFirefox, openInFirefox } from '../support/firefox.ts';
 import { createProject, type Files, type Project } from '../support/project.ts';
+import { createSplitProject, IMPORTS, TWO_PARTS } from '../support/split-project.ts';
 import { type Habits, serveFolder } from '../support/static-server.ts';
 import { watOfValue } from '../support/wat.ts';
 import { HTML } from './pages.ts';
@@ -182,16 +183,14 @@ describe('`preload: "link"`', () => {
 });
 
 /** It waits, then imports a module lazily, and tells whether it had to ask for scripts then. */
-const lazyPage = (specifier: string) => ({
-  'main.js': `
+const lazyMain = (specifier: string, value: string) => `
     await new Promise((resolve) => setTimeout(resolve, 400));
     const before = performance.now();
     const { default: module } = await import('${specifier}');
     const scripts = performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.js'));
-    globalThis.result = [
-      new WebAssembly.Instance(module).exports.value(),
-      scripts.some(({ startTime }) => startTime >= before),
-    ];`,
+    globalThis.result = [${value}, scripts.some(({ startTime }) => startTime >= before)];`;
+const lazyPage = (specifier: string) => ({
+  'main.js': lazyMain(specifier, 'new WebAssembly.Instance(module).exports.value()'),
 });
 /** Names of the chunks that the HTML asks for. */
 const preloaded = async (project: Project) =>
@@ -206,6 +205,21 @@ describe('what a lazily imported module needs first', () => {
     const { project, built } = await buildPage({ base, files: lazyPage('./two.wasm?module') });
     expect(await preloaded(project)).toEqual(['two', 'two']);
     expect(await visit(built)).toMatchObject({ result: [2, false], errors: [] });
+  });
+
+  inChromium.each([true, 'all'] as const)('is there for a split one, `preload: %j`', async (preload) => {
+    const project = await createSplitProject('', {
+      'index.html': HTML,
+      'main.js': lazyMain(
+        './one.wasm?module',
+        `new WebAssembly.Instance(module, ${IMPORTS}).exports.start()`,
+      ),
+    });
+    const built = await buildClient(project, {
+      plugin: { profile: project.path('profiles'), split: TWO_PARTS, web: { preload } },
+      vite: { build: { target: 'es2022' } },
+    });
+    expect(await visit(built)).toMatchObject({ result: [42, false], errors: [] });
   });
 
   inChromium('is asked for then, without `preload`', async () => {

@@ -1,0 +1,256 @@
+/** `preload: 'all'`: modules that are imported lazily are asked for with the page. */
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildClient, OLDER_VITES, type PluginOptions, type ViteName } from '../support/bundlers.ts';
+import { createProject, type Files, type Project } from '../support/project.ts';
+import { createSplitProject, IMPORTS, TWO_PARTS } from '../support/split-project.ts';
+import { type Habits, serveFolder } from '../support/static-server.ts';
+import { watOfValue } from '../support/wat.ts';
+import { BROWSERS, CHROMIUM, type OpenBrowser } from './browsers.ts';
+import { HTML } from './pages.ts';
+
+const DELIVERIES = ['stream', 'range', 'inflate'] as const;
+
+/** The page knows what wasm it has asked for, and what nobody has caught. */
+const WATCHING = HTML.replace(
+  '<meta',
+  `<script>
+    const ask = globalThis.fetch;
+    globalThis.asked = [];
+    globalThis.fetch = (url, ...rest) => {
+      const answer = ask(url, ...rest);
+      if (/\\.wasm$/.test(url)) globalThis.asked.push({ url, answer });
+      return answer;
+    };
+    globalThis.uncaught = [];
+    addEventListener('unhandledrejection', ({ reason }) => uncaught.push(String(reason)));
+  </script><meta`,
+);
+
+const WAIT = `const wait = (milliseconds = 20) => new Promise((resolve) => setTimeout(resolve, milliseconds));`;
+
+/** Waits for so many requests, then runs: nothing has been imported before. */
+const afterRequests = (count: number, script: string) => `
+  ${WAIT}
+  while (asked.length < ${count}) await wait();
+  ${script}`;
+
+/** How a page imports a module that has the number, in each form. */
+const FORMS = {
+  '?module': `const { default: module } = await import('./two.wasm?module'); const { exports } = new WebAssembly.Instance(module);`,
+  '?init': `const { default: init } = await import('./two.wasm?init'); const { exports } = await init();`,
+  'its exports': `const exports = await import('./two.wasm');`,
+  'import.source': `const { exports } = new WebAssembly.Instance(await import.source('./two.wasm'));`,
+};
+
+const RESULT = 'globalThis.result = [exports.value(), asked.length];';
+
+interface PageOptions {
+  files?: Files;
+  plugin?: PluginOptions;
+  bundler?: ViteName;
+  base?: string;
+}
+
+async function createPage(main: string, { files, plugin, bundler, base = '/' }: PageOptions = {}) {
+  const project = await createProject({
+    'index.html': WATCHING,
+    'one.wasm': watOfValue(1),
+    'two.wasm': watOfValue(2),
+    'main.js': main,
+    ...files,
+  });
+  const built = await buildClient(project, {
+    ...(bundler && { bundler }),
+    plugin: { ...plugin, web: { preload: 'all', ...plugin?.web } },
+    vite: { base, build: { target: 'es2022' } },
+  });
+  expect(built.warnings).toEqual([]);
+  return { project, built };
+}
+
+const htmlOf = async (project: Project) => String(await project.read('out/index.html'));
+
+describe.each(BROWSERS)('in $name', ({ there, launch }) => {
+  let browser: OpenBrowser;
+
+  beforeAll(async () => {
+    if (there) browser = await launch();
+  });
+  afterAll(() => browser?.close());
+
+  /** No cache could serve a second request. */
+  async function visit(dir: string, habits: Habits = {}, path = '') {
+    const server = await serveFolder(dir, { headers: { 'cache-control': 'no-store' }, ...habits });
+    // An answer counts once it is over, which may be a little later than the page has it.
+    const { result, errors } = await browser.open(`${server.url}${path}`).finally(() => server.close());
+    return {
+      result,
+      // Browsers themselves tell of each answer that is an error.
+      errors: errors.filter((error) => !error.startsWith('Failed to load resource')),
+      wasm: server.wasm().map(({ status }) => status),
+    };
+  }
+
+  describe.skipIf(!there).each(DELIVERIES)('delivery %s', (delivery) => {
+    const status = delivery === 'range' ? 206 : 200;
+
+    test.each([false, true])('is asked for once, integrity: %s', async (integrity) => {
+      const main = afterRequests(1, `${FORMS['?module']} ${RESULT}`);
+      const { built } = await createPage(main, { plugin: { web: { delivery, integrity } } });
+      expect(await visit(built.dir)).toEqual({ result: [2, 1], errors: [], wasm: [status] });
+    });
+
+    test('the entry does not wait', async () => {
+      const { built } = await createPage(
+        `
+          import { ready } from './lazy.js';
+          globalThis.later = () => import('./two.wasm?module');
+          ${WAIT}
+          while (await (await fetch('/failed')).text() !== '1') await wait();
+          globalThis.result = ready;`,
+        { files: { 'lazy.js': 'export const ready = true;' }, plugin: { web: { delivery } } },
+      );
+      // The server never answers the request.
+      const fails = { name: /two-.*wasm$/, how: 'holds', times: 1 } as const;
+      expect(await visit(built.dir, { fails })).toMatchObject({ result: true, errors: [] });
+    });
+
+    test('a page that never imports it does not hear of a failure', async () => {
+      const main = afterRequests(
+        1,
+        `await asked[0].answer; await wait(200);
+        globalThis.later = () => import('./two.wasm?module');
+        globalThis.result = [uncaught, asked.length];`,
+      );
+      const { built } = await createPage(main, { plugin: { web: { delivery } } });
+      const fails = { name: /two-.*wasm$/, how: 503, times: 9 } as const;
+      expect(await visit(built.dir, { fails })).toEqual({ result: [[], 1], errors: [], wasm: [503] });
+    });
+
+    test.each(Object.entries(FORMS))('%s: it is asked for again after a failure', async (_, form) => {
+      const main = afterRequests(1, `await asked[0].answer; await wait(200); ${form} ${RESULT}`);
+      const { built } = await createPage(main, { plugin: { web: { delivery } } });
+      const fails = { name: /two-.*wasm$/, how: 503, times: 1 } as const;
+      expect(await visit(built.dir, { fails })).toEqual({
+        result: [2, 2],
+        errors: [],
+        wasm: [503, status],
+      });
+    });
+
+    test.each(['module', 'init'] as const)('%s: only the primary of a split module', async (form) => {
+      const project = await createSplitProject('', {
+        'index.html': WATCHING,
+        'main.js': afterRequests(
+          1,
+          `const { default: made } = await import('./one.wasm?${form}');
+          const early = asked.length;
+          const { exports } = ${form === 'module' ? `new WebAssembly.Instance(made, ${IMPORTS})` : `await made(${IMPORTS})`};
+          const primary = asked[0].url;
+          globalThis.result = [exports.start(), early, /\\.(part|whole)/.test(primary), exports.second(1000)];`,
+        ),
+      });
+      const built = await buildClient(project, {
+        plugin: { profile: project.path('profiles'), split: TWO_PARTS, web: { delivery, preload: 'all' } },
+        vite: { build: { target: 'es2022' } },
+      });
+      const { result, errors } = await visit(built.dir);
+      // Firefox tells of each response that is no longer wanted.
+      expect(errors.filter((error) => !error.includes('AbortError'))).toEqual([]);
+      expect(result).toEqual([42, 1, false, 1044]);
+    });
+  });
+
+  test.skipIf(!there).each(Object.entries(FORMS))('%s uses the request', async (_, form) => {
+    const { built } = await createPage(afterRequests(1, `${form} ${RESULT}`));
+    expect(await visit(built.dir)).toEqual({ result: [2, 1], errors: [], wasm: [200] });
+  });
+
+  test.skipIf(!there)('what lazily imported code imports, statically and lazily', async () => {
+    const { built } = await createPage(
+      afterRequests(2, `globalThis.result = [...await (await import('./lazy.js')).values(), asked.length];`),
+      {
+        files: {
+          'lazy.js': `
+            import one from './one.wasm?init';
+            export const values = async () => [(await one()).exports.value(), await (await import('./deeper.js')).value()];`,
+          'deeper.js': `export const value = async () => { ${FORMS['?init']} return exports.value(); };`,
+        },
+      },
+    );
+    expect(await visit(built.dir)).toEqual({ result: [1, 2, 2], errors: [], wasm: [200, 200] });
+  });
+
+  test.skipIf(!there)('a relative base, and a page in a folder', async () => {
+    const project = await createProject({
+      'deep/er/index.html': WATCHING,
+      'deep/er/main.js': afterRequests(1, `${FORMS['?module'].replace('./', '../../')} ${RESULT}`),
+      'two.wasm': watOfValue(2),
+    });
+    const built = await buildClient(project, {
+      plugin: { web: { preload: 'all' } },
+      vite: {
+        base: './',
+        build: { target: 'es2022', rolldownOptions: { input: project.path('deep/er/index.html') } },
+      },
+    });
+    expect(await visit(built.dir, {}, 'deep/er/')).toEqual({ result: [2, 1], errors: [], wasm: [200] });
+  });
+
+  test.skipIf(!there)('a server of another origin has the files', async () => {
+    const files = await createProject({ 'later.txt': '' });
+    // Its port is known only when it listens.
+    const cdn = await serveFolder(files.folder, { cors: true, dev: true });
+    try {
+      const { project, built } = await createPage(afterRequests(1, `${FORMS['?module']} ${RESULT}`), {
+        base: cdn.url,
+      });
+      for (const name of built.files) await files.write({ [name]: await project.read('out', name) });
+      expect(await visit(built.dir)).toEqual({ result: [2, 1], errors: [], wasm: [] });
+      expect(cdn.wasm()).toHaveLength(1);
+    } finally {
+      await cdn.close();
+    }
+  });
+});
+
+test.skipIf(!CHROMIUM.there).each(OLDER_VITES)('built by %s', async (bundler) => {
+  const { built } = await createPage(afterRequests(1, `${FORMS['?module']} ${RESULT}`), { bundler });
+  const browser = await CHROMIUM.launch();
+  const server = await serveFolder(built.dir);
+  try {
+    expect(await browser.open(server.url)).toMatchObject({ result: [2, 1], errors: [] });
+    expect(server.wasm()).toHaveLength(1);
+  } finally {
+    await server.close();
+    await browser.close();
+  }
+});
+
+const scripts = async (project: Project) =>
+  [...(await htmlOf(project)).matchAll(/<script type="module" async[^>]* src="[^"]*\/(\w+)-/g)].map(
+    ([, name]) => name,
+  );
+
+describe('the HTML', () => {
+  const MAIN = `
+    globalThis.later = () => import('./two.wasm?module');
+    import init from './one.wasm?init';
+    globalThis.early = init;`;
+
+  test('has what is needed at once first, and what is imported lazily once', async () => {
+    const { project } = await createPage(MAIN);
+    expect(await scripts(project)).toEqual(['one', 'two']);
+    const urls = [...(await htmlOf(project)).matchAll(/(?:href|src)="(\/[^"]+)"/g)].map(([, url]) => url);
+    // What starts the module, and what the page imports.
+    const lazy = urls.filter((url) => url?.includes('/two-'));
+    expect(lazy).toHaveLength(2);
+    expect(new Set(lazy).size).toBe(2);
+    expect(urls.filter((url) => url?.endsWith('.wasm'))).toEqual([]);
+  });
+
+  test('has only what is needed at once by default', async () => {
+    const { project } = await createPage(MAIN, { plugin: { web: { preload: true } } });
+    expect(await scripts(project)).toEqual(['one']);
+  });
+});
