@@ -213,10 +213,10 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
       },
       transformIndexHtml: {
         order: 'post',
-        handler: (_html, { path, bundle: output, chunk }) =>
+        handler: (html, { path, bundle: output, chunk }) =>
           output && chunk
-            ? bundle.tagsFor(path.slice(1), output, chunk.fileName, (url) => assets.nameOf(url))
-            : [],
+            ? bundle.startPage(html, path.slice(1), output, chunk.fileName, (url) => assets.nameOf(url))
+            : html,
       },
     },
   };

@@ -44,8 +44,10 @@ import {
   type ChunkGraph,
   findLater,
   findStarters,
+  type GraphChunk,
   laterTags,
   preloadTags,
+  startBefore,
   startTags,
   type WebStart,
 } from './web-start.ts';
@@ -348,25 +350,27 @@ export class Bundle {
   }
 
   /**
-   * Tags for a page.
+   * A page that begins to load what it needs, as Vite takes it: its text and tags for it.
    *
    * @param html path of its HTML file in the output
    * @param entry name of the chunk that it runs
    * @param nameOf of an emitted file, by its URL expression
    */
-  tagsFor(
+  startPage(
+    text: string,
     html: string,
     graph: ChunkGraph,
     entry: string,
     nameOf: (url: string) => string | undefined,
-  ): HtmlTagDescriptor[] {
+  ): { html: string; tags: HtmlTagDescriptor[] } {
     const { web } = this.settings;
-    if (!web?.early) return [];
+    if (!web?.early) return { html: text, tags: [] };
     const outputs = [...this.#outputs.values()];
     const start = this.#webStartOf(outputs);
     const { preload, delivery, integrity } = this.#options.web;
     const lazily = preload === 'all';
-    const starters = findStarters(start, graph, entry, lazily);
+    const needed = findStarters(start, graph, entry);
+    const starters = lazily ? findStarters(start, graph, entry, true) : needed;
     const urlOf = (fileName: string) => web.urlInHtml(fileName, html);
     const later = findLater(start, graph, entry, lazily)
       .filter((chunk) => !starters.includes(chunk))
@@ -377,11 +381,15 @@ export class Bundle {
       .flatMap(({ moduleIds }) => moduleIds.flatMap((id) => outputs.map((output) => output.webUrl(id))))
       .map((url) => url && nameOf(url))
       .filter((file) => file !== undefined);
-    return [
-      ...preloadTags(files.map(urlOf)),
-      ...startTags(starters.map(({ fileName }) => urlOf(fileName))),
-      ...laterTags(web.preloaded(later, html, entry).map(urlOf)),
-    ];
+    const urlsOf = (chunks: readonly GraphChunk[]) => chunks.map(({ fileName }) => urlOf(fileName));
+    return {
+      html: startBefore(text, urlOf(entry), urlsOf(starters.filter((chunk) => !needed.includes(chunk)))),
+      tags: [
+        ...preloadTags(files.map(urlOf)),
+        ...startTags(urlsOf(starters)),
+        ...laterTags(web.preloaded(later, html, entry).map(urlOf)),
+      ],
+    };
   }
 
   #webStartOf(outputs: readonly EnvironmentOutput[]): WebStart {

@@ -117,6 +117,20 @@ export function startTags(urls: readonly string[]): HtmlTagDescriptor[] {
   }));
 }
 
+/**
+ * Scripts run in their order unless they are `async`. An entry runs after what it imports statically; here after what it does not
+ * import, too: else it could come first, and what it works at would delay the requests.
+ *
+ * @returns the page's HTML
+ */
+export function startBefore(html: string, entryUrl: string, urls: readonly string[]): string {
+  const source = html.indexOf(` src="${entryUrl}"`);
+  const at = source === -1 ? -1 : html.lastIndexOf('<script', source);
+  if (at === -1) return html;
+  const scripts = urls.map((url) => `<script type="module" crossorigin src="${url}"></script>\n`);
+  return html.slice(0, at) + scripts.join('') + html.slice(at);
+}
+
 /** Tags that ask for chunks, as Vite writes them itself: it then asks for none of them a second time. */
 export function laterTags(urls: readonly string[]): HtmlTagDescriptor[] {
   return urls.map((href) => ({
