@@ -174,6 +174,14 @@ describe.each(BROWSERS)('in $name', ({ there, launch }) => {
     expect(await visit(built.dir)).toEqual({ result: [2, 1], errors: [], wasm: [200] });
   });
 
+  test.skipIf(!there)('the entry runs where the chunk that asks cannot be loaded', async () => {
+    const { built } = await createPage(`
+      globalThis.later = () => import('./two.wasm?module');
+      globalThis.result = ['runs', asked.length];`);
+    const fails = { name: /two-.*js$/, how: 503, times: 9 } as const;
+    expect(await visit(built.dir, 0, { fails })).toMatchObject({ result: ['runs', 0] });
+  });
+
   test.skipIf(!there)('what lazily imported code imports, statically and lazily', async () => {
     const { built } = await createPage(
       afterRequests(2, `globalThis.result = [...await (await import('./lazy.js')).values(), asked.length];`),
