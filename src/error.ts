@@ -13,7 +13,6 @@ export type ErrorCode =
   | 'UNKNOWN_FORM'
   | 'UNRESOLVED_IMPORT'
   | 'RESERVED_NAME'
-  | 'LATE_IMPORT'
   | 'CONFLICT'
   | 'ADDON_BUILD_FAILED'
   | 'TRAINING_FAILED'

@@ -111,7 +111,7 @@ function describe(file: string, summary: Summary): string {
     '',
     ...(summary.parts
       ? [
-          'parts: 0 is loaded at the start, others at the first call of a function in them (--json lists the functions)',
+          `parts: 0${summary.segments.some(({ section }) => section === SECTION_MEMORY) ? ` and ${SECTION_MEMORY} are` : ' is'} loaded at the start, others at the first call of a function in them (--json lists the functions)`,
           indent(
             formatTable([
               ['part', 'wasm', 'functions'],

@@ -3,7 +3,6 @@
  * from the bundler's hooks.
  */
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { isAbsolute, relative, resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { HtmlTagDescriptor } from 'vite';
@@ -25,7 +24,6 @@ import {
   type ModuleSource,
   type Platform,
 } from './glue.ts';
-import { importsInCall } from './importing-calls.ts';
 import type { ResolvedOptions } from './options.ts';
 import { createPipeline, moduleName, type Pipeline, readBytes } from './pipeline.ts';
 import { createProgress } from './progress.ts';
@@ -139,24 +137,8 @@ export class Bundle {
     }
     const request = parseRequest(id);
     if (!request) return undefined;
-    const importing = importer && splitRequest(importer).file;
-    const file = await resolveFile(context, request.file, importing);
-    if (file === undefined || !this.#options.filter(file)) return undefined;
-    if (request.form === 'module' && importing) await this.#noteImporter(file, importing);
-    return formatRequest({ ...request, file });
-  }
-
-  /** @throws WasmPrecompileError `LATE_IMPORT` */
-  async #noteImporter(file: string, importer: string): Promise<void> {
-    // Modules that are no files are made by somebody who knows what is in them.
-    const code = await readFile(importer, 'utf8').catch(() => '');
-    if (!importsInCall(code)) return;
-    const late = `${importer} makes an instance in the expression that imports the module`;
-    if (this.#pipeline.keepWhole(file, late)) return;
-    throw new WasmPrecompileError(
-      'LATE_IMPORT',
-      `${late} ${file}, which is split for another import already. Import it in a statement of its own, before that.`,
-    );
+    const file = await resolveFile(context, request.file, importer && splitRequest(importer).file);
+    return file !== undefined && this.#options.filter(file) ? formatRequest({ ...request, file }) : undefined;
   }
 
   async load(context: BundlerContext, id: string): Promise<string | undefined> {
@@ -239,14 +221,17 @@ export class Bundle {
     return rewritten === undefined ? undefined : { code: rewritten, map: null };
   }
 
-  /** Whether code that loads wasm files by itself is looked for in a build. */
+  /** Whether scripts are looked at, for code that loads wasm files by itself or gets modules late. */
   findsGlue(platform: Platform): boolean {
-    return (
-      this.#options.glue && platform === 'node' && !this.settings.dev && this.settings.plain === undefined
-    );
+    const { dev, plain } = this.settings;
+    return platform === 'node' && !dev && plain === undefined && (this.#options.glue || this.#maySplit);
   }
 
-  /** Changes code that loads wasm files by itself; undefined where there is nothing to change. */
+  get #maySplit(): boolean {
+    return this.#options.split !== undefined && this.#options.profile !== undefined;
+  }
+
+  /** Changes code that loads wasm files by itself, or gets modules late; undefined where there is nothing to change. */
   async transformGlue(
     context: BundlerContext,
     code: string,
@@ -255,10 +240,11 @@ export class Bundle {
   ): Promise<TransformedGlue | undefined> {
     if (!this.findsGlue(context.platform)) return undefined;
     if (!host.hasNode && this.#options.platform === undefined) return undefined;
-    // The runtime's own.
-    if (id.startsWith(RUNTIME_FOLDER)) return undefined;
+    if (isRuntime(id)) return undefined;
     return transformGlue(context, code, id, {
       ...host,
+      glue: this.#options.glue,
+      late: this.#maySplit,
       isOurs: (file) => this.isOurs(file),
       found: (file) => this.#outputOf(context).noteLoader(file, splitRequest(id).file),
     });
@@ -383,7 +369,7 @@ export class Bundle {
       .filter((file) => file !== undefined);
     const urlsOf = (chunks: readonly GraphChunk[]) => chunks.map(({ fileName }) => urlOf(fileName));
     return {
-      html: startBefore(text, urlOf(entry), urlsOf(starters.filter((chunk) => !needed.includes(chunk)))),
+      html: startBefore(text, urlsOf(starters.filter((chunk) => !needed.includes(chunk)))),
       tags: [
         ...preloadTags(files.map(urlOf)),
         ...startTags(urlsOf(starters)),

@@ -1,9 +1,10 @@
 /**
- * Finds what loads wasm files by itself in a JavaScript module: expressions that name a file, and uses of `WebAssembly`. Only looks
- * at the text; whether there is such a file is for others to say.
+ * Finds what loads wasm files by itself in a JavaScript module: expressions that name a file, and uses of `WebAssembly`; and which
+ * wasm modules come late. Only looks at the text; whether there is such a file is for others to say.
  */
 import type { CallExpression, Expression, Identifier, NewExpression, Node, Pattern, Program } from 'estree';
 import { walk } from 'estree-walker';
+import { parseRequest } from './request.ts';
 
 /** In characters from the start of the text. */
 export interface Range {
@@ -53,12 +54,15 @@ export interface Glue {
   questions: Question[];
   /** Node's `__dirname`, where the module has none of its own; `shorthand`: as `{ __dirname }`. */
   folders: (Range & { shorthand: boolean })[];
+  /** Wasm files whose modules come when the code runs already, by `import()`, `import.source()` or `require()`: as they are written. */
+  late: string[];
   /** Where statements can be put before all others. */
   top: number;
 }
 
 /** Cheap: texts without any of this have nothing to find. */
-export const GLUE_TEXT = /\.wasm["'`]|\bWebAssembly\b[\s\S]{0,9}\b(?:compile|instantiate|Module)/;
+export const GLUE_TEXT =
+  /\.wasm(?:\?module)?["'`]|\bWebAssembly\b[\s\S]{0,9}\b(?:compile|instantiate|Module)/;
 
 type Positioned<Of = Node> = Of & Range;
 
@@ -90,6 +94,7 @@ export function findGlue(ast: Program): Glue {
     fetches: [],
     questions: [],
     folders: [],
+    late: [],
     top: findTop(ast),
   };
   let chains = 0;
@@ -98,6 +103,8 @@ export function findGlue(ast: Program): Glue {
       if (node.type === 'ChainExpression') chains++;
       const reference = findReference(node, parent, names, chains > 0);
       if (reference) glue.references.push({ ...rangeOf(node), ...reference });
+      const late = findLate(node);
+      if (late !== undefined) glue.late.push(late);
       const use = findUse(node, parent, isGlobal);
       if (use) glue.uses.push(use);
       const question = findQuestion(node, isGlobal);
@@ -215,6 +222,21 @@ function findUse(
       ? parent?.type === 'NewExpression' && parent.callee === node
       : FUNCTIONS.has(name) && isRead(node, parent);
   return isUsed ? { ...rangeOf(node.object), name } : undefined;
+}
+
+/** The file of `import('./x.wasm?module')`, `require('./x.wasm?module')` and `import.source('./x.wasm')`. */
+function findLate(node: Node): string | undefined {
+  const source =
+    node.type === 'ImportExpression'
+      ? node.source
+      : node.type === 'CallExpression' && node.callee.type === 'Identifier' && node.callee.name === 'require'
+        ? node.arguments[0]
+        : undefined;
+  const specifier = source && textOf(source);
+  const request = specifier === undefined ? undefined : parseRequest(specifier);
+  // TypeScript's types of the syntax tree have no phases yet.
+  const isSource = 'phase' in node && node.phase === 'source';
+  return request?.form === (isSource ? 'esm' : 'module') ? request.file : undefined;
 }
 
 function findQuestion(node: Node, isGlobal: (node: Node, name: string) => boolean): Question | undefined {

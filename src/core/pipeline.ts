@@ -31,14 +31,7 @@ import { GivenProfiles } from './given-profiles.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { Progress } from './progress.ts';
 import { sha256, sha256OfIndices } from './sha256.ts';
-import {
-  FOR_BROWSERS,
-  splitForEngines,
-  type SplitParts,
-  type SplitResult,
-  type Validator,
-  validatorOf,
-} from './splitting.ts';
+import { FOR_BROWSERS, splitForEngines, type SplitParts, type Validator, validatorOf } from './splitting.ts';
 
 /** A module as it was read, ready to be shipped plain or precompiled. */
 export interface SourceModule {
@@ -86,13 +79,6 @@ export interface Pipeline {
   ): Promise<Contents>;
   /** The parts of a module for browsers, where the option `profile` names its startup profile; undefined where it stays whole. */
   splitForBrowsers(source: SourceModule): Promise<SplitParts | undefined>;
-  /**
-   * Has a module stay whole.
-   *
-   * @param why a clause
-   * @returns false where it is too late for that
-   */
-  keepWhole(file: string, why: string): boolean;
   /** Why a module could not be split: a clause. Undefined where it was, or where that was not to be. */
   whyWhole(source: SourceModule): string | undefined;
   /** After all modules: a sentence where no module has one of the profiles that the option names. Told once. */
@@ -121,10 +107,6 @@ export function createPipeline(
   const warnOnce = once(warn);
   /** Why modules were not split, by file. */
   const wholes = new Map<string, string>();
-  /** Why modules must not be split, by file. */
-  const kept = new Map<string, string>();
-  /** Files of modules that were split. */
-  const divided = new Set<string>();
   const compiling = new Map<string, Promise<Contents>>();
   const splitting = new Map<string, Promise<SplitParts | undefined>>();
   const path = options.profile?.path;
@@ -193,11 +175,8 @@ export function createPipeline(
     validators: readonly Validator[],
   ): Promise<SplitParts | undefined> {
     if (!options.split) return undefined;
-    const result = await splitForEngines(source, hot, validators, options.split, cache);
-    const reason = kept.get(source.file);
-    const { parts, whole, possible }: SplitResult = reason === undefined ? result : { whole: reason };
+    const { parts, whole, possible } = await splitForEngines(source, hot, validators, options.split, cache);
     if (parts) {
-      divided.add(source.file);
       wholes.delete(source.file);
       return parts;
     }
@@ -353,10 +332,6 @@ export function createPipeline(
     read: (file) => readSource(file, options.strip),
     describeUnusedProfiles: () => given?.describeUnused(),
     trim,
-    keepWhole(file, why) {
-      kept.set(file, why);
-      return !divided.has(file);
-    },
     whyWhole: ({ file }) => wholes.get(file),
     splitForBrowsers: (source) =>
       shared(splitting, `${source.file}\0${source.sha256}`, () => splitForBrowsers(source)),

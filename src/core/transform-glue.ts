@@ -1,6 +1,9 @@
 /**
  * Changes JavaScript modules that load wasm files by themselves: names of files become those in the output, and what any module
  * asks of `WebAssembly` goes through `runtime/glue.ts` where that has something to say. What is not recognised stays as it is.
+ *
+ * And those that get a wasm module late, which may be split: whoever makes instances must find functions that make them whole, also in
+ * `WebAssembly.instantiate(await import.source('./x.wasm'))`, which JavaScript looks up before the module and its runtime are there.
  */
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -30,6 +33,10 @@ export interface GlueHost {
 }
 
 interface GlueSetup extends GlueHost {
+  /** Whether code is changed that loads files by itself. */
+  glue: boolean;
+  /** Whether code is changed that gets modules late. */
+  late: boolean;
   /** Whether a wasm file is handled. */
   isOurs: (file: string) => boolean;
   /** Told of each wasm file that was found. */
@@ -52,10 +59,13 @@ export async function transformGlue(
   if (!isAbsolute(file)) return undefined;
   const glue = await find(setup, code);
   if (!glue) return undefined;
-  const references = await resolveReferences(context, glue.references, file, setup);
-  if (references.length === 0 && glue.uses.length === 0) return undefined;
   const text = new MagicString(code);
-  rewrite(text, glue, references, setup);
+  if (setup.glue) {
+    const references = await resolveReferences(context, glue.references, file, setup);
+    if (references.length > 0 || glue.uses.length > 0) rewrite(text, glue, references, setup);
+  }
+  if (setup.late && (await getsOurs(context, glue.late, file, setup))) interceptFirst(text, glue, setup);
+  if (!text.hasChanged()) return undefined;
   return { code: text.toString(), map: text.generateMap({ source: id, hires: 'boundary' }) };
 }
 
@@ -154,6 +164,31 @@ function rewrite(
       : `import { file as ${nameOf(file)} } from ${from};`;
   });
   text.appendLeft(glue.top, `\n${statements.join(' ')}\n`);
+}
+
+/** Whether one of the modules that come late is handled. */
+async function getsOurs(
+  context: BundlerContext,
+  late: readonly string[],
+  importer: string,
+  { isOurs }: GlueSetup,
+): Promise<boolean> {
+  const files = await Promise.all(late.map((specifier) => resolveFile(context, specifier, importer)));
+  return files.some((file) => file !== undefined && isOurs(file.replaceAll('\\', '/')));
+}
+
+/** A call, not a module that is only run: bundlers leave those out where nothing of them is used. */
+function interceptFirst(text: MagicString, glue: Glue, { commonJs }: GlueHost): void {
+  const link = '"wasm-precompile:runtime/link"';
+  const name = freeName(text.original, '$wasmPrecompileIntercept');
+  // Modules without imports and exports may be either; those that come late are mostly imported.
+  const isCommonJs = commonJs && !glue.esm && /\b(?:require|module|exports)\b/.test(text.original);
+  text.appendLeft(
+    glue.top,
+    isCommonJs
+      ? `\nrequire(${link}).intercept();\n`
+      : `\nimport { intercept as ${name} } from ${link};\n${name}();\n`,
+  );
 }
 
 /** That a variable holds none of what glue code is mostly given: then it may be anything, as before. */

@@ -117,15 +117,17 @@ export function startTags(urls: readonly string[]): HtmlTagDescriptor[] {
   }));
 }
 
+/** Of a file, in its turn. */
+const MODULE_SCRIPT = /<script\b(?=[^>]*\stype="?module\b)(?=[^>]*\ssrc=)(?![^>]*\sasync\b)[^>]*>/;
+
 /**
  * Scripts run in their order unless they are `async`. An entry runs after what it imports statically; here after what it does not
  * import, too: else it could come first, and what it works at would delay the requests.
  *
  * @returns the page's HTML
  */
-export function startBefore(html: string, entryUrl: string, urls: readonly string[]): string {
-  const source = html.indexOf(` src="${entryUrl}"`);
-  const at = source === -1 ? -1 : html.lastIndexOf('<script', source);
+export function startBefore(html: string, urls: readonly string[]): string {
+  const at = html.search(MODULE_SCRIPT);
   if (at === -1) return html;
   const scripts = urls.map((url) => `<script type="module" crossorigin src="${url}"></script>\n`);
   return html.slice(0, at) + scripts.join('') + html.slice(at);

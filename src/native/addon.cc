@@ -251,14 +251,18 @@ napi_value MapAsync(napi_env env, napi_callback_info info) {
   return promise;
 }
 
-// A memory that is being filled. It lives as long as this does.
+// A memory that is being filled: it stays until it is.
 struct Fill {
-  Fill(napi_env env, Segment segment, uint8_t* memory, size_t size) : env(env), filler(segment, memory, size) {}
-  ~Fill() {
-    filler.Join();
-    if (memory != nullptr) napi_delete_reference(env, memory);
+  Fill(napi_env env, std::string path, Segment segment, uint8_t* memory, size_t size)
+      : env(env), path(path), filler(std::move(path), segment, memory, size) {}
+  ~Fill() { Finish(); }
+  int Finish() {
+    int error = filler.Join();
+    if (memory != nullptr) napi_delete_reference(env, std::exchange(memory, nullptr));
+    return error;
   }
   napi_env env;
+  std::string path;
   napi_ref memory = nullptr;
   MemoryFiller filler;
 };
@@ -267,8 +271,13 @@ napi_value WaitForFill(napi_env env, napi_callback_info info) {
   void* data = nullptr;
   napi_value crc = nullptr;
   if (napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &data) != napi_ok) return nullptr;
-  MemoryFiller& filler = static_cast<Fill*>(data)->filler;
-  if (filler.Join()) napi_create_uint32(env, filler.crc(), &crc);
+  auto* fill = static_cast<Fill*>(data);
+  int error = fill->Finish();
+  if (error != 0) {
+    napi_throw(env, OpenError(env, fill->path, error));
+  } else if (fill->filler.filled()) {
+    napi_create_uint32(env, fill->filler.crc(), &crc);
+  }
   return crc;
 }
 
@@ -279,14 +288,10 @@ napi_value StartFill(napi_env env, napi_callback_info info) {
   if (!GetArguments(env, info, arguments) || napi_get_arraybuffer_info(env, arguments[2], &memory, &size) != napi_ok) {
     return nullptr;
   }
-  auto fill = std::make_unique<Fill>(env, GetSegment(env, arguments[1]), static_cast<uint8_t*>(memory), size);
+  auto fill = std::make_unique<Fill>(env, GetString(env, arguments[0]), GetSegment(env, arguments[1]),
+                                     static_cast<uint8_t*>(memory), size);
   if (napi_create_reference(env, arguments[2], 1, &fill->memory) != napi_ok) return nullptr;
-  std::string path = GetString(env, arguments[0]);
-  int error = fill->filler.Start(path);
-  if (error != 0) {
-    napi_throw(env, OpenError(env, path, error));
-    return nullptr;
-  }
+  fill->filler.Start();
   auto drop = [](napi_env, void* data, void*) { delete static_cast<Fill*>(data); };
   if (napi_create_function(env, nullptr, 0, WaitForFill, fill.get(), &wait) == napi_ok &&
       napi_add_finalizer(env, wait, fill.get(), drop, nullptr, nullptr) == napi_ok) {

@@ -8,6 +8,7 @@
 
 #include <cstring>
 #include <string>
+#include <utility>
 
 #include "address_space.h"
 #include "crc32.h"
@@ -17,27 +18,26 @@
 class MemoryFiller {
  public:
   // The memory has to stay until `Join`.
-  MemoryFiller(Segment segment, uint8_t* memory, uint64_t memory_size)
-      : view_({segment}), memory_(memory), memory_size_(memory_size) {}
+  MemoryFiller(std::string path, Segment segment, uint8_t* memory, uint64_t memory_size)
+      : path_(std::move(path)), view_({segment}), memory_(memory), memory_size_(memory_size) {}
   MemoryFiller(const MemoryFiller&) = delete;
   MemoryFiller& operator=(const MemoryFiller&) = delete;
 
-  // Begins. Gives 0, or the error number of what failed.
-  int Start(const std::string& path) {
-    int error = view_.Open(path);
-    if (error != 0) return error;
-    if (!IsAddressSpaceLimited()) {
-      thread_.Start([](void* self) { static_cast<MemoryFiller*>(self)->Fill(); }, this);
-    }
-    if (!thread_.started()) Fill();
-    return 0;
+  // Begins, where there can be a thread: else `Join` does it all.
+  void Start() {
+    if (IsAddressSpaceLimited()) return;
+    thread_.Start([](void* self) { static_cast<MemoryFiller*>(self)->Fill(); }, this);
   }
 
-  // Whether all of it is there.
-  bool Join() {
+  // Gives 0, or the error number of what failed when the file was opened.
+  int Join() {
     thread_.Join();
-    return filled_;
+    if (!done_) Fill();
+    return error_;
   }
+
+  // After `Join`: whether all of it is there.
+  bool filled() const { return filled_; }
 
   // Of the segment, after `Join`.
   uint32_t crc() const { return crc_; }
@@ -48,8 +48,10 @@ class MemoryFiller {
   static constexpr uint64_t kWord = 4;
 
   void Fill() {
+    done_ = true;
+    error_ = view_.Open(path_);
     const Segment& segment = view_.segments()[0];
-    if (segment.data != nullptr) {
+    if (error_ == 0 && segment.data != nullptr) {
       crc_ = Crc32(0, segment.data, segment.size);
       filled_ = CopyRuns(segment);
     }
@@ -79,10 +81,13 @@ class MemoryFiller {
     return word;
   }
 
+  std::string path_;
   FileView view_;
   uint8_t* memory_;
   uint64_t memory_size_;
   uint32_t crc_ = 0;
+  bool done_ = false;
+  int error_ = 0;
   bool filled_ = false;
   // Ends before all the others go.
   Thread thread_;

@@ -59,7 +59,10 @@ function describe(file: string, { name, map, wire, split, native, functionNames 
     size: map.size,
     wireSize: wire.length,
     ...(split && {
-      parts: [split.primary, ...split.secondaries.map((part) => part.wire)].map(({ length }) => length),
+      parts: [
+        split.primary.length + (split.memory?.length ?? 0),
+        ...split.secondaries.map((part) => part.wire.length),
+      ],
     }),
     native: native.map((code) => describeNative(code, functionNames)),
   };

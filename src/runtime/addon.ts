@@ -40,7 +40,8 @@ export interface Addon {
   /**
    * Has another thread copy what a split module's memory begins with (memory.ts).
    *
-   * @returns waits for it, and gives the CRC-32 of the segment; undefined where the file is too short, or it is no such segment
+   * @returns waits for it, and gives the CRC-32 of the segment; undefined where the file is too short, or it is no such segment.
+   *   Throws where the file cannot be opened
    */
   fill(file: string, segment: Range, memory: ArrayBuffer): () => number | undefined;
   /** Detaches the segments; unmaps at once where no other thread has them. */
@@ -95,6 +96,8 @@ const loaded = new Map<string, Addon>();
 /** The native loader for this process, or why there is none. */
 export function loadAddon(addons: Addons): Addon | string {
   const { platform, arch, versions } = process;
+  // They say that they are some Node.
+  if (versions['bun'] ?? versions['deno']) return 'this is not Node';
   const key = `${platform}-${arch}-${versions.modules}`;
   const binary = addons[key];
   if (!binary) return `there is none for ${key}`;

@@ -33,6 +33,11 @@ export function reportFallback(mode: FallbackMode, file: string, reason: string,
   warned[reason] = true;
 }
 
+/** Of an artifact whose module cannot be had: there is nothing else to do. */
+export function describeDamage(file: string): string {
+  return `${file}: a part of its wasm module is damaged or missing. Deploy one whole build again.`;
+}
+
 export function fail(message: string, code?: string): never {
   throw Object.assign(new Error(message), { code });
 }

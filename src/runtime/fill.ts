@@ -1,32 +1,27 @@
 /** Makes the memories of a split module's instances, where they are apart from the primary (memory.ts). */
 import type { Addon, Contents } from './addon.ts';
 import { getCrc32 } from './crc32.ts';
-import { fail } from './fallback.ts';
+import { describeDamage, fail } from './fallback.ts';
 import type { MemoryMap } from './map.ts';
 import { createMemory, fillMemory } from './memory.ts';
 import { readParts } from './read.ts';
 
 /**
- * Begins with the memory of one instance; with the native loader another thread works at it.
+ * Begins with the memory of one instance; with the native loader another thread works at it. The checksum is always compared: the
+ * primary says nothing of what is in its memory, and another build's may be just as long.
  *
- * @param verify compare the checksum
  * @returns waits for the memory
  */
 export function startMemory(
   file: string,
   segment: MemoryMap,
   addon: Addon | undefined,
-  verify: boolean,
 ): () => WebAssembly.Memory {
   const memory = createMemory(segment);
   const fill = addon
     ? addon.fill(file, segment, memory.buffer as ArrayBuffer)
     : () => read(file, segment, memory);
-  return () => {
-    const crc32 = fill();
-    if (crc32 === undefined || (verify && crc32 !== segment.crc32)) return fail(describeDamage(file));
-    return memory;
-  };
+  return () => (fill() === segment.crc32 ? memory : fail(describeDamage(file)));
 }
 
 /** What the native loader's `fill` does, without it. */
@@ -34,13 +29,8 @@ function read(file: string, segment: MemoryMap, memory: WebAssembly.Memory): num
   const { segments } = readParts(file, [segment], false).next().value as Contents;
   const [bytes] = segments.map((each) => each && new Uint8Array(each));
   if (!bytes) return undefined;
-  const crc32 = getCrc32();
   // Where nobody can tell, it counts as right.
-  const found = crc32 ? crc32(bytes) : segment.crc32;
-  if (found === segment.crc32) fillMemory(memory, bytes);
-  return found;
-}
-
-export function describeDamage(file: string): string {
-  return `${file}: a part of its wasm module is damaged or missing. Deploy one whole build again.`;
+  const crc32 = getCrc32()?.(bytes) ?? segment.crc32;
+  if (crc32 === segment.crc32) fillMemory(memory, bytes);
+  return crc32;
 }

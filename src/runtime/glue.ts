@@ -23,7 +23,7 @@ export interface GlueArtifact {
   /** Of split.ts, where the artifact may be that of a split module. */
   isWhole?: (url: string, map: ArtifactMap, bytes: Uint8Array) => boolean;
   /** Of link.ts, with it. */
-  intercept?: () => void;
+  intercept?: () => boolean;
 }
 
 /** A plain wasm file in the output. */
@@ -76,11 +76,11 @@ const NAME = Symbol.for('wasm-precompile.glue');
 /** @param artifact undefined for files that have no native code */
 export function register(url: string, base: string, artifact?: GlueArtifact): GlueFile {
   const path = fileURLToPath(url);
-  const known = artifact && createKnown(artifact);
+  // Before the program gets hold of a function that makes instances.
+  const isUsable = artifact && (!artifact.map.split || artifact.intercept?.());
+  const known = isUsable ? createKnown(artifact) : undefined;
   files.set(url, { path, known });
   if (known) publish(known);
-  // Before the program gets hold of a function that makes instances.
-  if (artifact?.map.split) artifact.intercept?.();
   return {
     url,
     path,

@@ -117,10 +117,22 @@ function isAdded(name: string): boolean {
 
 let intercepted = false;
 
-/** From now on instances of primaries are whole, whoever makes them with the functions of `WebAssembly` in this realm. */
-export function intercept(): void {
-  if (intercepted) return;
-  intercepted = true;
+/**
+ * From now on instances of primaries are whole, whoever makes them with the functions of `WebAssembly` in this realm.
+ *
+ * @returns false where these cannot be replaced (`--frozen-intrinsics`)
+ */
+export function intercept(): boolean {
+  try {
+    if (!intercepted) replaceAll();
+    intercepted = true;
+  } catch {
+    // None of them is: it is the first one that fails.
+  }
+  return intercepted;
+}
+
+function replaceAll(): void {
   const current = WebAssembly;
   replace(current, 'instantiate', {
     apply: (target, self, args) =>

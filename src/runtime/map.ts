@@ -28,7 +28,7 @@ export interface SplitMap {
   whole: Pick<SegmentMap, 'size' | 'crc32'>;
 }
 
-/** The segment says so, too; but it is only there when the memory must be. */
+/** The segment has these numbers, too; the memory is made before it is read. */
 export interface MemoryMap extends SegmentMap {
   /** Pages. */
   initial: number;

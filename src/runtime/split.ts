@@ -6,12 +6,12 @@ import { type Contents, loadAddon } from './addon.ts';
 import { type ArtifactLoad, loadArtifact } from './artifact.ts';
 import { builtin } from './builtin.ts';
 import { getCrc32 } from './crc32.ts';
-import { fail } from './fallback.ts';
-import { describeDamage, startMemory } from './fill.ts';
-import { getHook, type Recorder } from './hooks.ts';
+import { describeDamage, fail } from './fallback.ts';
+import { startMemory } from './fill.ts';
+import { getHook } from './hooks.ts';
 import { joinParts, piecesOf } from './join.ts';
 import { adopt, intercept } from './link.ts';
-import type { ArtifactMap, MemoryMap, SplitMap } from './map.ts';
+import type { ArtifactMap, SplitMap } from './map.ts';
 import { readParts } from './read.ts';
 import { reportColdCall, reportLoad } from './report.ts';
 import { either, type Steps } from './steps.ts';
@@ -37,26 +37,32 @@ function* loadSplit(
   const file = fileURLToPath(url);
   const open = keepOpen(file);
   const recorder = getHook('recorder');
-  if (recorder) return yield* record(recorder, file, readWhole(open, map, parts), asynchronous);
+  if (recorder) {
+    const { buffer } = readWhole(open, map, parts);
+    recorder(buffer, file);
+    return yield* compile(file, buffer, 'recording', asynchronous);
+  }
+  if (others && !intercept()) {
+    const { buffer } = readWhole(open, map, parts);
+    return yield* compile(file, buffer, 'functions of WebAssembly cannot be replaced', asynchronous);
+  }
 
   const { memory } = parts;
-  const startFilling = (path: string, segment: MemoryMap) => {
-    const addon = loadAddon(addons);
-    return startMemory(path, segment, typeof addon === 'string' ? undefined : addon, options.verify);
-  };
+  const loaded = memory && loadAddon(addons);
+  const addon = typeof loaded === 'string' ? undefined : loaded;
   let first: (() => WebAssembly.Memory) | undefined;
   try {
-    // While this thread is busy with native code.
-    first = memory && startFilling(file, memory);
+    // While this thread is busy with native code. Not where address space may be scarce (trap-handler.ts).
+    if (memory && addon?.handlesSegv()) first = startMemory(file, memory, addon);
   } catch {
-    // Whoever makes an instance will hear of it.
+    // There is no room. It is tried again when the memory is needed.
   }
   const primary = yield* loadArtifact(url, map, options, addons, asynchronous);
   const modules = new Map<number, WebAssembly.Module>();
   adopt(primary, {
     load(number, calledFunction) {
-      const loaded = modules.get(number);
-      if (loaded) return loaded;
+      const known = modules.get(number);
+      if (known) return known;
       reportColdCall(file, number, calledFunction);
       const partMap = mapOfPart(map, parts, number);
       const module = open(
@@ -72,13 +78,15 @@ function* loadSplit(
       (() => {
         const started = first;
         first = undefined;
-        return started?.() ?? open((path) => startFilling(path, memory)());
+        try {
+          if (started) return started();
+        } catch {
+          // The file is another one by now, perhaps.
+        }
+        return open((path) => startMemory(path, memory, addon)());
       }),
   });
-  if (others) {
-    intercept();
-    guardTravel(primary, () => new WebAssembly.Module(readWhole(open, map, parts)));
-  }
+  if (others) guardTravel(primary, () => new WebAssembly.Module(readWhole(open, map, parts)));
   return primary;
 }
 
@@ -163,20 +171,19 @@ function readSegments(
   }) as [Uint8Array, ...Uint8Array[]];
 }
 
-/** A run that records what is executed: of the whole module, as profiles are. */
-function* record(
-  recorder: Recorder,
+/** The whole module: recorders get it, since profiles are of that; and where nobody could make instances of its primary whole. */
+function* compile(
   file: string,
-  { buffer }: Uint8Array<ArrayBuffer>,
+  buffer: ArrayBuffer,
+  why: string,
   asynchronous: boolean,
 ): Steps<WebAssembly.Module> {
   const start = performance.now();
-  recorder(buffer, file);
   const module = yield* either(
     asynchronous,
     () => new WebAssembly.Module(buffer),
     () => WebAssembly.compile(buffer),
   );
-  reportLoad(file, 'compiled', 'recording', buffer.byteLength, false, start);
+  reportLoad(file, 'compiled', why, buffer.byteLength, false, start);
   return module;
 }

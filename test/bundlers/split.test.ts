@@ -104,6 +104,86 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   });
 });
 
+describe('a module that comes late', () => {
+  /** What JavaScript looks up before the module is there makes instances that are whole. */
+  async function expectWhole(
+    bundler: (typeof ALL_BUNDLERS)[number],
+    main: string,
+    files: Record<string, string> = {},
+  ): Promise<void> {
+    const project = await createSplitProject(
+      `${main}
+      const { start, first, second, table } = (await make()).exports;
+      console.log(JSON.stringify(${CALLS}));`,
+      files,
+    );
+    const built = await buildSplit(project, {}, bundler);
+    expect((await unpack(built)).split?.secondaries).toHaveLength(2);
+    const { result, loads } = await runWell(join(built.dir, 'main.js'));
+    expect(result).toEqual(RESULTS);
+    expect(loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled', 'precompiled']);
+  }
+
+  const ONE = "(await import('./one.wasm?module')).default";
+
+  test.each(ALL_BUNDLERS)('%s: in the arguments of what makes an instance', async (bundler) => {
+    await expectWhole(bundler, `const make = async () => new WebAssembly.Instance(${ONE}, ${IMPORTS});`);
+  });
+
+  test.each(ALL_BUNDLERS)('%s: by a function of another file', async (bundler) => {
+    await expectWhole(
+      bundler,
+      `import { get } from './get.js';
+      const make = async () => WebAssembly.instantiate(await get(), ${IMPORTS});`,
+      { 'get.js': `export const get = async () => ${ONE};` },
+    );
+  });
+
+  test.each(['esbuild', 'webpack', 'rspack'] as const)('%s: by `require`', async (bundler) => {
+    await expectWhole(bundler, "import { make } from './make.cjs';", {
+      'make.cjs': `exports.make = () => new WebAssembly.Instance(require('./one.wasm?module').default, ${IMPORTS});`,
+    });
+  });
+
+  test('by `import.source`, also where code is not looked at for files that it loads itself', async () => {
+    const project = await createSplitProject(`
+      const { exports } = await WebAssembly.instantiate(await import.source('./one.wasm'), ${IMPORTS});
+      const { start, first, second, table } = exports;
+      console.log(JSON.stringify(${CALLS}));`);
+    for (const glue of [true, false]) {
+      // One after another: into one folder.
+      // oxlint-disable-next-line no-await-in-loop
+      const built = await buildSplit(project, { glue });
+      // oxlint-disable-next-line no-await-in-loop
+      expect((await runWell(join(built.dir, 'main.js'))).result).toEqual(RESULTS);
+    }
+  });
+
+  test('changes no code where nothing can be split', async () => {
+    const project = await createSplitProject(`console.log(typeof ${ONE});`);
+    const built = await build('rollup', project, { plugin: { split: false } });
+    expect(await readFile(join(built.dir, 'main.js'), 'utf8')).not.toContain('intercept');
+  });
+});
+
+test.each(['module', 'glue'] as const)(
+  'where functions of WebAssembly cannot be replaced, the whole is loaded: %s',
+  async (form) => {
+    const glue = `
+      import { readFileSync } from 'node:fs';
+      const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
+      const { start, first, second, table } = new WebAssembly.Instance(new WebAssembly.Module(bytes), ${IMPORTS}).exports;
+      console.log(JSON.stringify(${CALLS}));`;
+    const project = await createSplitProject(form === 'glue' ? glue : MAINS.module);
+    const built = await buildSplit(project);
+    const { result, loads } = await runWell(join(built.dir, 'main.js'), {
+      nodeArgs: ['--frozen-intrinsics'],
+    });
+    expect(result).toEqual(form === 'glue' ? RESULTS : RESULTS_BY_FORM.module);
+    expect(loads.map(({ how }) => how)).toEqual(form === 'glue' ? [] : ['compiled']);
+  },
+);
+
 describe('in each version of Node', () => {
   test('with native code for it', async () => {
     const nodes = await Promise.all(NODE_VERSIONS.map((version) => ensureNode(version)));
@@ -398,28 +478,7 @@ describe('whether a module is split', () => {
     expect((await run(join(built.dir, 'main.js'))).stdout).toBe('42');
   });
 
-  test.each([
-    `WebAssembly.instantiate((await import('./one.wasm?module')).default, ${IMPORTS})`,
-    `new WebAssembly.Instance(
-       (await import(/* later */ './one.wasm?module')).default, ${IMPORTS})`,
-    `WebAssembly.instantiate(await import.source('./one.wasm'), ${IMPORTS})`,
-  ])('one that is instantiated by the expression that imports it stays whole: %s', async (made) => {
-    const project = await createSplitProject(
-      `const { start, first, second, table } = (await ${made}).exports; console.log(JSON.stringify(${CALLS}));`,
-    );
-    const { plugins, infos } = listen();
-    const built = await build('rollup', project, {
-      plugins,
-      plugin: { profile: project.path('profiles'), split: { minSaving: 0 } },
-    });
-    expect((await unpack(built)).split).toBeUndefined();
-    expect(infos.join()).toContain('main.js makes an instance in the expression that imports the module');
-    const { result, loads } = await runWell(join(built.dir, 'main.js'));
-    expect(result).toEqual(RESULTS);
-    expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
-  });
-
-  test('without that, it would not work: nobody makes such an instance whole', async () => {
+  test('functions that were taken before do not make it whole', async () => {
     const project = await createSplitProject(`
       const instantiate = (...all) => WebAssembly.instantiate(...all);
       const early = WebAssembly.instantiate;

@@ -79,7 +79,8 @@ print([fill(segment)[0] ?? null, fill(good)[1].toString('latin1', 10, 15)]);`),
 print(fill(good, good.length + 1)[0] ?? null);
 print(fill(good, good.length, 1)[0] ?? null);
 fs.rmSync(segmentFile);
-try { addon.fill(segmentFile.pathname, { offset: 0, size: 1 }, new ArrayBuffer(1)); } catch ({ code }) { print(code); }`),
+const wait = addon.fill(segmentFile.pathname, { offset: 0, size: 1 }, new ArrayBuffer(1));
+try { wait(); } catch ({ code }) { print(code); }`),
     ).toEqual([null, null, 'ENOENT']);
   });
 
@@ -98,6 +99,33 @@ print('alive');`,
         { args: ['--expose-gc'] },
       ),
     ).toEqual(['alive']);
+  });
+
+  it('and no longer: memories that are filled can go before it is the program’s turn again', async () => {
+    expect(
+      await prints(
+        `
+const large = Buffer.alloc(8 << 20, 1);
+fs.writeFileSync(segmentFile, segmentOf([256, 256, 1, 0, large.length], large));
+for (let i = 0; i < 60; i++) {
+  const memory = createMemory({ initial: 256, maximum: 256 });
+  addon.fill(segmentFile.pathname, { offset: 0, size: large.length + 20 }, memory.buffer)();
+  globalThis.gc();
+}
+print(process.memoryUsage().rss < 300 << 20);`,
+        { args: ['--expose-gc'] },
+      ),
+    ).toEqual([true]);
+  });
+
+  it('a byte that is another one: another checksum', async () => {
+    expect(
+      await prints(`
+const other = Buffer.from(good);
+other[other.length - 1] ^= 1;
+const [crc, bytes] = fill(other);
+print([crc === crc32(good), bytes.toString('latin1', 65533)]);`),
+    ).toEqual([[false, 'xy{']]);
   });
 
   it('in workers that are ended meanwhile', async () => {

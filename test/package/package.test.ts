@@ -104,6 +104,8 @@ describe('the tarball', () => {
         'src/native/file_view.h',
         'src/native/forget.h',
         'src/native/heap.h',
+        'src/native/memory_filler.h',
+        'src/native/thread.h',
         'src/native/binding.gyp',
       ]),
     );

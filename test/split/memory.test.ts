@@ -89,7 +89,7 @@ describe('a memory beside its primary', () => {
     expect(contentOf(second).toString('latin1', 0, 4)).toBe('abc\0');
   });
 
-  it('is there before the start function runs, and before tables have functions', async () => {
+  it('is there before the start function runs', async () => {
     const seen: number[] = [];
     const split = splitText(
       `(module (import "host" "see" (func $see (param i32))) (memory 1) ${DATA} (start $start)

@@ -7,7 +7,8 @@
  *
  * It must be impossible to tell, besides what is said of data.ts:
  *
- *  - The memory is the only one, so that its index is the same, and of a kind that `WebAssembly.Memory` makes.
+ *  - The memory is the only one, so that its index is the same, and of a kind that `WebAssembly.Memory` makes: not shared (split.ts),
+ *    of 32-bit addresses (the offsets of its data are such), and of the usual pages.
  *  - No table is imported. Else functions could be left in it at an instantiation that fails before its data segments, and would see
  *    them in the memory.
  *
@@ -43,7 +44,7 @@ export function canBeApart(
   );
 }
 
-/** The segment that `createMemory` of the runtime reads. */
+/** The segment, as runtime/memory.ts describes it. */
 export function writeMemory(wire: Uint8Array, { runs, memory: { minimum, maximum } }: Data): Writer {
   const words = [minimum, maximum ?? NO_MAXIMUM, runs.length];
   for (const { start, end } of runs) words.push(start, end - start);
