@@ -104,26 +104,26 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   });
 });
 
-describe('a module that comes late', () => {
-  /** What JavaScript looks up before the module is there makes instances that are whole. */
-  async function expectWhole(
-    bundler: (typeof ALL_BUNDLERS)[number],
-    main: string,
-    files: Record<string, string> = {},
-  ): Promise<void> {
-    const project = await createSplitProject(
-      `${main}
-      const { start, first, second, table } = (await make()).exports;
-      console.log(JSON.stringify(${CALLS}));`,
-      files,
-    );
-    const built = await buildSplit(project, {}, bundler);
-    expect((await unpack(built)).split?.secondaries).toHaveLength(2);
-    const { result, loads } = await runWell(join(built.dir, 'main.js'));
-    expect(result).toEqual(RESULTS);
-    expect(loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled', 'precompiled']);
-  }
+/** What JavaScript looks up before the module is there makes instances that are whole. */
+async function expectWhole(
+  bundler: (typeof ALL_BUNDLERS)[number],
+  main: string,
+  files: Record<string, string> = {},
+): Promise<void> {
+  const project = await createSplitProject(
+    `${main}
+    const { start, first, second, table } = (await make()).exports;
+    console.log(JSON.stringify(${CALLS}));`,
+    files,
+  );
+  const built = await buildSplit(project, {}, bundler);
+  expect((await unpack(built)).split?.secondaries).toHaveLength(2);
+  const { result, loads } = await runWell(join(built.dir, 'main.js'));
+  expect(result).toEqual(RESULTS);
+  expect(loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled', 'precompiled']);
+}
 
+describe('a module that comes late', () => {
   const ONE = "(await import('./one.wasm?module')).default";
 
   test.each(ALL_BUNDLERS)('%s: in the arguments of what makes an instance', async (bundler) => {
