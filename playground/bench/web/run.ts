@@ -37,9 +37,15 @@ const APP = fileURLToPath(new URL('app/', import.meta.url));
 /** Modules of the bench, with their pages. */
 const PAGES: Readonly<Record<string, string>> = { 'sql.js': 'sql.ts', resvg: 'resvg.ts', swc: 'swc.ts' };
 
+const VISITS = ['first', 'cached'] as const;
+
+const NETWORK_IDS = NETWORKS.map(({ id }) => id);
+
 interface Settings {
   module: string[];
   mode: WebMode[];
+  visit: (typeof VISITS)[number][];
+  network: string[];
   rounds: number;
   json?: string;
 }
@@ -74,8 +80,18 @@ function readSettings(args: readonly string[]): Settings {
         '--mode <names>',
         `vite (without the plugin), stream, range, inflate, link, ${SPLIT_MODES.join(', ')}`,
       )
-        .argParser(parseModes)
+        .argParser((value) => chooseFrom(ALL_WEB_MODES, value, 'mode'))
         .default([...ALL_WEB_MODES], 'all'),
+    )
+    .addOption(
+      new Option('--visit <names>', VISITS.join(', '))
+        .argParser((value) => chooseFrom(VISITS, value, 'visit'))
+        .default([...VISITS], 'both'),
+    )
+    .addOption(
+      new Option('--network <names>', 'Mbit/s: 10, 100, local')
+        .argParser((value) => chooseFrom(NETWORK_IDS, value, 'network'))
+        .default([...NETWORK_IDS], 'all'),
     )
     .option('--rounds <n>', 'rounds of visits', parseCount, 5)
     .option('--json <file>', 'write every sample to a file')
@@ -85,22 +101,23 @@ function readSettings(args: readonly string[]): Settings {
     .opts<Settings>();
 }
 
-function parseModes(value: string): WebMode[] {
+function chooseFrom<Name extends string>(known: readonly Name[], value: string, what: string): Name[] {
   return parseList(value).map((name) => {
-    const mode = ALL_WEB_MODES.find((known) => known === name);
-    if (!mode) throw new UsageError(`unknown mode "${name}": expected some of ${ALL_WEB_MODES.join(', ')}`);
-    return mode;
+    const found = known.find((each) => each === name);
+    if (!found) throw new UsageError(`unknown ${what} "${name}": expected some of ${known.join(', ')}`);
+    return found;
   });
 }
 
-async function run({ module, mode, rounds, json }: Settings): Promise<void> {
+async function run(settings: Settings): Promise<void> {
+  const { module, rounds, json } = settings;
   const chromium = findProgram('chromium');
   if (chromium === undefined) throw new Error('there is no chromium: run `npm run setup`, or install it');
   const folder = await mkdtemp(join(tmpdir(), 'bench-web-'));
   const progress = createProgressLine();
   const cases: WebCase[] = [];
   try {
-    for (const name of module) cases.push(...(await measureModule(name, mode, rounds, folder, progress)));
+    for (const name of module) cases.push(...(await measureModule(name, settings, folder, progress)));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -118,8 +135,7 @@ async function run({ module, mode, rounds, json }: Settings): Promise<void> {
 
 async function measureModule(
   name: string,
-  modes: readonly WebMode[],
-  rounds: number,
+  { mode: modes, visit: visits, network: networkIds, rounds }: Settings,
   folder: string,
   progress: ProgressLine,
 ): Promise<WebCase[]> {
@@ -185,19 +201,21 @@ async function measureModule(
         modes: own.map(({ mode }, index) => ({ mode, outcome: summarize(outcomes, index) })),
       });
     };
-    for (const network of NETWORKS) {
+    const networks = NETWORKS.filter(({ id }) => networkIds.includes(id));
+    for (const network of visits.includes('first') ? networks : []) {
       for (const compressed of [true, false]) {
         await measure({ visit: 'first', compressed }, network, createProfile);
       }
     }
-    for (const host of hosts.filter(({ compressed }) => compressed)) {
+    const cachedOn = visits.includes('cached') ? networks : [];
+    for (const host of hosts.filter(({ compressed }) => compressed && cachedOn.length > 0)) {
       progress.update(`${name}: a visit that fills the cache, ${host.mode} …`);
       const profile = await createProfile();
       profiles.set(host, profile);
       await prime(profile, host.server.url);
       await prime(profile, host.server.url);
     }
-    for (const network of NETWORKS) {
+    for (const network of cachedOn) {
       await measure({ visit: 'cached', compressed: true }, network, async (host) => profiles.get(host) ?? '');
     }
   } finally {

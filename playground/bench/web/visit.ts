@@ -6,15 +6,17 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { findProgram } from '../../../test/support/tools.ts';
 
 export interface Network {
+  /** As options name it. */
+  id: string;
   name: string;
   /** Bits in a second, and milliseconds for each request; undefined: as fast as it goes. */
   throttle?: { bits: number; latency: number };
 }
 
 export const NETWORKS: readonly Network[] = [
-  { name: '10 Mbit/s, 40 ms', throttle: { bits: 10e6, latency: 40 } },
-  { name: '100 Mbit/s, 10 ms', throttle: { bits: 100e6, latency: 10 } },
-  { name: 'local' },
+  { id: '10', name: '10 Mbit/s, 40 ms', throttle: { bits: 10e6, latency: 40 } },
+  { id: '100', name: '100 Mbit/s, 10 ms', throttle: { bits: 100e6, latency: 10 } },
+  { id: 'local', name: 'local' },
 ];
 
 export interface PageSample {
@@ -37,14 +39,14 @@ export function removeProfile(folder: string): Promise<void> {
   return rm(folder, { recursive: true, force: true, maxRetries: 5 });
 }
 
-export function visit(profile: string, url: string, network: Network): Promise<PageSample> {
+export function visit(profile: string, url: string, network: Pick<Network, 'throttle'>): Promise<PageSample> {
   return inPage(profile, (page, context) => open(page, context, url, network));
 }
 
 /** A visit that lasts until the browser has cached what it can. */
 export async function prime(profile: string, url: string): Promise<void> {
   await inPage(profile, async (page, context) => {
-    await open(page, context, url, { name: 'local' });
+    await open(page, context, url, {});
     await page.evaluate(() => globalThis.bench?.repeat());
     await page.waitForTimeout(UNTIL_CACHED);
   });
@@ -69,7 +71,7 @@ async function open(
   page: Page,
   context: BrowserContext,
   url: string,
-  { throttle }: Network,
+  { throttle }: Pick<Network, 'throttle'>,
 ): Promise<PageSample> {
   const session = await context.newCDPSession(page);
   await session.send('Performance.enable');
