@@ -260,13 +260,21 @@ class CompilerHooks {
     const compilation = loader._compilation;
     if (!compilation) throw new Error(`${loader.resourcePath}: the bundler gives its loaders no compilation`);
     const resolve = loader.getResolve({ dependencyType: 'esm' });
+    const others = this.#contextOf(compilation);
     return {
-      ...this.#contextOf(compilation),
+      ...others,
       addWatchFile: (file) => {
         if (isFolder(file)) loader.addContextDependency(file);
         else loader.addDependency(file);
       },
-      warn: (message) => loader.emitWarning(new Error(message)),
+      warn: (message) => {
+        try {
+          loader.emitWarning(new Error(message));
+        } catch {
+          // Of a module that is loaded beside this one: Rspack takes nothing of loaders that have ended.
+          others.warn(message);
+        }
+      },
       resolve: async (request, importer) => {
         try {
           const id = await resolve(importer === undefined ? loader.rootContext : dirname(importer), request);

@@ -1,6 +1,7 @@
 /** Watch mode: a changed wasm file makes a new artifact. */
 import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { rspack } from '@rspack/core';
 import { context as esbuildContext } from 'esbuild';
 import { watch as rolldownWatch } from 'rolldown';
@@ -97,7 +98,12 @@ class Watching {
           if (await isExpected(outcome)) return;
         } catch (error) {
           // The next build may have begun, and have emptied the folder under the program.
-          if (--left === 0 || Object.keys(files).length === 0) throw error;
+          if (--left === 0) throw error;
+          // Or none comes, since nothing changes.
+          if (Object.keys(files).length === 0 && this.#outcomes.length === 0) {
+            await delay(500);
+            this.#outcomes.push(outcome);
+          }
         }
         waiting = true;
       }
