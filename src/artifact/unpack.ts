@@ -12,7 +12,7 @@ import { descriptorOffset, readNotes } from '../elf/notes.ts';
 import { type ElfFile, type ElfSection, readElf } from '../elf/read.ts';
 import { type ElfSymbol, readSymbols } from '../elf/symbols.ts';
 import { messageOf } from '../error.ts';
-import { joinParts } from '../runtime/join.ts';
+import { joinParts, partsOf } from '../runtime/join.ts';
 import type { ArtifactMap, SplitMap } from '../runtime/map.ts';
 import { readLimits } from '../runtime/memory.ts';
 import { BUILD_ID_SIZE, computeBuildId } from './build-id.ts';
@@ -191,11 +191,7 @@ function readSplit(elf: ElfFile, { parts, memory, recipe }: SplitDescription, pr
   };
   try {
     const whole = joinParts(
-      [
-        contents.primary,
-        ...contents.secondaries.map((part) => part.wire),
-        ...(contents.memory ? [contents.memory] : []),
-      ],
+      partsOf([contents.primary, ...contents.secondaries.map((part) => part.wire)], contents.memory),
       contents.recipe,
     );
     const map: SplitMap = {

@@ -88,6 +88,8 @@ function namesOf({ needs, features }: CpuRequirements): string[] {
 }
 
 function describe(file: string, summary: Summary): string {
+  const isApart = summary.segments.some(({ section }) => section === SECTION_MEMORY);
+  const first = isApart ? `0 and ${SECTION_MEMORY} are` : '0 is';
   const lines = [
     `${file}: ${summary.form === 'object' ? 'object file' : 'artifact'} of ${formatBytes(summary.size)}, format ${summary.formatVersion}, ${summary.machine}`,
     `  made by   ${summary.producer}`,
@@ -111,7 +113,7 @@ function describe(file: string, summary: Summary): string {
     '',
     ...(summary.parts
       ? [
-          `parts: 0${summary.segments.some(({ section }) => section === SECTION_MEMORY) ? ` and ${SECTION_MEMORY} are` : ' is'} loaded at the start, others at the first call of a function in them (--json lists the functions)`,
+          `parts: ${first} loaded at the start, others at the first call of a function in them (--json lists the functions)`,
           indent(
             formatTable([
               ['part', 'wasm', 'functions'],

@@ -1,8 +1,9 @@
 /** Whether a module is split for demand loading, and its parts: each valid for every target, kept between builds. */
+import { startSize } from '../artifact/start-size.ts';
 import { formatEngineKey } from '../engines/key.ts';
 import { type KnownTarget, whyInvalid } from '../engines/v8/target.ts';
 import { messageOf } from '../error.ts';
-import { joinParts } from '../runtime/join.ts';
+import { joinParts, partsOf } from '../runtime/join.ts';
 import { PRODUCER } from '../version.ts';
 import { SectionId, type Sections } from '../wasm/sections.ts';
 import { mostParts } from '../wasm/split/owners.ts';
@@ -131,11 +132,11 @@ export async function splitForEngines(
   const [primary, ...secondaries] = split.parts;
   if (!primary) return { whole: 'it has no parts' };
   const { memory } = split;
-  const saving = wire.length - primary.length - (memory?.length ?? 0);
+  const saving = wire.length - startSize({ primary, memory });
   if (saving < minSaving) {
     return { whole: `it would save a start no more than ${formatSize(saving)}`, possible: true };
   }
-  if (Buffer.compare(joinParts([...split.parts, ...(memory ? [memory] : [])], split.recipe), wire) !== 0) {
+  if (Buffer.compare(joinParts(partsOf(split.parts, memory), split.recipe), wire) !== 0) {
     return { whole: 'its parts do not make the same module again' };
   }
   const most = Math.min(...validators.map(({ maxPart }) => maxPart));

@@ -1,5 +1,6 @@
 /** What became of each module of a build, in one line. */
-import type { ArtifactContents, NativeCode } from '../artifact/contents.ts';
+import type { ArtifactContents, NativeCode, SplitContents } from '../artifact/contents.ts';
+import { startSize } from '../artifact/start-size.ts';
 import { formatBytes } from '../format-bytes.ts';
 
 /** What became of a module. */
@@ -99,14 +100,10 @@ export function describeForWeb(
   return { kind: 'web', how, split: parts && sizesOf(parts, wire), whole };
 }
 
-interface Parts {
-  primary: Uint8Array;
-  memory?: Uint8Array | undefined;
-  secondaries: readonly unknown[];
-}
+type Parts = Pick<SplitContents, 'primary' | 'memory'> & { secondaries: readonly unknown[] };
 
-function sizesOf({ primary, memory, secondaries }: Parts, wire: Uint8Array): SplitSizes {
-  return { start: primary.length + (memory?.length ?? 0), whole: wire.length, parts: secondaries.length };
+function sizesOf(parts: Parts, wire: Uint8Array): SplitSizes {
+  return { start: startSize(parts), whole: wire.length, parts: parts.secondaries.length };
 }
 
 function describe(outcome: Outcome): string {

@@ -5,6 +5,7 @@ import { glob } from 'tinyglobby';
 import type { Artifact, NativeCode } from '../artifact/contents.ts';
 import { largestFunctions } from '../artifact/largest.ts';
 import { ELFOSABI_ARTIFACT } from '../artifact/pack.ts';
+import { startSize } from '../artifact/start-size.ts';
 import { unpackArtifact } from '../artifact/unpack.ts';
 import { EI_OSABI, ELFMAG } from '../elf/constants.ts';
 import { messageOf } from '../error.ts';
@@ -59,10 +60,7 @@ function describe(file: string, { name, map, wire, split, native, functionNames 
     size: map.size,
     wireSize: wire.length,
     ...(split && {
-      parts: [
-        split.primary.length + (split.memory?.length ?? 0),
-        ...split.secondaries.map((part) => part.wire.length),
-      ],
+      parts: [startSize(split), ...split.secondaries.map((part) => part.wire.length)],
     }),
     native: native.map((code) => describeNative(code, functionNames)),
   };

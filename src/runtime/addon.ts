@@ -90,14 +90,20 @@ export interface Helper {
 /** File URL and checksum (checksum.ts) of each binary, by `<platform>-<arch>-<process.versions.modules>`. */
 export type Addons = Readonly<Record<string, readonly [url: string, checksum: number]>>;
 
+export const NOT_NODE = 'this is not Node';
+
+/** Bun and Deno report versions, V8's too, of the Node that they stand in for. */
+export function isNode(): boolean {
+  return (process.versions['bun'] ?? process.versions['deno']) === undefined;
+}
+
 /** By path. */
 const loaded = new Map<string, Addon>();
 
 /** The native loader for this process, or why there is none. */
 export function loadAddon(addons: Addons): Addon | string {
   const { platform, arch, versions } = process;
-  // They say that they are some Node.
-  if (versions['bun'] ?? versions['deno']) return 'this is not Node';
+  if (!isNode()) return NOT_NODE;
   const key = `${platform}-${arch}-${versions.modules}`;
   const binary = addons[key];
   if (!binary) return `there is none for ${key}`;

@@ -6,7 +6,16 @@
  *  4. Let V8 deserialize; where anything is missing or wrong, compile the wire bytes.
  */
 import { builtin } from './builtin.ts';
-import { type Addon, type Addons, type Contents, type Helper, loadAddon, type Range } from './addon.ts';
+import {
+  type Addon,
+  type Addons,
+  type Contents,
+  type Helper,
+  isNode,
+  loadAddon,
+  NOT_NODE,
+  type Range,
+} from './addon.ts';
 import { getCrc32 } from './crc32.ts';
 import { getHook } from './hooks.ts';
 import type { ArtifactMap, NativeSegmentMap, SegmentMap } from './map.ts';
@@ -216,8 +225,7 @@ function chooseNative({ native }: ArtifactMap, { verify, fit }: ArtifactOptions,
   const { versions, platform, arch } = process;
   if (!native[0]) return refuse('the artifact holds none');
   if (!fit) return refuse('the option `fit` is missing');
-  // Bun and Deno report the V8 version of the Node that they stand in for.
-  if (versions['bun'] ?? versions['deno']) return refuse('this is not Node');
+  if (!isNode()) return refuse(NOT_NODE);
   const running = `v8-${versions.v8}-${platform}-${arch}`;
   const [first, ...others] = native.filter(({ engine }) => engine.startsWith(`${running}-`));
   if (!first) {

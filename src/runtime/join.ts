@@ -1,19 +1,29 @@
 /**
  * The recipe for putting a split module together again: u32 count of steps; for each step u32 part, u32 offset, u32 size, all
  * little-endian; then bytes that no part has. A step takes bytes of a part, or of the latter where its part is the number of
- * parts. The result is the module as it was, byte for byte.
+ * parts. The result is the module as it was, byte for byte. A memory that lies beside the primary counts as a part: {@link partsOf}.
  */
 
+/** In the order that recipes count them in: the primary, the secondaries, the memory where it lies beside the primary. */
+export function partsOf<Part>(modules: readonly Part[], memory: Part | undefined): Part[] {
+  return memory === undefined ? [...modules] : [...modules, memory];
+}
+
 const STEP_WORDS = 3;
+
+/** Unsigned, little-endian. */
+export function encodeWords(words: readonly number[]): Uint8Array {
+  const view = new DataView(new ArrayBuffer(words.length * 4));
+  for (const [index, word] of words.entries()) view.setUint32(index * 4, word, true);
+  return new Uint8Array(view.buffer);
+}
 
 export function encodeRecipe(
   steps: readonly { part: number; offset: number; size: number }[],
   literals: readonly Uint8Array[],
 ): Uint8Array {
   const words = [steps.length, ...steps.flatMap(({ part, offset, size }) => [part, offset, size])];
-  const head = new DataView(new ArrayBuffer(words.length * 4));
-  for (const [index, word] of words.entries()) head.setUint32(index * 4, word, true);
-  const chunks = [new Uint8Array(head.buffer), ...literals];
+  const chunks = [encodeWords(words), ...literals];
   const recipe = new Uint8Array(chunks.reduce((size, { length }) => size + length, 0));
   let end = 0;
   for (const chunk of chunks) {

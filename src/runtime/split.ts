@@ -9,9 +9,9 @@ import { getCrc32 } from './crc32.ts';
 import { describeDamage, fail } from './fallback.ts';
 import { startMemory } from './fill.ts';
 import { getHook } from './hooks.ts';
-import { joinParts, piecesOf } from './join.ts';
+import { joinParts, partsOf, piecesOf } from './join.ts';
 import { adopt, intercept } from './link.ts';
-import type { ArtifactMap, SplitMap } from './map.ts';
+import type { ArtifactMap, SegmentMap, SplitMap } from './map.ts';
 import { readParts } from './read.ts';
 import { reportColdCall, reportLoad } from './report.ts';
 import { either, type Steps } from './steps.ts';
@@ -37,14 +37,11 @@ function* loadSplit(
   const file = fileURLToPath(url);
   const open = keepOpen(file);
   const recorder = getHook('recorder');
-  if (recorder) {
+  if (recorder || (others && !intercept())) {
     const { buffer } = readWhole(open, map, parts);
-    recorder(buffer, file);
-    return yield* compile(file, buffer, 'recording', asynchronous);
-  }
-  if (others && !intercept()) {
-    const { buffer } = readWhole(open, map, parts);
-    return yield* compile(file, buffer, 'functions of WebAssembly cannot be replaced', asynchronous);
+    recorder?.(buffer, file);
+    const why = recorder ? 'recording' : 'functions of WebAssembly cannot be replaced';
+    return yield* compile(file, buffer, why, asynchronous);
   }
 
   const { memory } = parts;
@@ -160,7 +157,7 @@ function readSegments(
   { wire }: ArtifactMap,
   { parts, memory, recipe }: SplitMap,
 ): [Uint8Array, ...Uint8Array[]] {
-  const ranges = [recipe, wire, ...parts.map((part) => part.wire), ...(memory ? [memory] : [])];
+  const ranges = [recipe, ...partsOf<SegmentMap>([wire, ...parts.map((part) => part.wire)], memory)];
   const { segments } = readParts(path, ranges, false).next().value as Contents;
   return ranges.map((range, index) => {
     const segment = segments[index];

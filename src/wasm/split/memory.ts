@@ -15,6 +15,7 @@
  * An instance that nobody makes whole cannot be made at all: its import is missing. That is what it should be, since it would
  * compute something else.
  */
+import { encodeWords } from '../../runtime/join.ts';
 import { NO_MAXIMUM } from '../../runtime/memory.ts';
 import { SectionId } from '../sections.ts';
 import { type Anatomy, Kind } from './anatomy.ts';
@@ -48,9 +49,7 @@ export function canBeApart(
 export function writeMemory(wire: Uint8Array, { runs, memory: { minimum, maximum } }: Data): Writer {
   const words = [minimum, maximum ?? NO_MAXIMUM, runs.length];
   for (const { start, end } of runs) words.push(start, end - start);
-  const head = new DataView(new ArrayBuffer(words.length * 4));
-  for (const [index, word] of words.entries()) head.setUint32(index * 4, word, true);
-  const writer = new Writer(wire).write(new Uint8Array(head.buffer));
+  const writer = new Writer(wire).write(encodeWords(words));
   for (const run of runs) writeContents(writer, wire, run);
   return writer;
 }

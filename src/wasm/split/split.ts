@@ -20,6 +20,7 @@
  * those with `ref.func`, since JavaScript can tell the functions of two instances apart.
  */
 import { WasmPrecompileError } from '../../error.ts';
+import { partsOf } from '../../runtime/join.ts';
 import {
   absentExport,
   FUNCTIONS_EXPORT,
@@ -201,7 +202,7 @@ class Splitter {
       memory: memory?.bytes,
       recipe: makeRecipe(
         this.#wire,
-        [...writers, ...(memory ? [memory] : [])].map(({ copies }) => copies),
+        partsOf(writers, memory).map(({ copies }) => copies),
       ),
       owners: this.#owners,
       bound: this.#bound,
@@ -272,7 +273,8 @@ class Splitter {
     if (data) {
       // The count is for functions that refer to segments: there are none.
       edits.set(SectionId.DataCount, undefined);
-      edits.set(SectionId.Data, (content) => writeData(content, this.#wire, data));
+      const write: Edit = (content) => writeData(content, this.#wire, data);
+      edits.set(SectionId.Data, this.#isMemoryApart ? undefined : write);
     }
     if (this.#isMemoryApart) {
       edits.set(SectionId.Import, (content, old) => {
@@ -282,7 +284,6 @@ class Splitter {
         }
       });
       edits.set(SectionId.Memory, undefined);
-      edits.set(SectionId.Data, undefined);
     }
     const writer = new Writer(this.#wire).copy({ offset: 0, size: PREAMBLE_SIZE });
     const write = (id: SectionId, old: Section | undefined) => {
