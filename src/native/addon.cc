@@ -28,6 +28,7 @@
 #include <utility>
 
 #include "address_space.h"
+#include "clock.h"
 #include "file_view.h"
 #include "forget.h"
 #include "helper.h"
@@ -199,7 +200,8 @@ napi_value Wait(napi_env env, napi_callback_info info) {
     napi_throw(env, OpenError(env, load->path, load->error));
     return nullptr;
   }
-  Reference mapping = load->reading.Join();
+  load->reading.Finish();
+  Reference mapping = load->reading.Take();
   return mapping.get() == nullptr ? nullptr : MakeMapping(env, std::move(mapping));
 }
 
@@ -226,13 +228,15 @@ napi_value Map(napi_env env, napi_callback_info info) {
 void ExecuteMap(napi_env, void* data) {
   auto* load = static_cast<Load*>(data);
   load->error = load->reading.Open(load->path);
-  if (load->error == 0) load->reading.Run();
+  if (load->error != 0) return;
+  load->reading.Start();
+  load->reading.Finish();
 }
 
 void CompleteMap(napi_env env, napi_status status, void* data) {
   std::unique_ptr<Load> load(static_cast<Load*>(data));
   if (status == napi_ok && load->error == 0) {
-    napi_resolve_deferred(env, load->deferred, MakeMapping(env, load->reading.Join()));
+    napi_resolve_deferred(env, load->deferred, MakeMapping(env, load->reading.Take()));
   } else {
     napi_reject_deferred(env, load->deferred, OpenError(env, load->path, status == napi_ok ? load->error : ECANCELED));
   }
@@ -541,6 +545,7 @@ napi_value StartHelper(napi_env env, napi_callback_info info) {
 }
 
 napi_value Init(napi_env env, napi_value exports) {
+  MeasureClock();
   const struct {
     const char* name;
     napi_callback function;

@@ -1,9 +1,10 @@
-// Memory for V8's copies of the wire bytes and the native code. V8 asks the C library for all of it on the thread that deserializes,
-// gets fresh pages from the kernel, and takes six times as long to touch them as to copy.
+// Memory for V8's copies of the wire bytes and of what native code has besides instructions. V8 asks the C library for all of it on
+// the thread that deserializes, gets fresh pages from the kernel, and takes six times as long to touch them as to copy.
 
 #ifndef WASM_PRECOMPILE_HEAP_H_
 #define WASM_PRECOMPILE_HEAP_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -28,14 +29,15 @@ class PreparedHeap {
   PreparedHeap& operator=(const PreparedHeap&) = delete;
   ~PreparedHeap() { Release(); }
 
-  // Bytes of the wire bytes, and of what else V8 copies: of the wire bytes alone where that is too much for glibc to keep.
+  // Bytes of the wire bytes and of the native code. For the wire bytes alone where that is too much for glibc to keep.
   // Gives whether there is a block; then `TrimHeap` has to follow.
-  bool Reserve([[maybe_unused]] uint64_t wire, [[maybe_unused]] uint64_t others) {
+  bool Reserve([[maybe_unused]] uint64_t wire, [[maybe_unused]] uint64_t native) {
 #ifdef __GLIBC__
     constexpr uint64_t kNeverKept = 32 << 20;
     // Something else may be allocated before.
     constexpr uint64_t kSpare = 16 * kPage;
-    size_ = wire + others + kSpare;
+    // A quarter of native code is no instructions, which V8 keeps elsewhere, but what it has to know of them.
+    size_ = wire + native / 4 + kSpare;
     if (size_ >= kNeverKept) size_ = wire + kSpare;
     if (size_ >= kNeverKept) return false;
     // Volatile: compilers leave out what nobody uses.
@@ -46,10 +48,13 @@ class PreparedHeap {
     return block_ != nullptr;
   }
 
-  // From the start on, where the first allocation will be, as far as it comes until somebody sets `enough`. On any thread.
+  // From the start on, where the first allocation will be, as far as it comes until somebody sets `enough`. On several threads.
   void Touch(const std::atomic<bool>& enough) {
+    constexpr uint64_t kStep = 16 * kPage;
     if (block_ == nullptr) return;
-    for (uint64_t at = 0; at < size_ && !enough; at += kPage) static_cast<volatile char*>(block_)[at] = 0;
+    for (uint64_t at; !enough && (at = touched_.fetch_add(kStep)) < size_;) {
+      for (uint64_t end = std::min(at + kStep, size_); at < end; at += kPage) static_cast<volatile char*>(block_)[at] = 0;
+    }
   }
 
   // On the thread that reserved it.
@@ -58,6 +63,7 @@ class PreparedHeap {
  private:
   static constexpr uint64_t kPage = 4096;
   uint64_t size_ = 0;
+  std::atomic<uint64_t> touched_{0};
   void* block_ = nullptr;
 };
 

@@ -16,14 +16,14 @@
 #include "mapping.h"
 #include "thread.h"
 
-// Two threads: one has the wire bytes, the other everything else.
+// A helper begins with the wire bytes; whoever waits for it, with everything else.
 class ReadAhead {
  public:
   // With fewer bytes, starting threads takes as long as what they would save.
   static constexpr uint64_t kWorthThreads = 256 << 10;
 
   // `wire`: the index of the segment with the wire bytes, or -1. `helped`: a thread of its own deserializes where there is much
-  // native code. On the thread that will deserialize elsewhere, as `Join`.
+  // native code. On the thread that will deserialize elsewhere, as `Take`.
   ReadAhead(Reference mapping, int32_t wire, bool helped) : mapping_(std::move(mapping)) {
     const auto& segments = mapping_->view.segments();
     uint64_t size = 0;
@@ -32,13 +32,9 @@ class ReadAhead {
     threads_ = size >= kWorthThreads && !IsAddressSpaceLimited();
     if (wire < 0 || static_cast<size_t>(wire) >= segments.size()) return;
     wire_ = wire;
-    uint64_t others = size - segments[wire].size;
-    if (!threads_ || (helped && others >= kHelperSize)) return;
-#ifndef HAS_EMBEDDER_API
-    // These versions copy only the wire bytes.
-    others = 0;
-#endif
-    mapping_->heap_prepared = heap_.Reserve(segments[wire].size, others);
+    uint64_t native = size - segments[wire].size;
+    if (!threads_ || (helped && native >= kHelperSize)) return;
+    mapping_->heap_prepared = heap_.Reserve(segments[wire].size, native);
   }
   ReadAhead(const ReadAhead&) = delete;
   ReadAhead& operator=(const ReadAhead&) = delete;
@@ -50,23 +46,18 @@ class ReadAhead {
     return error;
   }
 
-  // Begins; `Join` waits for the end.
+  // Begins, where there can be a thread: else `Finish` does it all.
   void Start() {
-    started_ = true;
-    if (threads_) main_.Start([](void* self) { static_cast<ReadAhead*>(self)->Run(); }, this);
+    if (threads_) helper_.Start([](void* self) { static_cast<ReadAhead*>(self)->Help(); }, this);
   }
 
-  // The same on the thread that calls, and a second one.
-  void Run() {
-    started_ = false;
-    Thread second;
-    if (threads_) second.Start([](void* self) { static_cast<ReadAhead*>(self)->ReadWire(); }, this);
+  // Does what is still to be done, and waits for the helper. On any thread.
+  void Finish() {
     ReadOthers();
-    if (second.started()) {
-      heap_.Touch(wire_read_);
-    } else {
-      ReadWire();
-    }
+    ReadWire();
+    waiting_ = true;
+    if (helper_.started()) heap_.Touch(helped_);
+    helper_.Join();
   }
 
   // Lets go of everything, where nothing was begun.
@@ -75,11 +66,8 @@ class ReadAhead {
     mapping_.Drop();
   }
 
-  // The mapping, with everything done; empty after that.
-  Reference Join() {
-    main_.Join();
-    // Where there are few bytes, or no thread could be started.
-    if (started_) Run();
+  // The mapping, after `Finish`; empty after that.
+  Reference Take() {
     heap_.Release();
     return std::move(mapping_);
   }
@@ -99,15 +87,24 @@ class ReadAhead {
     mapping_->crcs[index] = crc;
   }
 
+  // What this thread does not begin, the other one does: a third would get a processor too late where there are two.
+  void Help() {
+    ReadWire();
+    ReadOthers();
+    helped_ = true;
+    heap_.Touch(waiting_);
+  }
+
   void ReadOthers() {
+    if (others_begun_.exchange(true)) return;
     for (size_t i = 0; i < mapping_->crcs.size(); i++) {
       if (static_cast<int32_t>(i) != wire_) Checksum(i);
     }
   }
 
   void ReadWire() {
+    if (wire_begun_.exchange(true)) return;
     if (wire_ >= 0) CheckAndFeed();
-    wire_read_ = true;
   }
 
   void CheckAndFeed() {
@@ -126,13 +123,14 @@ class ReadAhead {
   Reference mapping_;
   int32_t wire_ = -1;
   bool threads_ = false;
-  // Whether `Start` was called, and `Run` not yet.
-  bool started_ = false;
+  std::atomic<bool> wire_begun_{false};
+  std::atomic<bool> others_begun_{false};
   // Nobody waits for memory that is not ready by then: V8 gets it as fast.
-  std::atomic<bool> wire_read_{false};
+  std::atomic<bool> helped_{false};
+  std::atomic<bool> waiting_{false};
   PreparedHeap heap_;
   // Ends before all the others go.
-  Thread main_;
+  Thread helper_;
 };
 
 #endif  // WASM_PRECOMPILE_READ_AHEAD_H_

@@ -53,6 +53,7 @@ export type ArtifactLoad = (
   options: ArtifactOptions,
   addons: Addons,
   asynchronous: boolean,
+  meanwhile?: (addon: Addon) => void,
 ) => Steps<WebAssembly.Module>;
 
 const REBUILD = 'See "Deploying" in the README.';
@@ -92,6 +93,8 @@ const BUILD_ID_SIZE = 20;
  * @param map what the build wrote of its layout
  * @param addons the native loader's binaries
  * @param asynchronous whether the caller waits for what is yielded
+ * @param meanwhile begins what another thread can do while V8 deserializes; only with the native loader, and where address space is
+ *   not scarce
  */
 export function* loadArtifact(
   url: string,
@@ -99,6 +102,7 @@ export function* loadArtifact(
   options: ArtifactOptions,
   addons: Addons,
   asynchronous: boolean,
+  meanwhile?: (addon: Addon) => void,
 ): Steps<WebAssembly.Module> {
   const start = performance.now();
   const file = fileURLToPath(url);
@@ -154,6 +158,7 @@ export function* loadArtifact(
       refusal = ['its checksum is wrong', REDEPLOY];
     else {
       observe?.('check');
+      if (addon) meanwhile?.(addon);
       const [cpuFeatures, flags] = words;
       // In this process's own copy of the page.
       new Uint32Array(code, 8, 2).set([cpuFeatures, flags.hash]);

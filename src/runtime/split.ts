@@ -2,7 +2,7 @@
  * Demand loading in Node: artifacts of split modules (src/wasm/split/split.ts). The primary is loaded as any other module, a
  * secondary at the first call of a function in it.
  */
-import { type Contents, loadAddon } from './addon.ts';
+import type { Addon, Contents } from './addon.ts';
 import { type ArtifactLoad, loadArtifact } from './artifact.ts';
 import { builtin } from './builtin.ts';
 import { getCrc32 } from './crc32.ts';
@@ -45,16 +45,17 @@ function* loadSplit(
   }
 
   const { memory } = parts;
-  const loaded = memory && loadAddon(addons);
-  const addon = typeof loaded === 'string' ? undefined : loaded;
+  let addon: Addon | undefined;
   let first: (() => WebAssembly.Memory) | undefined;
-  try {
-    // While this thread is busy with native code. Not where address space may be scarce (trap-handler.ts).
-    if (memory && addon?.handlesSegv()) first = startMemory(file, memory, addon);
-  } catch {
-    // There is no room. It is tried again when the memory is needed.
-  }
-  const primary = yield* loadArtifact(url, map, options, addons, asynchronous);
+  const startFirst = (loader: Addon) => {
+    addon = loader;
+    try {
+      if (memory) first = startMemory(file, memory, loader);
+    } catch {
+      // There is no room. It is tried again when the memory is needed.
+    }
+  };
+  const primary = yield* loadArtifact(url, map, options, addons, asynchronous, startFirst);
   const modules = new Map<number, WebAssembly.Module>();
   adopt(primary, {
     load(number, calledFunction) {
