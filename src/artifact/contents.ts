@@ -76,6 +76,8 @@ export interface SplitContents {
   }[];
   /** The memory, where the primary imports it: see runtime/memory.ts. */
   memory?: Uint8Array | undefined;
+  /** Where the primary is lean: what gives the full one of it and the last secondary. Native code is then that of the full one. */
+  full?: Uint8Array | undefined;
   /** How all of these are put together again: see runtime/join.ts. */
   recipe: Uint8Array;
 }

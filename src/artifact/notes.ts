@@ -31,6 +31,7 @@ export interface SplitDescription {
   /** The secondaries, by their numbers less one. `native` has one for each target, null where there is none. */
   parts: { wire: SegmentDescription; native: (SegmentDescription | null)[] }[];
   memory?: SegmentDescription;
+  full?: SegmentDescription;
   recipe: SegmentDescription;
 }
 
@@ -178,6 +179,7 @@ function readSplit(split: Fields): SplitDescription {
       };
     }),
     ...(split.has('memory') && { memory: readSegmentDescription(split.fields('memory')) }),
+    ...(split.has('full') && { full: readSegmentDescription(split.fields('full')) }),
     recipe: readSegmentDescription(split.fields('recipe')),
   };
 }

@@ -28,6 +28,7 @@ import { encodeWasmNotes, isSha256, type SegmentDescription } from './notes.ts';
 import {
   SECTION_BUILD_ID,
   SECTION_COMMENT,
+  SECTION_FULL,
   SECTION_GNU_STACK,
   SECTION_INTERFACE,
   SECTION_MEMORY,
@@ -118,6 +119,7 @@ function pack(
     }),
   }));
   const memory = split?.memory && { section: SECTION_MEMORY, contents: split.memory };
+  const full = split?.full && { section: SECTION_FULL, contents: split.full };
   const notes = encodeWasmNotes({
     producer: contents.producer,
     name: contents.name,
@@ -145,6 +147,7 @@ function pack(
           native: native.map((code) => code && describeSegment(code)),
         })),
         ...(memory && { memory: describeSegment(memory) }),
+        ...(full && { full: describeSegment(full) }),
         recipe: describeSegment({ section: SECTION_RECIPE, contents: split.recipe }),
       },
     }),
@@ -209,6 +212,7 @@ function pack(
             native: native.map((code) => code && mapOf(code)),
           })),
           ...(memory && { memory: { ...mapOf(memory), ...readLimits(memory.contents) } }),
+          ...(full && { full: mapOf(full) }),
           recipe: mapOf({ section: SECTION_RECIPE, contents: split.recipe }),
           whole: { size: contents.wire.length, crc32: crc32(contents.wire) },
         },
@@ -318,6 +322,7 @@ function unloadedSections(contents: ArtifactContents<unknown>, form: ArtifactFor
   ];
   if (contents.split) {
     sections.push({ ...section, name: SECTION_RECIPE, contents: contents.split.recipe });
+    if (contents.split.full) sections.push({ ...section, name: SECTION_FULL, contents: contents.split.full });
   }
   if (contents.profile !== undefined) {
     sections.push({ ...section, name: SECTION_PROFILE, contents: encoder.encode(contents.profile) });

@@ -162,7 +162,7 @@ function readSegment(
 }
 
 /** The parts of a split module, and the module that they are. */
-function readSplit(elf: ElfFile, { parts, memory, recipe }: SplitDescription, primary: Uint8Array) {
+function readSplit(elf: ElfFile, { parts, memory, full, recipe }: SplitDescription, primary: Uint8Array) {
   const read = (segment: SegmentDescription) => {
     const { section, contents: data } = readSegment(elf, segment);
     return { data, map: { offset: section.offset, size: section.size, crc32: segment.crc32 } };
@@ -172,6 +172,7 @@ function readSplit(elf: ElfFile, { parts, memory, recipe }: SplitDescription, pr
     native: part.native.map((segment) => segment && read(segment)),
   }));
   const apart = memory && read(memory);
+  const filling = full && read(full);
   const joining = read(recipe);
   const contents: SplitContents = {
     primary,
@@ -180,6 +181,7 @@ function readSplit(elf: ElfFile, { parts, memory, recipe }: SplitDescription, pr
       native: part.native.map((native) => native?.data),
     })),
     ...(apart && { memory: apart.data }),
+    ...(filling && { full: filling.data }),
     recipe: joining.data,
   };
   const parted = {
@@ -197,6 +199,7 @@ function readSplit(elf: ElfFile, { parts, memory, recipe }: SplitDescription, pr
     const map: SplitMap = {
       ...parted,
       ...(apart && { memory: { ...apart.map, ...readLimits(apart.data) } }),
+      ...(filling && { full: filling.map }),
       whole: { size: whole.length, crc32: crc32(whole) },
     };
     return { contents, map, whole };

@@ -2,7 +2,13 @@
 import { Command } from 'commander';
 import type { Artifact } from '../artifact/contents.ts';
 import { largestFunctions } from '../artifact/largest.ts';
-import { partNativeSection, partSection, SECTION_MEMORY, SECTION_RECIPE } from '../artifact/sections.ts';
+import {
+  partNativeSection,
+  partSection,
+  SECTION_FULL,
+  SECTION_MEMORY,
+  SECTION_RECIPE,
+} from '../artifact/sections.ts';
 import { unpackArtifact } from '../artifact/unpack.ts';
 import type { CpuRequirements } from '../runtime/map.ts';
 import { readBytes } from '../core/pipeline.ts';
@@ -66,11 +72,12 @@ function segmentsOfParts({ map, nativeSections }: Artifact) {
       segment ? [{ section: partNativeSection(i + 1, nativeSections[target] ?? ''), ...segment }] : [],
     ),
   ]);
-  const { memory, recipe } = map.split;
+  const { memory, full, recipe } = map.split;
   return [
     ...(memory ? [{ section: SECTION_MEMORY, ...memory }] : []),
     ...parts,
     { section: SECTION_RECIPE, ...recipe },
+    ...(full ? [{ section: SECTION_FULL, ...full }] : []),
   ];
 }
 

@@ -33,7 +33,13 @@ export function reserveSplit(map: ArtifactMap, parts: number): number {
   const secondaries = Array.from({ length: parts }, () => part);
   return formatMap({
     ...map,
-    split: { parts: secondaries, memory: { ...wire, initial: 0, maximum: 0 }, recipe: wire, whole: wire },
+    split: {
+      parts: secondaries,
+      memory: { ...wire, initial: 0, maximum: 0 },
+      full: wire,
+      recipe: wire,
+      whole: wire,
+    },
   }).length;
 }
 
@@ -42,14 +48,15 @@ export function mapExpression(map: ArtifactMap, width?: number): string {
   return `/* @__PURE__ */ JSON.parse('${formatMap(map, width)}')`;
 }
 
-function formatSplit({ parts, memory, recipe, whole }: SplitMap): string {
+function formatSplit({ parts, memory, full, recipe, whole }: SplitMap): string {
   const each = parts.map(({ wire, native }) => {
     const natives = native.map((segment) => (segment ? `{${formatSegment(segment)}}` : 'null'));
     return `{"wire":{${formatSegment(wire)}},"native":[${natives.join(',')}]}`;
   });
   const joined = `"size":${pad(whole.size)},"crc32":${pad(whole.crc32)}`;
   const apart = memory ? `"memory":{${formatMemory(memory)}},` : '';
-  return `{"parts":[${each.join(',')}],${apart}"recipe":{${formatSegment(recipe)}},"whole":{${joined}}}`;
+  const filling = full ? `"full":{${formatSegment(full)}},` : '';
+  return `{"parts":[${each.join(',')}],${apart}${filling}"recipe":{${formatSegment(recipe)}},"whole":{${joined}}}`;
 }
 
 function formatMemory({ initial, maximum, ...segment }: MemoryMap): string {

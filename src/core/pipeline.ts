@@ -7,6 +7,7 @@ import { findAddons } from '../addon/files.ts';
 import type { ArtifactContents, Machine, NativeCode } from '../artifact/contents.ts';
 import { formatEngineKey } from '../engines/key.ts';
 import {
+  accepts,
   compileFor,
   describeNativeCode,
   type KnownTarget,
@@ -150,22 +151,39 @@ export function createPipeline(
     // Nobody could say whether the parts are valid.
     if (targets.length === 0) return undefined;
     const hot = new Set(keep.keys());
-    const parts = await splitFor(
-      source,
-      hot,
-      targets.map((target) => validatorOf(target, options.timeLimit)),
-    );
+    const validators = targets.map((target) => validatorOf(target, options.timeLimit));
+    let parts = await splitFor(source, hot, validators);
     if (!parts) return undefined;
-    const contents = await trimWhole(
-      { ...source, wire: parts.primary },
-      await compileAll({ ...source, wire: parts.primary }),
-      keep,
-    );
+    const wire = parts.full?.primary ?? parts.primary;
+    const contents = await trimWhole({ ...source, wire }, await compileAll({ ...source, wire }), keep);
+    if (parts.full && !(await takeLean(parts.primary, contents.native, targets))) {
+      const full = validators.map((each) => ({ ...each, leastBodies: Number.POSITIVE_INFINITY }));
+      parts = await splitFor(source, hot, full);
+      if (!parts) return undefined;
+    }
     return {
       ...contents,
       wire: source.wire,
       split: await describeSplit(source, parts, contents.native, targets),
     };
+  }
+
+  /** Whether all targets take native code of a full primary with the lean one. Each has accepted it with the full one. */
+  async function takeLean(
+    primary: Uint8Array,
+    native: readonly NativeCode[],
+    targets: readonly KnownTarget[],
+  ): Promise<boolean> {
+    const taken = native.map(async ({ engine, bytes }) => {
+      const target = targets.find(({ engine: { key } }) => formatEngineKey(key) === engine);
+      if (!target) return false;
+      const entry = cacheKey({ producer: PRODUCER, engine, wire: sha256(primary), takes: sha256(bytes) });
+      if (await cache.get(entry)) return true;
+      const accepted = await limit(() => accepts(target, primary, bytes, options.timeLimit));
+      if (accepted) await cache.set(entry, Uint8Array.of(1));
+      return accepted;
+    });
+    return native.length > 0 && (await Promise.all(taken)).every(Boolean);
   }
 
   /** Undefined, with what `whyWhole` tells, where the module stays whole. */
@@ -197,7 +215,7 @@ export function createPipeline(
   /** With native code for no function of the secondaries: it spares V8 a look at all of them. */
   async function describeSplit(
     source: SourceModule,
-    { secondaries, ...others }: SplitParts,
+    { secondaries, full, ...others }: SplitParts,
     native: readonly NativeCode[],
     targets: readonly KnownTarget[],
   ): Promise<NonNullable<Contents['split']>> {
@@ -211,7 +229,7 @@ export function createPipeline(
         }),
       ),
     }));
-    return { ...others, secondaries: await Promise.all(emptied) };
+    return { ...others, full: full?.recipe, secondaries: await Promise.all(emptied) };
   }
 
   async function compileAll(source: SourceModule): Promise<Contents> {

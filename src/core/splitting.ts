@@ -26,6 +26,8 @@ export interface SplitParts {
   secondaries: readonly Uint8Array[];
   /** The memory, where it is apart from the primary. */
   memory?: Uint8Array | undefined;
+  /** Where the primary is lean: what its native code is that of, and what gives that of the primary and the last secondary. */
+  full?: { primary: Uint8Array; recipe: Uint8Array } | undefined;
   recipe: Uint8Array;
 }
 
@@ -52,18 +54,23 @@ export interface Validator {
   maxPart: number;
   /** From how many bytes of data on a memory lies beside its primary. */
   leastMemory: number;
+  /** From how many bytes of bodies on a primary lacks those that native code has. */
+  leastBodies: number;
   /** In the engine's own words; undefined where all are. */
   whyInvalid: (parts: readonly Uint8Array[]) => Promise<string | undefined>;
 }
 
 /** To be raised where {@link splitModule} comes to make something else of the same, within a version of the package. */
-const REVISION = 4;
+const REVISION = 5;
 
 /** More than this and it is felt in what a start loads; less, and functions of 2 KB of esbuild-wasm have no room. */
 const NEAR = 0.1;
 
 /** Bytes of data. */
 const LEAST_MEMORY = 256 * 1024;
+
+/** Bytes: less than that, and V8 copies them in no time. */
+const LEAST_BODIES = 64 * 1024;
 
 /** The most bytes that Chromium compiles at once on a page's main thread (`kWasmWireBytesLimit` in Blink). */
 const MAX_BROWSER_PART = 8 * 1024 ** 2;
@@ -74,6 +81,7 @@ export function validatorOf(target: KnownTarget, timeLimit: number): Validator {
     key: formatEngineKey(target.engine.key),
     maxPart: Number.POSITIVE_INFINITY,
     leastMemory: LEAST_MEMORY,
+    leastBodies: LEAST_BODIES,
     whyInvalid: (parts) => whyInvalid(target, parts, timeLimit),
   };
 }
@@ -84,6 +92,8 @@ export const FOR_BROWSERS: Validator = {
   maxPart: MAX_BROWSER_PART,
   // It would take them a second request.
   leastMemory: Number.POSITIVE_INFINITY,
+  // They have no native code.
+  leastBodies: Number.POSITIVE_INFINITY,
   async whyInvalid(parts) {
     const invalid = parts.find((part) => !WebAssembly.validate(Uint8Array.from(part)));
     return invalid && WebAssembly.compile(Uint8Array.from(invalid)).then(() => undefined, messageOf);
@@ -97,7 +107,8 @@ export function mostSecondaries(
 ): number {
   if (!split) return 0;
   const code = module.sections.find(({ id }) => id === SectionId.Code);
-  return split.parts ?? mostParts(code?.size ?? 0);
+  // One more has the bodies of what native code has.
+  return (split.parts ?? mostParts(code?.size ?? 0)) + 1;
 }
 
 /**
@@ -111,6 +122,7 @@ export async function splitForEngines(
   { parts, minSaving }: ResolvedSplit,
   cache: Cache,
 ): Promise<SplitResult> {
+  const leastBodies = Math.max(...validators.map((each) => each.leastBodies));
   const leastMemory = Math.max(...validators.map((each) => each.leastMemory));
   const entry = cacheKey({
     producer: PRODUCER,
@@ -121,23 +133,33 @@ export async function splitForEngines(
     parts: parts ?? 0,
     minSaving,
     leastMemory,
+    leastBodies,
   });
   const cached = await cache.get(entry);
   if (cached) return { parts: decodeParts(cached) };
 
   // V8 has had tail calls for longer than any target; what is said of validity below holds for them, too. Browsers without them
   // load the module whole.
-  const split = splitModule(wire, hot, { parts, tailCalls: true, near: NEAR, leastMemory }, file);
+  const split = splitModule(
+    wire,
+    hot,
+    { parts, tailCalls: true, near: NEAR, leastMemory, leastBodies },
+    file,
+  );
   if ('whole' in split) return split;
   const [primary, ...secondaries] = split.parts;
   if (!primary) return { whole: 'it has no parts' };
-  const { memory } = split;
-  const saving = wire.length - startSize({ primary, memory });
+  const { memory, full } = split;
+  const saving = wire.length - startSize({ primary: full?.primary ?? primary, memory });
   if (saving < minSaving) {
     return { whole: `it would save a start no more than ${formatSize(saving)}`, possible: true };
   }
   if (Buffer.compare(joinParts(partsOf(split.parts, memory), split.recipe), wire) !== 0) {
     return { whole: 'its parts do not make the same module again' };
+  }
+  const bodies = secondaries.at(-1);
+  if (full && bodies && Buffer.compare(joinParts([primary, bodies], full.recipe), full.primary) !== 0) {
+    return { whole: 'its parts do not make its primary again' };
   }
   const most = Math.min(...validators.map(({ maxPart }) => maxPart));
   const largest = Math.max(...secondaries.map(({ length }) => length));
@@ -146,17 +168,20 @@ export async function splitForEngines(
       whole: `a part of it would have ${formatSize(largest)}, and browsers load no more than ${formatSize(most)} at once`,
     };
   }
-  const reasons = await Promise.all(validators.map((validator) => validator.whyInvalid(split.parts)));
+  const modules = full ? [...split.parts, full.primary] : split.parts;
+  const reasons = await Promise.all(validators.map((validator) => validator.whyInvalid(modules)));
   const reason = reasons.find((each) => each !== undefined);
   if (reason !== undefined) return { whole: `its parts are not valid: ${reason}` };
-  const found: SplitParts = { primary, secondaries, memory, recipe: split.recipe };
+  const found: SplitParts = { primary, secondaries, memory, full, recipe: split.recipe };
   await cache.set(entry, encodeParts(found));
   return { parts: found };
 }
 
-/** A count, then sizes, then bytes: u32, little-endian. No memory is an empty one. */
-function encodeParts({ primary, secondaries, memory, recipe }: SplitParts): Uint8Array {
-  const chunks = [primary, recipe, memory ?? new Uint8Array(), ...secondaries];
+/** A count, then sizes, then bytes: u32, little-endian. What is not there is empty. */
+function encodeParts({ primary, secondaries, memory, full, recipe }: SplitParts): Uint8Array {
+  const none = new Uint8Array();
+  const optional = [memory ?? none, full?.primary ?? none, full?.recipe ?? none];
+  const chunks = [primary, recipe, ...optional, ...secondaries];
   const head = Buffer.alloc(4 * (chunks.length + 1));
   for (const [index, value] of [chunks.length, ...chunks.map(({ length }) => length)].entries()) {
     head.writeUInt32LE(value, index * 4);
@@ -175,6 +200,13 @@ function decodeParts(encoded: Uint8Array): SplitParts {
     return bytes.subarray(offset - size, offset);
   });
   const none = new Uint8Array();
-  const [primary = none, recipe = none, memory = none, ...secondaries] = chunks;
-  return { primary, recipe, secondaries, memory: memory.length > 0 ? memory : undefined };
+  const [primary = none, recipe = none, memory = none, full = none, fullRecipe = none, ...secondaries] =
+    chunks;
+  return {
+    primary,
+    recipe,
+    secondaries,
+    memory: memory.length > 0 ? memory : undefined,
+    full: full.length > 0 ? { primary: full, recipe: fullRecipe } : undefined,
+  };
 }

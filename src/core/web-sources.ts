@@ -105,6 +105,7 @@ function ranges(
 ): [FetchedSource, ...FetchedSource[]] {
   const split = parts && {
     ...parts,
+    full: undefined,
     secondaries: parts.secondaries.map((wire) => ({ wire, native: [] })),
   };
   const { bytes, part, more } = packForBrowsers({ ...contentsOf(source), split }, false);

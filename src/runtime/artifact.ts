@@ -53,8 +53,16 @@ export type ArtifactLoad = (
   options: ArtifactOptions,
   addons: Addons,
   asynchronous: boolean,
-  meanwhile?: (addon: Addon) => void,
+  primary?: PrimaryLoad,
 ) => Steps<WebAssembly.Module>;
+
+/** What is different for the primary of a split module (split.ts). */
+export interface PrimaryLoad {
+  /** Begins what another thread can do while V8 deserializes; only with the native loader, and where address space is not scarce. */
+  begin(addon: Addon): void;
+  /** Reads what is to be compiled, where the wire bytes are of use to native code only. */
+  full: (() => Uint8Array<ArrayBuffer>) | undefined;
+}
 
 const REBUILD = 'See "Deploying" in the README.';
 const REDEPLOY = 'Deploy one whole build again.';
@@ -79,7 +87,11 @@ export type Healed =
   | { refused?: undefined; module: WebAssembly.Module; engine: string }
   | { refused: string; module?: WebAssembly.Module | undefined };
 
-/** Finds native code that was made on this machine for processes like this one, or has it made (heal.ts). */
+/**
+ * Finds native code that was made on this machine for processes like this one, or has it made (heal.ts).
+ *
+ * @param wire what is to be compiled
+ */
 export type Heal = (file: string, map: ArtifactMap, wire: ArrayBuffer, addons: Addons) => Healed;
 
 /** The wire bytes among the parts of an artifact: head, wire bytes, native code. */
@@ -93,8 +105,6 @@ const BUILD_ID_SIZE = 20;
  * @param map what the build wrote of its layout
  * @param addons the native loader's binaries
  * @param asynchronous whether the caller waits for what is yielded
- * @param meanwhile begins what another thread can do while V8 deserializes; only with the native loader, and where address space is
- *   not scarce
  */
 export function* loadArtifact(
   url: string,
@@ -102,7 +112,7 @@ export function* loadArtifact(
   options: ArtifactOptions,
   addons: Addons,
   asynchronous: boolean,
-  meanwhile?: (addon: Addon) => void,
+  primary?: PrimaryLoad,
 ): Steps<WebAssembly.Module> {
   const start = performance.now();
   const file = fileURLToPath(url);
@@ -158,7 +168,7 @@ export function* loadArtifact(
       refusal = ['its checksum is wrong', REDEPLOY];
     else {
       observe?.('check');
-      if (addon) meanwhile?.(addon);
+      if (addon) primary?.begin(addon);
       const [cpuFeatures, flags] = words;
       // In this process's own copy of the page.
       new Uint32Array(code, 8, 2).set([cpuFeatures, flags.hash]);
@@ -166,22 +176,24 @@ export function* loadArtifact(
       const result = helped?.module ? helped : deserialize(code, wire, flags, addon, contents);
       if (result.refused === undefined)
         return report(result.module, 'precompiled', segment.engine, segment.size);
-      module = result.module;
+      // What V8 made of wire bytes that are not all there is of no use.
+      if (!primary?.full) module = result.module;
       refusal = [result.refused, REBUILD];
     }
+    const source = primary?.full?.().buffer ?? wire;
     // What a build on this machine would cure.
-    const healed = refusal[1] === REBUILD && options.heal?.(file, map, wire, addons);
+    const healed = refusal[1] === REBUILD && options.heal?.(file, map, source, addons);
     if (healed) {
       if (healed.refused === undefined) return report(healed.module, 'precompiled', healed.engine);
       module ??= healed.module;
       refusal = [`${refusal[0]}; healing: ${healed.refused}`, REBUILD];
     }
-    if (recorder) recorder(wire, file);
+    if (recorder) recorder(source, file);
     else if (map.native[0]) reportFallback(options.fallback, file, ...refusal);
     module ??= yield* either(
       asynchronous,
-      () => new WebAssembly.Module(wire),
-      () => WebAssembly.compile(wire),
+      () => new WebAssembly.Module(source),
+      () => WebAssembly.compile(source),
     );
     return report(module, 'compiled', refusal[0]);
   } finally {

@@ -14,7 +14,8 @@ import { getCrc32 } from './crc32.ts';
 import { commandLine } from './fit.ts';
 import { defaultFolder, isTrustedFolder, makeFolder, readHealed } from './heal-folder.ts';
 import { whenIdle } from './idle.ts';
-import type { ArtifactMap } from './map.ts';
+import { fullOf } from './join.ts';
+import type { ArtifactMap, SegmentMap } from './map.ts';
 import { deserialize, getFlagHash, HAS_NATIVES } from './natives.ts';
 import { trapHandlerMissing } from './trap-handler.ts';
 
@@ -46,7 +47,8 @@ export interface HealJob {
   /** Of the command line and NODE_OPTIONS, Node's own among them. */
   flags: string[];
   artifact: string;
-  wire: ArtifactMap['wire'];
+  /** The wire bytes; or a recipe for them, and what it is for (join.ts). */
+  wire: readonly SegmentMap[];
   folder: string;
   /** What files for this module and these flags begin with. */
   id: string;
@@ -119,7 +121,7 @@ function heal(
       v8: versions.v8,
       flagHash,
       artifact: file,
-      wire: map.wire,
+      wire: fullOf(map) ?? [map.wire],
       folder,
       id,
       compiler: fileURLToPath(options.compiler),

@@ -3,10 +3,20 @@
  * little-endian; then bytes that no part has. A step takes bytes of a part, or of the latter where its part is the number of
  * parts. The result is the module as it was, byte for byte. A memory that lies beside the primary counts as a part: {@link partsOf}.
  */
+import type { ArtifactMap, SegmentMap } from './map.ts';
 
 /** In the order that recipes count them in: the primary, the secondaries, the memory where it lies beside the primary. */
 export function partsOf<Part>(modules: readonly Part[], memory: Part | undefined): Part[] {
   return memory === undefined ? [...modules] : [...modules, memory];
+}
+
+/** Where a recipe is in an artifact, and what it is for. */
+export type Joined = readonly [recipe: SegmentMap, ...parts: SegmentMap[]];
+
+/** What gives the full primary, where that of an artifact is lean. */
+export function fullOf({ wire, split }: ArtifactMap): Joined | undefined {
+  const bodies = split?.parts.at(-1)?.wire;
+  return split?.full && bodies && [split.full, wire, bodies];
 }
 
 const STEP_WORDS = 3;

@@ -22,6 +22,8 @@ export interface SplitMap {
   parts: PartMap[];
   /** The memory, where the primary imports it (memory.ts). */
   memory?: MemoryMap | undefined;
+  /** How the full primary is put together of `wire` and the last secondary, where `wire` is lean and of use to native code only. */
+  full?: SegmentMap | undefined;
   /** How the whole module is put together again (join.ts): of the primary, the secondaries and the memory. */
   recipe: SegmentMap;
   /** The whole module. */

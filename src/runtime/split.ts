@@ -9,7 +9,7 @@ import { getCrc32 } from './crc32.ts';
 import { describeDamage, fail } from './fallback.ts';
 import { startMemory } from './fill.ts';
 import { getHook } from './hooks.ts';
-import { joinParts, partsOf, piecesOf } from './join.ts';
+import { fullOf, type Joined, joinParts, partsOf, piecesOf } from './join.ts';
 import { adopt, intercept } from './link.ts';
 import type { ArtifactMap, SegmentMap, SplitMap } from './map.ts';
 import { readParts } from './read.ts';
@@ -38,24 +38,27 @@ function* loadSplit(
   const open = keepOpen(file);
   const recorder = getHook('recorder');
   if (recorder || (others && !intercept())) {
-    const { buffer } = readWhole(open, map, parts);
+    const { buffer } = readJoined(open, wholeOf(map, parts));
     recorder?.(buffer, file);
     const why = recorder ? 'recording' : 'functions of WebAssembly cannot be replaced';
     return yield* compile(file, buffer, why, asynchronous);
   }
 
   const { memory } = parts;
+  const full = fullOf(map);
   let addon: Addon | undefined;
   let first: (() => WebAssembly.Memory) | undefined;
-  const startFirst = (loader: Addon) => {
-    addon = loader;
-    try {
-      if (memory) first = startMemory(file, memory, loader);
-    } catch {
-      // There is no room. It is tried again when the memory is needed.
-    }
-  };
-  const primary = yield* loadArtifact(url, map, options, addons, asynchronous, startFirst);
+  const primary = yield* loadArtifact(url, map, options, addons, asynchronous, {
+    begin(loader) {
+      addon = loader;
+      try {
+        if (memory) first = startMemory(file, memory, loader);
+      } catch {
+        // There is no room. It is tried again when the memory is needed.
+      }
+    },
+    full: full && (() => readJoined(open, full)),
+  });
   const modules = new Map<number, WebAssembly.Module>();
   adopt(primary, {
     load(number, calledFunction) {
@@ -84,7 +87,7 @@ function* loadSplit(
         return open((path) => startMemory(path, memory, addon)());
       }),
   });
-  if (others) guardTravel(primary, () => new WebAssembly.Module(readWhole(open, map, parts)));
+  if (others) guardTravel(primary, () => new WebAssembly.Module(readJoined(open, wholeOf(map, parts))));
   return primary;
 }
 
@@ -96,7 +99,7 @@ function mapOfPart(map: ArtifactMap, { parts }: SplitMap, number: number): Artif
     const segment = part.native[index];
     return segment ? [{ ...each, ...segment }] : [];
   });
-  return { ...map, wire: part.wire, native };
+  return { ...map, wire: part.wire, native, split: undefined };
 }
 
 type Open = <Result>(use: (path: string) => Result) => Result;
@@ -133,9 +136,8 @@ function keepOpen(file: string): Open {
   return access;
 }
 
-/** The module as it was before it was split. */
-function readWhole(open: Open, map: ArtifactMap, layout: SplitMap): Uint8Array<ArrayBuffer> {
-  const [recipe, ...parts] = open((path) => readSegments(path, map, layout));
+function readJoined(open: Open, ranges: Joined): Uint8Array<ArrayBuffer> {
+  const [recipe, ...parts] = open((path) => readSegments(path, ranges));
   return joinParts(parts, recipe);
 }
 
@@ -143,7 +145,7 @@ function readWhole(open: Open, map: ArtifactMap, layout: SplitMap): Uint8Array<A
 export function isWhole(url: string, map: ArtifactMap, bytes: Uint8Array): boolean {
   const { split: parts } = map;
   if (!parts) return false;
-  const [recipe, ...pieces] = readSegments(fileURLToPath(url), map, parts);
+  const [recipe, ...pieces] = readSegments(fileURLToPath(url), wholeOf(map, parts));
   let end = 0;
   return piecesOf(pieces, recipe).every((piece) => {
     const start = end;
@@ -152,13 +154,13 @@ export function isWhole(url: string, map: ArtifactMap, bytes: Uint8Array): boole
   });
 }
 
-/** The recipe and what it is for, whose checksums are right. */
-function readSegments(
-  path: string,
-  { wire }: ArtifactMap,
-  { parts, memory, recipe }: SplitMap,
-): [Uint8Array, ...Uint8Array[]] {
-  const ranges = [recipe, ...partsOf<SegmentMap>([wire, ...parts.map((part) => part.wire)], memory)];
+/** What gives the module as it was before it was split. */
+function wholeOf({ wire }: ArtifactMap, { parts, memory, recipe }: SplitMap): Joined {
+  return [recipe, ...partsOf<SegmentMap>([wire, ...parts.map((part) => part.wire)], memory)];
+}
+
+/** Those whose checksums are right. */
+function readSegments(path: string, ranges: Joined): [Uint8Array, ...Uint8Array[]] {
   const { segments } = readParts(path, ranges, false).next().value as Contents;
   return ranges.map((range, index) => {
     const segment = segments[index];

@@ -235,8 +235,8 @@ intercept();
 const [, , casesFile = ''] = process.argv;
 /** @type {RandomCase[]} */
 const cases = JSON.parse(readFileSync(casesFile, 'utf8'));
-/** @type {{ compared: number, steps: number, merged: number, apart: number, brought: number, differences: object[] }} */
-const result = { compared: 0, steps: 0, merged: 0, apart: 0, brought: 0, differences: [] };
+/** @type {{ compared: number, steps: number, merged: number, apart: number, lean: number, brought: number, differences: object[] }} */
+const result = { compared: 0, steps: 0, merged: 0, apart: 0, lean: 0, brought: 0, differences: [] };
 for (const random of cases) {
   const [whole, ...parts] = [random.whole, ...random.parts].map(
     (file) => new WebAssembly.Module(readFileSync(file)),
@@ -262,6 +262,7 @@ for (const random of cases) {
   result.compared++;
   if (random.merged) result.merged++;
   if (random.memory) result.apart++;
+  if (random.lean) result.lean++;
   result.steps += length;
   if (at !== -1) {
     result.differences.push({

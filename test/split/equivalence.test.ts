@@ -28,16 +28,17 @@ describe('random modules', () => {
     const results = await Promise.all(
       batches.map((seeds) => limit(() => compareRandom(node, folder, seeds))),
     );
-    const sum = (of: 'compared' | 'steps' | 'merged' | 'apart' | 'brought') =>
+    const sum = (of: 'compared' | 'steps' | 'merged' | 'apart' | 'lean' | 'brought') =>
       results.reduce((total, result) => total + result[of], 0);
     expect(results.flatMap(({ differences }) => differences)).toEqual([]);
     console.log(
-      `${sum('compared')} of ${MODULES} modules compared, ${sum('steps')} steps, ${sum('merged')} with fewer data segments, ${sum('apart')} with their memory apart, ${sum('brought')} parts came in`,
+      `${sum('compared')} of ${MODULES} modules compared, ${sum('steps')} steps, ${sum('merged')} with fewer data segments, ${sum('apart')} with their memory apart, ${sum('lean')} lean, ${sum('brought')} parts came in`,
     );
-    // Where nothing comes in, becomes one, or is apart, nothing is tested.
+    // Where nothing comes in, becomes one, is apart, or lacks bodies, nothing is tested.
     expect(sum('compared')).toBeGreaterThan(MODULES / 2);
     expect(sum('brought')).toBeGreaterThan(sum('compared') / 2);
     expect(sum('merged')).toBeGreaterThan(sum('compared') / 20);
     expect(sum('apart')).toBeGreaterThan(sum('compared') / 20);
+    expect(sum('lean')).toBeGreaterThan(sum('compared') / 20);
   });
 });

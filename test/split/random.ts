@@ -24,6 +24,8 @@ export interface RandomCase {
   exports: readonly WasmExport[];
   /** Whether the primary has fewer data segments. */
   merged: boolean;
+  /** Whether the primary has no bodies of hot functions. Nothing here has native code: all of them are called in their secondary. */
+  lean: boolean;
 }
 
 /** What no V8 has by default. */
@@ -110,10 +112,16 @@ async function splitAtRandom(whole: string, seed: number): Promise<RandomCase | 
     parts: 1 + random(4),
     tailCalls: random(2) === 0,
     leastMemory: random(2) === 0 ? 0 : undefined,
+    leastBodies: random(2) === 0 ? 0 : undefined,
   });
   if ('whole' in split) return undefined;
   if (Buffer.compare(joinParts(piecesOf(split), split.recipe), wire) !== 0) {
     throw new Error(`seed ${seed}: the parts do not give the whole`);
+  }
+  const { full } = split;
+  const ends = [split.parts.at(0), split.parts.at(-1)].filter((each) => each !== undefined);
+  if (full && Buffer.compare(joinParts(ends, full.recipe), full.primary) !== 0) {
+    throw new Error(`seed ${seed}: the parts do not give the full primary`);
   }
   const parts = await Promise.all(
     split.parts.map(async (bytes, part) => {
@@ -134,6 +142,7 @@ async function splitAtRandom(whole: string, seed: number): Promise<RandomCase | 
     imports,
     exports,
     merged: !memory && left < segments,
+    lean: split.full !== undefined,
   };
 }
 
@@ -152,6 +161,8 @@ export interface Comparison {
   merged: number;
   /** Modules whose memories are apart. */
   apart: number;
+  /** Modules whose primaries are lean. */
+  lean: number;
   /** Parts that came in. */
   brought: number;
   differences: { seed: number; at: number; expected: string[]; found: string[] }[];

@@ -91,17 +91,33 @@ function heal() {
 
 /** The module, from the artifact. */
 function readWire() {
-  const { offset, size, crc32: expected } = job.wire;
-  const wire = Buffer.alloc(size);
   const fd = openSync(job.artifact, 'r');
   try {
-    if (readSync(fd, wire, 0, size, offset) !== size || crc32(wire) !== expected) {
+    const [first = Buffer.alloc(0), ...parts] = job.wire.map(({ offset, size, crc32: expected }) => {
+      const bytes = Buffer.alloc(size);
+      if (readSync(fd, bytes, 0, size, offset) === size && crc32(bytes) === expected) return bytes;
       throw new Error(`${job.artifact} has changed`);
-    }
+    });
+    return parts.length > 0 ? joinParts(parts, first) : first;
   } finally {
     closeSync(fd);
   }
-  return wire;
+}
+
+/**
+ * What src/runtime/join.ts does.
+ *
+ * @param {Buffer[]} parts
+ * @param {Buffer} recipe
+ */
+function joinParts(parts, recipe) {
+  const steps = recipe.readUInt32LE(0);
+  const sources = [...parts, recipe.subarray(4 + steps * 12)];
+  const pieces = Array.from({ length: steps }, (_, step) => {
+    const [part = 0, offset = 0, size = 0] = [4, 8, 12].map((at) => recipe.readUInt32LE(at + step * 12));
+    return sources[part]?.subarray(offset, offset + size) ?? Buffer.alloc(0);
+  });
+  return Buffer.concat(pieces);
 }
 
 /**

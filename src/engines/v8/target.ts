@@ -302,6 +302,21 @@ async function isAccepted(
   return (await runHost(target, 'check', input, timeLimit)).json['accepted'] === true;
 }
 
+/** Whether a fresh process of the target takes native code that was made for another module. */
+export async function accepts(
+  target: KnownTarget,
+  wire: Uint8Array,
+  native: Uint8Array,
+  timeLimit: number,
+): Promise<boolean> {
+  try {
+    return await isAccepted(target, wire, native, timeLimit);
+  } catch (error) {
+    if (!(error instanceof HostFailure)) throw error;
+    return false;
+  }
+}
+
 /** What an artifact says of native code: its key, its functions where the layout is known, its statistics. */
 export function describeNativeCode(
   { engine: { key, cpu }, release }: KnownTarget,

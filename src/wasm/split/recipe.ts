@@ -35,3 +35,32 @@ export function makeRecipe(wire: Uint8Array, copies: readonly (readonly Copy[])[
   keep(wire.length);
   return encodeRecipe(steps, kept);
 }
+
+/**
+ * What one text has in common with another, where both were written from a module.
+ *
+ * @param first copies from the module in what is to be made
+ * @param second copies from the module in what it is to be made of
+ * @returns copies from the former in the latter
+ */
+export function composeCopies(first: readonly Copy[], second: readonly Copy[]): Copy[] {
+  const sorted = second.toSorted((a, b) => a.from - b.from);
+  const composed: Copy[] = [];
+  let next = 0;
+  for (const { from, to, size } of first.toSorted((a, b) => a.from - b.from)) {
+    const end = from + size;
+    while (next < sorted.length && endOf(sorted[next]) <= from) next++;
+    for (let i = next; i < sorted.length; i++) {
+      const other = sorted[i];
+      if (!other || other.from >= end) break;
+      const start = Math.max(from, other.from);
+      const stop = Math.min(end, endOf(other));
+      composed.push({ from: to + start - from, to: other.to + start - other.from, size: stop - start });
+    }
+  }
+  return composed;
+}
+
+function endOf(copy: Copy | undefined): number {
+  return copy ? copy.from + copy.size : 0;
+}

@@ -12,6 +12,10 @@
  *    imported (memory.ts).
  *  - A secondary imports all state from the primary, in the order of the indices. At its instantiation an element segment puts
  *    its functions into the table `functions`; those of the primary have been there since its own.
+ *  - Where native code has the hot functions (the option `leastBodies`), their bodies are of no use to a start either: V8 copies and hashes them,
+ *    and never looks at them. Then they are in a secondary of their own, the last one, and the primary has stubs for them, which nobody
+ *    calls as long as V8 has native code: it drops that when a debugger is attached. Native code comes from the full primary, which
+ *    differs in these bodies alone.
  *  - A stub for a function of a secondary first looks at the part's global `absent`, and while it is 1 calls slot 0 of the
  *    table `hook`, with the numbers of the part and of the function. The host puts a function there that brings in the part
  *    and sets the global to 0; where it cannot, it throws, and the next call tries again.
@@ -19,6 +23,7 @@
  * What stays in the primary whatever the profile says: functions that refer to segments, which belong to one instance, and
  * those with `ref.func`, since JavaScript can tell the functions of two instances apart.
  */
+import { createHash } from 'node:crypto';
 import { WasmPrecompileError } from '../../error.ts';
 import { partsOf } from '../../runtime/join.ts';
 import {
@@ -39,7 +44,7 @@ import { canBeApart, writeMemory } from './memory.ts';
 import { splitNames } from './names.ts';
 import { findNear } from './near.ts';
 import { assignOwners, PRIMARY } from './owners.ts';
-import { makeRecipe } from './recipe.ts';
+import { composeCopies, makeRecipe } from './recipe.ts';
 import { Writer } from './writer.ts';
 
 export interface SplitOptions {
@@ -54,6 +59,8 @@ export interface SplitOptions {
   near?: number | undefined;
   /** From how many bytes of data on the memory is apart, where it can be. Default: never. */
   leastMemory?: number | undefined;
+  /** From how many bytes of bodies on the primary is lean, where native code has the functions in `hot`. Default: never. */
+  leastBodies?: number | undefined;
 }
 
 export interface SplitModule {
@@ -61,6 +68,8 @@ export interface SplitModule {
   parts: readonly Uint8Array[];
   /** The memory where it is apart from the primary: see runtime/memory.ts. */
   memory?: Uint8Array | undefined;
+  /** Where the primary is lean: what its native code is that of, and what gives it of the primary and the last secondary (recipe.ts). */
+  full?: { primary: Uint8Array; recipe: Uint8Array } | undefined;
   /** How to put the module together again: see recipe.ts. */
   recipe: Uint8Array;
   /** Numbers of parts, by declared function. */
@@ -68,6 +77,9 @@ export interface SplitModule {
   /** How many declared functions are in the primary because they cannot be elsewhere, though they are not in `hot`. */
   bound: number;
 }
+
+/** A custom section in which a lean primary says which module it is that of, since nothing else in it might: its SHA-256. */
+const IDENTITY_SECTION = `${SPLIT}:module`;
 
 /** Why a module is left whole: a clause; and whether it could be split all the same. */
 export interface Whole {
@@ -157,6 +169,8 @@ class Splitter {
   /** By part: functions of others that it can call. */
   readonly #called: readonly ReadonlySet<number>[];
   readonly #bound: number;
+  /** The slots of functions whose bodies only the last secondary has, once it is there. By their indices. */
+  readonly #bodiless: ReadonlyMap<number, number>;
   /** The data section, where it is not as it was. */
   readonly #data: Data | undefined;
   readonly #isMemoryApart: boolean;
@@ -166,7 +180,7 @@ class Splitter {
     anatomy: Anatomy,
     instructions: readonly Instructions[],
     hot: ReadonlySet<number>,
-    { parts, tailCalls, near = 0, leastMemory = Infinity }: SplitOptions,
+    { parts, tailCalls, near = 0, leastMemory = Infinity, leastBodies = Infinity }: SplitOptions,
   ) {
     this.#wire = wire;
     this.#anatomy = anatomy;
@@ -182,24 +196,33 @@ class Splitter {
     this.#bound = instructions.filter(({ bound }, i) => bound !== undefined && !isHot[i]).length;
     this.#owners = assignOwners(sizes, stays, parts);
     this.#parts = Math.max(PRIMARY, ...new Set(this.#owners)) + 1;
-    this.#called = this.#findCalled(instructions);
+    const bound = instructions.map((each) => each.bound !== undefined);
+    const without = findBodiless(sizes, calls, bound, isHot, stays).map((i) => imported + i);
+    const spared = without.reduce((sum, index) => sum + (sizes[index - imported] ?? 0), 0);
+    if (this.#parts === 1 || spared < leastBodies) without.length = 0;
+    if (without.length > 0) this.#parts += 1;
+    const bodiless = new Set(without);
+    this.#called = this.#findCalled(instructions, bodiless);
     const data = findData(wire, anatomy, instructions);
     this.#isMemoryApart = canBeApart(data, anatomy, leastMemory);
     this.#data = data && (this.#isMemoryApart || data.runs.length < data.segments) ? data : undefined;
     const crossing = new Set(this.#called.flatMap((called) => [...called]));
     const byOwner = [...crossing].toSorted((a, b) => this.#ownerOf(a) - this.#ownerOf(b) || a - b);
     this.#slots = new Map(byOwner.map((index, slot) => [index, slot]));
+    this.#bodiless = new Map(without.map((index, i) => [index, byOwner.length + i]));
   }
 
   split(): SplitModule | Whole {
     if (this.#parts === 1) return { whole: 'nothing is left to move', possible: true };
+    const isLean = this.#bodiless.size > 0;
     const writers = Array.from({ length: this.#parts }, (_, part) =>
-      part === PRIMARY ? this.#primary() : this.#secondary(part),
+      part === PRIMARY ? this.#primary(isLean) : this.#secondary(part),
     );
     const memory = this.#data && this.#isMemoryApart ? writeMemory(this.#wire, this.#data) : undefined;
     return {
       parts: writers.map(({ bytes }) => bytes),
       memory: memory?.bytes,
+      full: isLean ? this.#full(writers) : undefined,
       recipe: makeRecipe(
         this.#wire,
         partsOf(writers, memory).map(({ copies }) => copies),
@@ -218,7 +241,19 @@ class Splitter {
     return this.#owners[index - this.#imported] ?? PRIMARY;
   }
 
-  #findCalled(instructions: readonly Instructions[]): Set<number>[] {
+  /** The last secondary, where it has the bodies that the primary lacks. */
+  get #bodies(): number | undefined {
+    return this.#bodiless.size > 0 ? this.#parts - 1 : undefined;
+  }
+
+  #full(writers: readonly Writer[]): SplitModule['full'] {
+    const full = this.#primary(false);
+    const parts = [writers.at(PRIMARY), writers.at(-1)].map((writer) => writer?.copies ?? []);
+    const copies = parts.map((each) => composeCopies(full.copies, each));
+    return { primary: full.bytes, recipe: makeRecipe(full.bytes, copies) };
+  }
+
+  #findCalled(instructions: readonly Instructions[], bodiless: ReadonlySet<number>): Set<number>[] {
     const { referenced, start } = this.#anatomy;
     const called = Array.from({ length: this.#parts }, () => new Set<number>());
     const add = (part: number, index: number) => {
@@ -227,13 +262,19 @@ class Splitter {
     for (const [i, { calls }] of instructions.entries()) {
       const part = this.#owners[i] ?? PRIMARY;
       for (const index of calls) add(part, index);
+      if (!bodiless.has(this.#imported + i)) continue;
+      // Those beside it in the last secondary it calls there.
+      for (const index of calls) {
+        if (index >= this.#imported && !bodiless.has(index)) called.at(-1)?.add(index);
+      }
     }
     for (const index of referenced) add(PRIMARY, index);
     if (start !== undefined) add(PRIMARY, start);
     return called;
   }
 
-  #primary(): Writer {
+  /** @param lean without the bodies that only the last secondary has */
+  #primary(lean: boolean): Writer {
     const { sections, state, typeEntries, elementSegments, exports } = this.#anatomy;
     const added = this.#addedExports();
     const edits = new Map<SectionId, Edit | undefined>([
@@ -242,7 +283,7 @@ class Splitter {
         SectionId.Table,
         (content, old) => {
           this.#extend(content, old, this.#count(SectionId.Table), 2);
-          for (const size of [this.#slots.size, 1]) content.u8(...tableType(size));
+          for (const size of [this.#slotCount, 1]) content.u8(...tableType(size));
         },
       ],
       [
@@ -267,7 +308,7 @@ class Splitter {
           this.#elements(content, PRIMARY, state[Kind.Table].length);
         },
       ],
-      [SectionId.Code, (content) => this.#code(content, PRIMARY)],
+      [SectionId.Code, (content) => this.#code(content, PRIMARY, lean)],
     ]);
     const data = this.#data;
     if (data) {
@@ -304,6 +345,11 @@ class Splitter {
       }
     }
     writeMissing(SECTION_ORDER.length);
+    if (lean) {
+      // V8 shares compiled modules within a process, by their bytes.
+      const sha256 = createHash('sha256').update(this.#wire).digest();
+      writer.u8(SectionId.Custom).sized((content) => content.name(IDENTITY_SECTION).write(sha256));
+    }
     return writer;
   }
 
@@ -396,7 +442,7 @@ class Splitter {
     content
       .name(SPLIT)
       .name(FUNCTIONS_EXPORT)
-      .u8(Kind.Table, ...tableType(this.#slots.size));
+      .u8(Kind.Table, ...tableType(this.#slotCount));
     content
       .name(SPLIT)
       .name(HOOK_EXPORT)
@@ -408,13 +454,20 @@ class Splitter {
 
   /** The segment that puts functions of a part into their slots. */
   #elements(content: Writer, part: number, table: number): void {
-    const own = [...this.#slots].filter(([index]) => this.#ownerOf(index) === part);
+    const own =
+      part === this.#bodies
+        ? [...this.#bodiless]
+        : [...this.#slots].filter(([index]) => this.#ownerOf(index) === part);
     const [, first = 0] = own[0] ?? [];
     content.u32(ACTIVE_IN_TABLE).u32(table).u8(I32_CONST).s32(first).u8(END, FUNCTIONS).u32(own.length);
     for (const [index] of own) content.u32(index);
   }
 
-  #code(content: Writer, part: number): void {
+  get #slotCount(): number {
+    return this.#slots.size + this.#bodiless.size;
+  }
+
+  #code(content: Writer, part: number, lean = false): void {
     const { bodies, sections } = this.#anatomy;
     content.u32(bodies.length);
     const code = sections.find(({ id }) => id === SectionId.Code);
@@ -425,19 +478,22 @@ class Splitter {
     let start = cursor.offset;
     for (const [i, { offset, size }] of bodies.entries()) {
       const index = this.#imported + i;
-      if (this.#owners[i] === part) content.copy({ offset: start, size: offset + size - start });
-      else if (this.#called[part]?.has(index)) content.append(this.#stub(index));
-      else content.u8(3, 0, UNREACHABLE, END);
+      const slot = this.#bodiless.get(index);
+      const isHere = part === this.#bodies ? slot !== undefined : this.#owners[i] === part;
+      if (lean && slot !== undefined) content.append(this.#stub(index, this.#parts - 1, slot));
+      else if (isHere) content.copy({ offset: start, size: offset + size - start });
+      else if (this.#called[part]?.has(index)) {
+        content.append(this.#stub(index, this.#ownerOf(index), this.#slots.get(index) ?? 0));
+      } else content.u8(3, 0, UNREACHABLE, END);
       start = offset + size;
     }
   }
 
   /** The body of a function that is in another part. */
-  #stub(index: number): Writer {
+  #stub(index: number, owner: number, slot: number): Writer {
     const { functionTypes, state, types } = this.#anatomy;
     const type = functionTypes[index] ?? 0;
     const tables = state[Kind.Table].length;
-    const owner = this.#ownerOf(index);
     return new Writer(this.#wire).sized((body) => {
       // No locals.
       body.u8(0);
@@ -458,7 +514,7 @@ class Splitter {
       for (let local = 0; local < parameters; local++) body.u8(LOCAL_GET).u32(local);
       body
         .u8(I32_CONST)
-        .s32(this.#slots.get(index) ?? 0)
+        .s32(slot)
         .u8(this.#tailCalls ? RETURN_CALL_INDIRECT : CALL_INDIRECT)
         .u32(type)
         .u32(tables)
@@ -476,12 +532,33 @@ class Splitter {
     const named = {
       isPrimary,
       hasData: isPrimary && !this.#data,
-      isOwn: (index: number) => this.#ownerOf(index) === part,
+      isOwn: (index: number) =>
+        part === this.#bodies ? this.#bodiless.has(index) : this.#ownerOf(index) === part,
     };
     if (!splitNames(this.#wire, content, named, names)) return false;
     writer.u8(SectionId.Custom).sized((to) => to.name(section.name).append(names));
     return true;
   }
+}
+
+/** Bytes that a stub takes, about. */
+const STUB_SIZE = 32;
+
+/**
+ * Which hot functions need no body in the primary. Not those that are bound to it; and not those that a function without native code calls
+ * there: V8 would take their stubs for them when it optimises that one.
+ *
+ * @returns declared functions, ascending
+ */
+function findBodiless(
+  sizes: readonly number[],
+  calls: readonly (readonly number[])[],
+  bound: readonly boolean[],
+  hot: readonly boolean[],
+  stays: readonly boolean[],
+): number[] {
+  const called = new Set(calls.flatMap((each, i) => (stays[i] && !hot[i] ? each : [])));
+  return sizes.flatMap((size, i) => (hot[i] && !bound[i] && size > STUB_SIZE && !called.has(i) ? [i] : []));
 }
 
 type Edit = (content: Writer, old: Section | undefined) => void;
