@@ -120,7 +120,7 @@ function describe(file: string, summary: Summary): string {
     '',
     ...(summary.parts
       ? [
-          `parts: ${first} loaded at the start, others at the first call of a function in them (--json lists the functions)`,
+          `parts: ${first} loaded at the start, others at the first call of a function in them (--json lists the functions)${describeLast(summary)}`,
           indent(
             formatTable([
               ['part', 'wasm', 'functions'],
@@ -156,6 +156,12 @@ function describe(file: string, summary: Summary): string {
     );
   }
   return lines.join('\n').trimEnd();
+}
+
+/** Native code has the functions of the last part where the primary is lean. */
+function describeLast({ segments, parts = [] }: Summary): string {
+  if (!segments.some(({ section }) => section === SECTION_FULL)) return '';
+  return `.\n  Functions of part ${parts.length - 1} are called in native code; it is loaded only where V8 drops that, as for a debugger`;
 }
 
 function indent(text: string): string {

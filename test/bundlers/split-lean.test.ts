@@ -9,7 +9,7 @@ import { createProfile } from '../../src/profile/create.ts';
 import { writeProfiles } from '../../src/profile/files.ts';
 import { build, type BuildResult, onlyArtifact } from '../support/bundlers.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
-import { createProject, type Run, run, runWell } from '../support/project.ts';
+import { createProject, type Run, run, runWell, wasmPrecompile } from '../support/project.ts';
 import { wat } from '../support/wat.ts';
 
 /** A step of a computation that no compiler makes shorter, and enough of them for a primary to be lean. */
