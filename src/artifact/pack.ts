@@ -170,6 +170,7 @@ function pack(
       wireSection,
       ...(memory ? [segment(memory.section, SHF_ALLOC, memory.contents)] : []),
       ...secondaries.map(({ wire: part }) => segment(part.section, SHF_ALLOC, part.contents)),
+      ...(full ? [segment(full.section, SHF_ALLOC, full.contents)] : []),
       ...natives.map(({ native, section }) => segment(section, SHF_ALLOC | SHF_EXECINSTR, native.bytes)),
       ...secondaries
         .flatMap(({ native }) => native)
@@ -322,7 +323,6 @@ function unloadedSections(contents: ArtifactContents<unknown>, form: ArtifactFor
   ];
   if (contents.split) {
     sections.push({ ...section, name: SECTION_RECIPE, contents: contents.split.recipe });
-    if (contents.split.full) sections.push({ ...section, name: SECTION_FULL, contents: contents.split.full });
   }
   if (contents.profile !== undefined) {
     sections.push({ ...section, name: SECTION_PROFILE, contents: encoder.encode(contents.profile) });

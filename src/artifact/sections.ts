@@ -5,9 +5,9 @@
 // 1. ELF header and program headers;
 // 2. `.note.gnu.build-id`, `.note.wasm`;
 // 3. `.wasm`, on a boundary of 64 KiB. Before native code, so that a file cut short loses native code first;
-// 4. of a split module `.wasm.memory`, `.wasm.1`, `.wasm.2` …, each on a boundary of 64 KiB;
+// 4. of a split module `.wasm.memory`, `.wasm.1`, `.wasm.2` …, `.wasm.full`, each on a boundary of 64 KiB;
 // 5. one `.text.<engine>` per target, then `.text.1.<engine>` … of a split module, each on a boundary of 64 KiB;
-// 6. `.wasm.interface`, `.wasm.recipe`, `.wasm.full`, `.wasm.profile`, `.comment`, `.symtab`, `.strtab`, `.shstrtab`, section headers.
+// 6. `.wasm.interface`, `.wasm.recipe`, `.wasm.profile`, `.comment`, `.symtab`, `.strtab`, `.shstrtab`, section headers.
 //
 // `.symtab` has local symbols for what is in native code (`symbols.ts` says which). Their values are addresses, which
 // in an artifact are offsets in the file; in an object they count from the start of the section that they are in.
@@ -54,7 +54,7 @@ export const SECTION_RECIPE = '.wasm.recipe';
 
 /**
  * Where the primary lacks the bodies that native code has (wasm/split/split.ts): how it is put together with those of the last
- * secondary, in the same form. For who compiles it.
+ * secondary, in the same form. For who compiles it: so before native code, like all that is compiled where that is missing.
  */
 export const SECTION_FULL = '.wasm.full';
 

@@ -158,10 +158,10 @@ function describe(file: string, summary: Summary): string {
   return lines.join('\n').trimEnd();
 }
 
-/** Native code has the functions of the last part where the primary is lean. */
+/** Where the primary is lean, native code has the functions of the last part. */
 function describeLast({ segments, parts = [] }: Summary): string {
   if (!segments.some(({ section }) => section === SECTION_FULL)) return '';
-  return `.\n  Functions of part ${parts.length - 1} are called in native code; it is loaded only where V8 drops that, as for a debugger`;
+  return `.\n  Functions of part ${parts.length - 1} are called in native code; it is loaded where V8 does without, as for a debugger`;
 }
 
 function indent(text: string): string {

@@ -131,7 +131,7 @@ export interface HealingOptions {
 }
 
 export interface SplitOptions {
-  /** How many parts come in later, at most. Default: one for every 4 MiB of code. */
+  /** How many parts come in later, at most, besides that of what native code has. Default: one for every 4 MiB of code. */
   parts?: number;
   /** Bytes that a start must be spared at least. Default: 524288 (512 KiB). */
   minSaving?: number;

@@ -152,15 +152,22 @@ export function createPipeline(
     if (targets.length === 0) return undefined;
     const hot = new Set(keep.keys());
     const validators = targets.map((target) => validatorOf(target, options.timeLimit));
-    let parts = await splitFor(source, hot, validators);
-    if (!parts) return undefined;
-    const wire = parts.full?.primary ?? parts.primary;
-    const contents = await trimWhole({ ...source, wire }, await compileAll({ ...source, wire }), keep);
-    if (parts.full && !(await takeLean(parts.primary, contents.native, targets))) {
-      const full = validators.map((each) => ({ ...each, leastBodies: Number.POSITIVE_INFINITY }));
-      parts = await splitFor(source, hot, full);
+    const compileParts = async (parts: SplitParts | undefined) => {
       if (!parts) return undefined;
+      const wire = parts.full?.primary ?? parts.primary;
+      const contents = await trimWhole({ ...source, wire }, await compileAll({ ...source, wire }), keep);
+      return { parts, contents };
+    };
+    let compiled = await compileParts(await splitFor(source, hot, validators));
+    if (
+      compiled?.parts.full &&
+      !(await takeLean(compiled.parts.primary, compiled.contents.native, targets))
+    ) {
+      const full = validators.map((each) => ({ ...each, leastBodies: Number.POSITIVE_INFINITY }));
+      compiled = await compileParts(await splitFor(source, hot, full));
     }
+    if (!compiled) return undefined;
+    const { parts, contents } = compiled;
     return {
       ...contents,
       wire: source.wire,

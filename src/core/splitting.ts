@@ -15,7 +15,7 @@ import { formatSize } from './summary.ts';
 export interface ResolvedSplit {
   /** Whether the user has asked for it, and wants to know why a module stays whole. */
   asked: boolean;
-  /** How many secondaries there are to be at most; undefined: as many as it takes. */
+  /** How many secondaries there are to be at most, besides that of a lean primary; undefined: as many as it takes. */
   parts: number | undefined;
   /** Bytes that a start must be spared at least. */
   minSaving: number;

@@ -22,9 +22,10 @@ inline void MeasureClock() {
   uv_lib_t program;
   void* measure = nullptr;
   if (uv_dlopen(nullptr, &program) == 0 && uv_dlsym(&program, kNominalCPUFrequency, &measure) == 0) {
-    // Nobody waits for it.
+    // Nobody waits for it, so its stack stays: a small one.
     uv_thread_t thread;
-    uv_thread_create(&thread, [](void* function) { reinterpret_cast<double (*)()>(function)(); }, measure);
+    uv_thread_options_t options = {UV_THREAD_HAS_STACK_SIZE, 64 << 10};
+    uv_thread_create_ex(&thread, &options, [](void* function) { reinterpret_cast<double (*)()>(function)(); }, measure);
   }
   uv_dlclose(&program);
 #endif

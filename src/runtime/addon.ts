@@ -29,7 +29,7 @@ export type Range = Pick<SegmentMap, 'offset' | 'size'>;
 /** The exports of src/native/addon.cc. */
 export interface Addon {
   /**
-   * Opens a file, and has other threads bring it in: pages, CRC-32, and as much of V8's work as they can do.
+   * Opens a file, and has another thread begin to bring it in: pages, CRC-32, and as much of V8's work as they can do.
    *
    * @param wire index of the segment with the wire bytes
    * @returns waits for the segments; undefined at later calls

@@ -58,7 +58,7 @@ export type ArtifactLoad = (
 
 /** What is different for the primary of a split module (split.ts). */
 export interface PrimaryLoad {
-  /** Begins what another thread can do while V8 deserializes; only with the native loader, and where address space is not scarce. */
+  /** Begins what another thread can do while V8 is busy; only with the native loader, and where address space is not scarce. */
   begin(addon: Addon): void;
   /** Reads what is to be compiled, where the wire bytes are of use to native code only. */
   full: (() => Uint8Array<ArrayBuffer>) | undefined;
@@ -153,11 +153,13 @@ export function* loadArtifact(
       fail(`${file}: its wasm module is damaged or missing: ${why}. ${REDEPLOY}`);
     }
 
-    const report = (loaded: WebAssembly.Module, how: string, detail: string, nativeSize = 0) => {
+    let bytes = wire.byteLength;
+    const report = (loaded: WebAssembly.Module, how: string, detail: string) => {
       observe?.('load', loaded, how);
-      reportLoad(file, how, detail, wire.byteLength + nativeSize, mapped, start);
+      reportLoad(file, how, detail, bytes, mapped, start);
       return loaded;
     };
+    if (native && addon) primary?.begin(addon);
     let module: WebAssembly.Module | undefined;
     let refusal: Refusal;
     if (foreign) refusal = [foreign, REDEPLOY];
@@ -168,19 +170,21 @@ export function* loadArtifact(
       refusal = ['its checksum is wrong', REDEPLOY];
     else {
       observe?.('check');
-      if (addon) primary?.begin(addon);
       const [cpuFeatures, flags] = words;
       // In this process's own copy of the page.
       new Uint32Array(code, 8, 2).set([cpuFeatures, flags.hash]);
       const helped = helper && ((yield helper.deserialize(contents, flags.hash)) as Deserialized);
       const result = helped?.module ? helped : deserialize(code, wire, flags, addon, contents);
-      if (result.refused === undefined)
-        return report(result.module, 'precompiled', segment.engine, segment.size);
+      if (result.refused === undefined) {
+        bytes += segment.size;
+        return report(result.module, 'precompiled', segment.engine);
+      }
       // What V8 made of wire bytes that are not all there is of no use.
       if (!primary?.full) module = result.module;
       refusal = [result.refused, REBUILD];
     }
     const source = primary?.full?.().buffer ?? wire;
+    bytes = source.byteLength;
     // What a build on this machine would cure.
     const healed = refusal[1] === REBUILD && options.heal?.(file, map, source, addons);
     if (healed) {

@@ -2,7 +2,7 @@
  * Demand loading in Node: artifacts of split modules (src/wasm/split/split.ts). The primary is loaded as any other module, a
  * secondary at the first call of a function in it.
  */
-import type { Addon, Contents } from './addon.ts';
+import { type Contents, loadAddon } from './addon.ts';
 import { type ArtifactLoad, loadArtifact } from './artifact.ts';
 import { builtin } from './builtin.ts';
 import { getCrc32 } from './crc32.ts';
@@ -46,13 +46,11 @@ function* loadSplit(
 
   const { memory } = parts;
   const full = fullOf(map);
-  let addon: Addon | undefined;
   let first: (() => WebAssembly.Memory) | undefined;
   const primary = yield* loadArtifact(url, map, options, addons, asynchronous, {
-    begin(loader) {
-      addon = loader;
+    begin(addon) {
       try {
-        if (memory) first = startMemory(file, memory, loader);
+        if (memory) first = startMemory(file, memory, addon);
       } catch {
         // There is no room. It is tried again when the memory is needed.
       }
@@ -84,6 +82,8 @@ function* loadSplit(
         } catch {
           // The file is another one by now, perhaps.
         }
+        const loaded = loadAddon(addons);
+        const addon = typeof loaded === 'string' ? undefined : loaded;
         return open((path) => startMemory(path, memory, addon)());
       }),
   });

@@ -1,5 +1,5 @@
 /** Builds of split modules whose primary lacks the bodies that native code has. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -103,6 +103,9 @@ describe.each(nodes.map((node, i) => ({ node, version: NODE_VERSIONS[i] })))(
       expect(howOf(ended)).toEqual(['precompiled', 'precompiled']);
       // The cold one.
       expect(broughtBy(ended)).toEqual([1]);
+      expect(await wasmPrecompile('inspect', onlyArtifact(built))).toMatch(
+        /Functions of part 2 are called in native code; it is loaded where V8 does without/,
+      );
     });
 
     test('they come in where a debugger has V8 drop it', async () => {
@@ -162,6 +165,34 @@ describe.each(nodes.map((node, i) => ({ node, version: NODE_VERSIONS[i] })))(
     });
   },
 );
+
+describe('an artifact', () => {
+  test('that is cut off after the wire bytes is compiled', async () => {
+    const built = await buildLean(MAIN, { targets: nodes });
+    const file = onlyArtifact(built);
+    const { native } = unpackArtifact(await readFile(file)).map;
+    await truncate(file, native[0]?.offset);
+    const ended = await runWell(mainOf(built));
+    expect([ended.result, howOf(ended)]).toEqual([
+      [FIRST, FIRST],
+      ['compiled', 'compiled'],
+    ]);
+    expect(ended.loads[0]?.detail).toMatch(/the file belongs to another build|the file has \d+ bytes/);
+  });
+
+  test('of the same module for other targets is compiled', async () => {
+    const [built, other] = [
+      await buildLean(MAIN, { targets: nodes.slice(0, 2) }),
+      await buildLean(MAIN, { targets: nodes.slice(1, 4) }),
+    ];
+    await copyFile(onlyArtifact(other), onlyArtifact(built));
+    const ended = await runWell(mainOf(built));
+    expect([ended.result, ended.loads[0]?.detail]).toEqual([
+      [FIRST, FIRST],
+      'the file belongs to another build',
+    ]);
+  });
+});
 
 describe('healing', () => {
   const folders: string[] = [];

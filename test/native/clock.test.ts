@@ -22,7 +22,8 @@ describe.each(NODES)('in Node $version', ({ version, node }) => {
   };
 
   it('a thread measures where V8 would, and ends', async () => {
-    expect(await load(node)).toEqual([version === '24' || version === '26' ? 1 : 0, 0]);
+    const measures = process.platform === 'linux' && process.arch === 'x64' && Number(version) > 22;
+    expect(await load(node)).toEqual([measures ? 1 : 0, 0]);
   });
 
   it('none does where address space is limited', async () => {

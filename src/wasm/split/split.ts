@@ -13,8 +13,9 @@
  *  - A secondary imports all state from the primary, in the order of the indices. At its instantiation an element segment puts
  *    its functions into the table `functions`; those of the primary have been there since its own.
  *  - Where native code has the hot functions (the option `leastBodies`), their bodies are of no use to a start either: V8 copies and hashes them,
- *    and never looks at them. Then they are in a secondary of their own, the last one, and the primary has stubs for them, which nobody
- *    calls as long as V8 has native code: it drops that when a debugger is attached. Native code comes from the full primary, which
+ *    and never looks at them. Then they are in a secondary of their own, the last one, and the primary has stubs for them. These are
+ *    called where V8 drops native code, as it does when a debugger is attached, and where it has put one into a function that it optimises
+ *    itself (V8 14, through a table). Native code comes from the full primary, which
  *    differs in these bodies alone.
  *  - A stub for a function of a secondary first looks at the part's global `absent`, and while it is 1 calls slot 0 of the
  *    table `hook`, with the numbers of the part and of the function. The host puts a function there that brings in the part
@@ -48,7 +49,10 @@ import { composeCopies, makeRecipe } from './recipe.ts';
 import { Writer } from './writer.ts';
 
 export interface SplitOptions {
-  /** How many secondaries there are to be at most. Default: as many as it takes to have 4 MiB of code in each. */
+  /**
+   * How many secondaries there are to be at most, besides that of a lean primary. Default: as many as it takes to have 4 MiB of code in
+   * each.
+   */
   parts?: number | undefined;
   /**
    * Whether stubs may use tail calls, so that they take no room on the stack. Where the module has tail calls itself they do in
@@ -72,7 +76,7 @@ export interface SplitModule {
   full?: { primary: Uint8Array; recipe: Uint8Array } | undefined;
   /** How to put the module together again: see recipe.ts. */
   recipe: Uint8Array;
-  /** Numbers of parts, by declared function. */
+  /** Numbers of parts, by declared function: of the full primary, where that at hand is lean. */
   owners: readonly number[];
   /** How many declared functions are in the primary because they cannot be elsewhere, though they are not in `hot`. */
   bound: number;
