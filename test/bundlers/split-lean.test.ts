@@ -166,6 +166,45 @@ describe.each(nodes.map((node, i) => ({ node, version: NODE_VERSIONS[i] })))(
   },
 );
 
+/** Has a node refuse native code with a small module, as the host of the build asks it. */
+const REFUSING = `
+  const fs = require('node:fs');
+  if (process.argv[2] === 'check') {
+    const input = fs.readFileSync(0);
+    const { wireSize } = JSON.parse(input.toString('utf8', 4, 4 + input.readUInt32LE(0)));
+    const answer = Buffer.from(JSON.stringify({ accepted: false }));
+    const size = Buffer.alloc(4);
+    size.writeUInt32LE(answer.length);
+    if (wireSize < 1000) {
+      fs.writeSync(1, Buffer.concat([size, answer]));
+      process.exit();
+    }
+    const { readFileSync } = fs;
+    fs.readFileSync = (file, ...rest) => (file === 0 ? input : readFileSync(file, ...rest));
+    require('node:module').syncBuiltinESMExports();
+  }`;
+
+test('where a target does not take it with native code, the primary is full', async () => {
+  const node = await ensureNode('26');
+  // A module that no other test has: what a target takes is remembered.
+  const wasm = moduleOf(3);
+  const project = await createProject({ 'one.wasm': wasm, 'main.js': MAIN, 'refusing.cjs': REFUSING });
+  const wrapper = project.path('node.sh');
+  const command = `#!/bin/sh\nexec '${node}' --require '${project.path('refusing.cjs')}' "$@"\n`;
+  await writeFile(wrapper, command, { mode: 0o755 });
+  const hot = [0, 1].map((index) => ({ index, optimised: false }));
+  await writeProfiles(project.path('profiles'), [createProfile('one', wasm, hot)]);
+  const plugin = { profile: project.path('profiles'), split: { minSaving: 0 }, targets: [wrapper] };
+  const built = await build('rollup', project, { plugin });
+  const { split } = unpackArtifact(await readFile(onlyArtifact(built)));
+  expect(split?.full).toBeUndefined();
+  expect(split?.secondaries).toHaveLength(1);
+  expect(split?.primary.length).toBeGreaterThan(64 * 1024);
+  const ended = await runWell(mainOf(built), { node });
+  expect(ended.result).toEqual([compute(3), compute(3)]);
+  expect(howOf(ended)).toEqual(['precompiled', 'precompiled']);
+});
+
 describe('an artifact', () => {
   test('that is cut off after the wire bytes is compiled', async () => {
     const built = await buildLean(MAIN, { targets: nodes });
