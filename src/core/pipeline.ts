@@ -182,7 +182,7 @@ export function createPipeline(
     targets: readonly KnownTarget[],
   ): Promise<boolean> {
     const taken = native.map(async ({ engine, bytes }) => {
-      const target = targets.find(({ engine: { key } }) => formatEngineKey(key) === engine);
+      const target = targetOf(engine, targets);
       if (!target) return false;
       const entry = cacheKey({ producer: PRODUCER, engine, wire: sha256(primary), takes: sha256(bytes) });
       if (await cache.get(entry)) return true;
@@ -231,7 +231,7 @@ export function createPipeline(
       wire,
       native: await Promise.all(
         native.map((code) => {
-          const target = targets.find(({ engine }) => formatEngineKey(engine.key) === code.engine);
+          const target = targetOf(code.engine, targets);
           return target && trimOne({ ...source, wire }, target, code.bytes, none);
         }),
       ),
@@ -272,7 +272,7 @@ export function createPipeline(
     const targets = uniqueEngines(await probeTargets(), warnOnce);
     const native = await Promise.all(
       contents.native.map(async (code) => {
-        const target = targets.find(({ engine }) => formatEngineKey(engine.key) === code.engine);
+        const target = targetOf(code.engine, targets);
         if (!target) return code;
         const run = runs.find(
           ({ v8, wireSha256 }) => v8 === target.engine.key.version && wireSha256 === sha256(source.wire),
@@ -412,6 +412,11 @@ async function readSource(file: string, strip: ResolvedOptions['strip']): Promis
 /** Why a module with builtins gets no native code. */
 export function describeBuiltins({ file }: SourceModule): string {
   return `${file} uses JS string builtins, which native code cannot carry: it is compiled at start-up.`;
+}
+
+/** The target that native code is for, by its engine key. */
+function targetOf(engine: string, targets: readonly KnownTarget[]): KnownTarget | undefined {
+  return targets.find((target) => formatEngineKey(target.engine.key) === engine);
 }
 
 function isKnown(target: Target): target is KnownTarget {

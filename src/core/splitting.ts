@@ -7,7 +7,7 @@ import { joinParts, partsOf } from '../runtime/join.ts';
 import { PRODUCER } from '../version.ts';
 import { SectionId, type Sections } from '../wasm/sections.ts';
 import { mostParts } from '../wasm/split/owners.ts';
-import { splitModule } from '../wasm/split/split.ts';
+import { splitModule, type SplitModule } from '../wasm/split/split.ts';
 import { type Cache, cacheKey } from './cache.ts';
 import { sha256, sha256OfIndices } from './sha256.ts';
 import { formatSize } from './summary.ts';
@@ -26,8 +26,7 @@ export interface SplitParts {
   secondaries: readonly Uint8Array[];
   /** The memory, where it is apart from the primary. */
   memory?: Uint8Array | undefined;
-  /** Where the primary is lean: what its native code is that of, and what gives that of the primary and the last secondary. */
-  full?: { primary: Uint8Array; recipe: Uint8Array } | undefined;
+  full?: SplitModule['full'];
   recipe: Uint8Array;
 }
 
@@ -61,7 +60,7 @@ export interface Validator {
 }
 
 /** To be raised where {@link splitModule} comes to make something else of the same, within a version of the package. */
-const REVISION = 5;
+const REVISION = 6;
 
 /** More than this and it is felt in what a start loads; less, and functions of 2 KB of esbuild-wasm have no room. */
 const NEAR = 0.1;

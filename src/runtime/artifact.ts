@@ -153,8 +153,7 @@ export function* loadArtifact(
       fail(`${file}: its wasm module is damaged or missing: ${why}. ${REDEPLOY}`);
     }
 
-    let bytes = wire.byteLength;
-    const report = (loaded: WebAssembly.Module, how: string, detail: string) => {
+    const report = (loaded: WebAssembly.Module, how: string, detail: string, bytes: number) => {
       observe?.('load', loaded, how);
       reportLoad(file, how, detail, bytes, mapped, start);
       return loaded;
@@ -175,20 +174,18 @@ export function* loadArtifact(
       new Uint32Array(code, 8, 2).set([cpuFeatures, flags.hash]);
       const helped = helper && ((yield helper.deserialize(contents, flags.hash)) as Deserialized);
       const result = helped?.module ? helped : deserialize(code, wire, flags, addon, contents);
-      if (result.refused === undefined) {
-        bytes += segment.size;
-        return report(result.module, 'precompiled', segment.engine);
-      }
+      if (result.refused === undefined)
+        return report(result.module, 'precompiled', segment.engine, wire.byteLength + segment.size);
       // What V8 made of wire bytes that are not all there is of no use.
       if (!primary?.full) module = result.module;
       refusal = [result.refused, REBUILD];
     }
     const source = primary?.full?.().buffer ?? wire;
-    bytes = source.byteLength;
     // What a build on this machine would cure.
     const healed = refusal[1] === REBUILD && options.heal?.(file, map, source, addons);
     if (healed) {
-      if (healed.refused === undefined) return report(healed.module, 'precompiled', healed.engine);
+      if (healed.refused === undefined)
+        return report(healed.module, 'precompiled', healed.engine, source.byteLength);
       module ??= healed.module;
       refusal = [`${refusal[0]}; healing: ${healed.refused}`, REBUILD];
     }
@@ -199,7 +196,7 @@ export function* loadArtifact(
       () => new WebAssembly.Module(source),
       () => WebAssembly.compile(source),
     );
-    return report(module, 'compiled', refusal[0]);
+    return report(module, 'compiled', refusal[0], source.byteLength);
   } finally {
     if (contents) addon?.release(contents);
     helper?.stop();

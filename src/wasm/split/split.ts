@@ -24,7 +24,6 @@
  * What stays in the primary whatever the profile says: functions that refer to segments, which belong to one instance, and
  * those with `ref.func`, since JavaScript can tell the functions of two instances apart.
  */
-import { createHash } from 'node:crypto';
 import { WasmPrecompileError } from '../../error.ts';
 import { partsOf } from '../../runtime/join.ts';
 import {
@@ -36,6 +35,7 @@ import {
   START_EXPORT,
 } from '../../runtime/split-names.ts';
 import { Cursor } from '../cursor.ts';
+import { hashModule } from '../hash.ts';
 import { encodeUnsigned } from '../leb128.ts';
 import { PREAMBLE_SIZE, SECTION_ORDER, type Section, SectionId } from '../sections.ts';
 import { type Anatomy, Kind, type Range, readAnatomy, STATE_KINDS, type StateKind } from './anatomy.ts';
@@ -82,7 +82,7 @@ export interface SplitModule {
   bound: number;
 }
 
-/** A custom section in which a lean primary says which module it is that of, since nothing else in it might: its SHA-256. */
+/** A custom section in which a lean primary says which module it is that of, since nothing else in it might: `hashModule`. */
 const IDENTITY_SECTION = `${SPLIT}:module`;
 
 /** Why a module is left whole: a clause; and whether it could be split all the same. */
@@ -201,19 +201,17 @@ class Splitter {
     this.#owners = assignOwners(sizes, stays, parts);
     this.#parts = Math.max(PRIMARY, ...new Set(this.#owners)) + 1;
     const bound = instructions.map((each) => each.bound !== undefined);
-    const without = findBodiless(sizes, calls, bound, isHot, stays).map((i) => imported + i);
-    const spared = without.reduce((sum, index) => sum + (sizes[index - imported] ?? 0), 0);
-    if (this.#parts === 1 || spared < leastBodies) without.length = 0;
-    if (without.length > 0) this.#parts += 1;
-    const bodiless = new Set(without);
-    this.#called = this.#findCalled(instructions, bodiless);
+    const spare = this.#parts === 1 ? Infinity : leastBodies;
+    const bodiless = findBodiless(sizes, calls, bound, isHot, stays, spare).map((i) => imported + i);
+    if (bodiless.length > 0) this.#parts += 1;
+    this.#called = this.#findCalled(instructions, new Set(bodiless));
     const data = findData(wire, anatomy, instructions);
     this.#isMemoryApart = canBeApart(data, anatomy, leastMemory);
     this.#data = data && (this.#isMemoryApart || data.runs.length < data.segments) ? data : undefined;
     const crossing = new Set(this.#called.flatMap((called) => [...called]));
     const byOwner = [...crossing].toSorted((a, b) => this.#ownerOf(a) - this.#ownerOf(b) || a - b);
     this.#slots = new Map(byOwner.map((index, slot) => [index, slot]));
-    this.#bodiless = new Map(without.map((index, i) => [index, byOwner.length + i]));
+    this.#bodiless = new Map(bodiless.map((index, i) => [index, byOwner.length + i]));
   }
 
   split(): SplitModule | Whole {
@@ -245,9 +243,14 @@ class Splitter {
     return this.#owners[index - this.#imported] ?? PRIMARY;
   }
 
-  /** The last secondary, where it has the bodies that the primary lacks. */
+  /** The last secondary, where it has the bodies that a lean primary lacks. */
   get #bodies(): number | undefined {
     return this.#bodiless.size > 0 ? this.#parts - 1 : undefined;
+  }
+
+  /** Whether a part, of the primaries the full one, has the body of a function. */
+  #has(part: number, index: number): boolean {
+    return part === this.#bodies ? this.#bodiless.has(index) : this.#ownerOf(index) === part;
   }
 
   #full(writers: readonly Writer[]): SplitModule['full'] {
@@ -268,9 +271,7 @@ class Splitter {
       for (const index of calls) add(part, index);
       if (!bodiless.has(this.#imported + i)) continue;
       // Those beside it in the last secondary it calls there.
-      for (const index of calls) {
-        if (index >= this.#imported && !bodiless.has(index)) called.at(-1)?.add(index);
-      }
+      for (const index of calls) if (!bodiless.has(index)) add(this.#parts - 1, index);
     }
     for (const index of referenced) add(PRIMARY, index);
     if (start !== undefined) add(PRIMARY, start);
@@ -351,8 +352,8 @@ class Splitter {
     writeMissing(SECTION_ORDER.length);
     if (lean) {
       // V8 shares compiled modules within a process, by their bytes.
-      const sha256 = createHash('sha256').update(this.#wire).digest();
-      writer.u8(SectionId.Custom).sized((content) => content.name(IDENTITY_SECTION).write(sha256));
+      const identity = hashModule(this.#wire, this.#anatomy);
+      writer.u8(SectionId.Custom).sized((content) => content.name(IDENTITY_SECTION).name(identity));
     }
     return writer;
   }
@@ -483,9 +484,8 @@ class Splitter {
     for (const [i, { offset, size }] of bodies.entries()) {
       const index = this.#imported + i;
       const slot = this.#bodiless.get(index);
-      const isHere = part === this.#bodies ? slot !== undefined : this.#owners[i] === part;
       if (lean && slot !== undefined) content.append(this.#stub(index, this.#parts - 1, slot));
-      else if (isHere) content.copy({ offset: start, size: offset + size - start });
+      else if (this.#has(part, index)) content.copy({ offset: start, size: offset + size - start });
       else if (this.#called[part]?.has(index)) {
         content.append(this.#stub(index, this.#ownerOf(index), this.#slots.get(index) ?? 0));
       } else content.u8(3, 0, UNREACHABLE, END);
@@ -536,8 +536,7 @@ class Splitter {
     const named = {
       isPrimary,
       hasData: isPrimary && !this.#data,
-      isOwn: (index: number) =>
-        part === this.#bodies ? this.#bodiless.has(index) : this.#ownerOf(index) === part,
+      isOwn: (index: number) => this.#has(part, index),
     };
     if (!splitNames(this.#wire, content, named, names)) return false;
     writer.u8(SectionId.Custom).sized((to) => to.name(section.name).append(names));
@@ -552,6 +551,7 @@ const STUB_SIZE = 32;
  * Which hot functions need no body in the primary. Not those that are bound to it; and not those that a function without native code calls
  * there: V8 would take their stubs for them when it optimises that one.
  *
+ * @param least bytes of bodies: with less there are none
  * @returns declared functions, ascending
  */
 function findBodiless(
@@ -560,9 +560,14 @@ function findBodiless(
   bound: readonly boolean[],
   hot: readonly boolean[],
   stays: readonly boolean[],
+  least: number,
 ): number[] {
   const called = new Set(calls.flatMap((each, i) => (stays[i] && !hot[i] ? each : [])));
-  return sizes.flatMap((size, i) => (hot[i] && !bound[i] && size > STUB_SIZE && !called.has(i) ? [i] : []));
+  const found = sizes.flatMap((size, i) =>
+    hot[i] && !bound[i] && size > STUB_SIZE && !called.has(i) ? [i] : [],
+  );
+  const spared = found.reduce((sum, i) => sum + (sizes[i] ?? 0), 0);
+  return spared < least ? [] : found;
 }
 
 type Edit = (content: Writer, old: Section | undefined) => void;
