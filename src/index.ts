@@ -1,15 +1,15 @@
 /** The unplugin: one set of hooks for each family of bundlers (bundlers/), which call `core/bundle.ts`. */
 import { createUnplugin, type UnpluginFactory, type UnpluginInstance } from 'unplugin';
-import { bunPlugins, esbuildPlugins } from './bundlers/esbuild.ts';
-import { farmPlugins } from './bundlers/farm.ts';
-import { rollupPlugins } from './bundlers/rollup.ts';
-import { webpackPlugins } from './bundlers/webpack.ts';
-import { Bundle } from './core/bundle.ts';
-import { type Options, resolveOptions } from './core/options.ts';
+import { bunPlugins, esbuildPlugins } from './bundlers/esbuild/plugin.ts';
+import { farmPlugins } from './bundlers/farm/plugin.ts';
+import { rollupPlugins } from './bundlers/rollup/plugin.ts';
+import { webpackPlugins } from './bundlers/webpack/plugin.ts';
+import { Bundle } from './build/plugin.ts';
+import { type Options, resolveOptions } from './build/options/options.ts';
 
-export type { CacheStore } from './core/cache.ts';
-export type { Options, TrainingOptions, WebBuildOptions } from './core/options.ts';
-export { WasmPrecompileError } from './error.ts';
+export type { CacheStore } from './build/compile/cache.ts';
+export type { Options, TrainingOptions, WebBuildOptions } from './build/options/options.ts';
+export { WasmPrecompileError } from './common/error.ts';
 
 const factory: UnpluginFactory<Options | undefined, true> = (options, { framework }) => {
   const bundle = new Bundle(resolveOptions(options));

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import type { BenchBuild } from '../../src/report/data.ts';
-import { messageOf } from '../../src/error.ts';
+import { messageOf } from '../../src/common/error.ts';
 import type { BuiltPrograms } from '../support/cases.ts';
 import { isInstalled } from '../support/nodes.ts';
 import { summarize } from '../support/program.ts';

@@ -8,7 +8,7 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'vite';
 import wasmPrecompile from 'unplugin-wasm-precompile/vite';
-import { gluePackages } from '../../test/glue/packages.ts';
+import { gluePackages } from '../../test/discover/packages.ts';
 import type { InstalledNode } from '../support/nodes.ts';
 import { runPairs } from './pairs.ts';
 

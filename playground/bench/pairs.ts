@@ -11,11 +11,11 @@ import { Command, Option } from 'commander';
 import * as v from 'valibot';
 import { packArtifact } from '../../src/artifact/pack.ts';
 import { formatTable } from '../../src/cli/format.ts';
-import { resolveOptions } from '../../src/core/options.ts';
-import { createPipeline } from '../../src/core/pipeline.ts';
+import { resolveOptions } from '../../src/build/options/options.ts';
+import { createPipeline } from '../../src/build/compile/pipeline.ts';
 import { median, pairRatios } from '../../src/report/statistics.ts';
 import { fail, parseCount, parseList } from '../support/arguments.ts';
-import { checksum } from '../../src/runtime/checksum.ts';
+import { checksum } from '../../src/runtime/node/checksum.ts';
 import { describeMachine, today } from '../../src/report/machine.ts';
 import { chooseNodes, DEFAULT_NODES, type InstalledNode } from '../support/nodes.ts';
 import { runProgram } from '../support/program.ts';
@@ -176,8 +176,8 @@ export async function createScript(
   const script = join(folder, 'start.js');
   await writeFile(
     script,
-    `import { fromArtifact } from './runtime/node.js';
-import { fit } from './runtime/fit.js';
+    `import { fromArtifact } from './runtime/node/index.js';
+import { fit } from './runtime/node/compatibility.js';
 const map = ${JSON.stringify(map)};
 const addons = ${JSON.stringify(addons)};
 const create = () => fromArtifact(${JSON.stringify(url)}, map, { verify: true, fallback: 'error', fit }, addons);

@@ -3,7 +3,7 @@
  * kept, so that nobody types one.
  */
 import { readFile } from 'node:fs/promises';
-import { formatBytes } from '../../src/format-bytes.ts';
+import { formatBytes } from '../../src/common/format-bytes.ts';
 import type { BenchCase, BenchMode, BenchResult, BenchSample } from '../../src/report/data.ts';
 import { median, pairRatios } from '../../src/report/statistics.ts';
 import { fail, UsageError } from '../support/arguments.ts';

@@ -11,7 +11,7 @@ import type { BenchResult, ReportData } from '../../src/report/data.ts';
 import { fail } from '../support/arguments.ts';
 import { measureCases } from '../support/cases.ts';
 import { describeMachine, today } from '../../src/report/machine.ts';
-import { measureStarts } from '../../src/report/starts.ts';
+import { measureStarts } from '../../src/report/startups.ts';
 import { writeReport } from '../../src/report/write.ts';
 import { findNodes, isInstalled } from '../support/nodes.ts';
 import { createProgressLine } from '../support/progress.ts';

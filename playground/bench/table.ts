@@ -1,6 +1,6 @@
 /** What `npm run bench` prints. */
 import { formatTable } from '../../src/cli/format.ts';
-import { formatBytes } from '../../src/format-bytes.ts';
+import { formatBytes } from '../../src/common/format-bytes.ts';
 import type { BenchModule, BenchBuild, BenchResult, GrowthPoint, PeerResult } from '../../src/report/data.ts';
 import { logSlope, median, pairRatios } from '../../src/report/statistics.ts';
 import { formatMebibytes, formatSpread } from '../support/figures.ts';

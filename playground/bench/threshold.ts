@@ -17,7 +17,7 @@ const SHARES = [
 ] as const;
 
 const MEASURE = `
-import { fromFile } from './runtime/node-plain.js';
+import { fromFile } from './runtime/node/plain.js';
 import { pathToFileURL } from 'node:url';
 const start = performance.now();
 const loader = variant === 'plain' ? fromFile(pathToFileURL(wasm).href) : create();

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { execa } from 'execa';
 import { formatTable } from '../../src/cli/format.ts';
-import { messageOf } from '../../src/error.ts';
+import { messageOf } from '../../src/common/error.ts';
 import { findFreePort } from '../../test/support/free-port.ts';
 import { fail, parseList, UsageError } from '../support/arguments.ts';
 import { type Load, parseLoads } from '../support/loads.ts';

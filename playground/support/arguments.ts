@@ -1,6 +1,6 @@
 /** Arguments that the playground's programs share, and what their exit code says: 0 done, 1 failed, 2 wrong usage. */
 import { CommanderError, InvalidArgumentError } from 'commander';
-import { messageOf } from '../../src/error.ts';
+import { messageOf } from '../../src/common/error.ts';
 
 export function parseList(value: string): string[] {
   return value.split(',').map((item) => item.trim());

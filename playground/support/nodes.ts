@@ -1,6 +1,6 @@
 /** Which Node versions to build for and to measure. */
 import { execa } from 'execa';
-import { messageOf } from '../../src/error.ts';
+import { messageOf } from '../../src/common/error.ts';
 import { ensureNode, NODE_VERSIONS, type NodeVersion } from '../../test/support/nodes.ts';
 import { UsageError } from './arguments.ts';
 

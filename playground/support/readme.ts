@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { writeAtomic } from '../../src/write-atomic.ts';
+import { writeAtomic } from '../../src/common/write-atomic.ts';
 
 export const README = fileURLToPath(new URL('../../README.md', import.meta.url));
 

@@ -2,7 +2,7 @@
  * Measures in turn: fresh processes, one of each candidate in every round, so that a drift of the machine's speed meets each
  * of them alike. One round goes before, to warm up the machine.
  */
-import { messageOf } from '../../src/error.ts';
+import { messageOf } from '../../src/common/error.ts';
 import type { ProgressLine } from './progress.ts';
 import { estimateTimeLeft } from './time-left.ts';
 

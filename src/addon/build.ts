@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { execa, ExecaError } from 'execa';
-import { messageOf, WasmPrecompileError } from '../error.ts';
+import { messageOf, WasmPrecompileError } from '../common/error.ts';
 import { type AddonTarget, addonFile, NATIVE_SOURCES_FOLDER } from './files.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { ArtifactMap, CpuRequirements } from '../runtime/map.ts';
+import type { ArtifactMap, CpuRequirements } from '../runtime/shared/manifest.ts';
 
 export type JsonValue =
   | string
@@ -74,11 +74,11 @@ export interface SplitContents {
     /** One for each target of `native`, in the same order. No function is compiled in it: it spares V8 the validation. */
     native: readonly (Uint8Array | undefined)[];
   }[];
-  /** The memory, where the primary imports it: see runtime/memory.ts. */
+  /** The memory, where the primary imports it: see runtime/node/split/memory.ts. */
   memory?: Uint8Array | undefined;
   /** Where the primary is lean: what gives the full one of it and the last secondary. Native code is then that of the full one. */
   full?: Uint8Array | undefined;
-  /** How all of these are put together again: see runtime/join.ts. */
+  /** How all of these are put together again: see runtime/shared/reassembly-plan.ts. */
   recipe: Uint8Array;
 }
 

@@ -1,5 +1,5 @@
 import type { Artifact, NativeCode } from './contents.ts';
-import { unnamedFunction } from './symbols.ts';
+import { unnamedFunction } from './native-symbols.ts';
 
 /** The functions with the most instructions, the largest first; sizes in bytes. */
 export function largestFunctions(

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import { WasmPrecompileError } from '../error.ts';
+import { WasmPrecompileError } from '../common/error.ts';
 import {
   ELF_NOTE_GNU,
   EM_AARCH64,
@@ -20,11 +20,11 @@ import {
 import { CHDR_ALIGNMENT, compressedPart, compressSection } from '../elf/compressed.ts';
 import { NOTE_ALIGNMENT, descriptorOffset, encodeNotes } from '../elf/notes.ts';
 import { type SectionInput, type SymbolInput, writeElf } from '../elf/write.ts';
-import type { ArtifactMap } from '../runtime/map.ts';
-import { readLimits } from '../runtime/memory.ts';
+import type { ArtifactMap } from '../runtime/shared/manifest.ts';
+import { readLimits } from '../runtime/node/split/memory.ts';
 import { BUILD_ID_SIZE, computeBuildId } from './build-id.ts';
 import type { ArtifactContents, ArtifactForm, FunctionRange, Machine } from './contents.ts';
-import { encodeWasmNotes, isSha256, type SegmentDescription } from './notes.ts';
+import { encodeWasmNotes, isSha256, type SegmentDescription } from './wasm-notes.ts';
 import {
   SECTION_BUILD_ID,
   SECTION_COMMENT,
@@ -40,7 +40,7 @@ import {
   partNativeSection,
   partSection,
 } from './sections.ts';
-import { linkSymbols, nativeSymbols, sortRanges } from './symbols.ts';
+import { linkSymbols, nativeSymbols, sortRanges } from './native-symbols.ts';
 
 /**
  * EI_OSABI of an artifact: Wasmtime's number for files that no operating system executes

@@ -13,7 +13,7 @@
 // in an artifact are offsets in the file; in an object they count from the start of the section that they are in.
 
 import type { NativeCode } from './contents.ts';
-import { WasmPrecompileError } from '../error.ts';
+import { WasmPrecompileError } from '../common/error.ts';
 
 /**
  * One note, owner `GNU`, type NT_GNU_BUILD_ID: the first 20 bytes of the SHA-256 over the whole file with these
@@ -39,7 +39,7 @@ export const SECTION_NOTE_WASM = '.note.wasm';
 export const SECTION_WASM = '.wasm';
 
 /**
- * The memory of a split module, where the primary imports it (runtime/memory.ts): the runtime maps it at each instantiation. Next
+ * The memory of a split module, where the primary imports it (runtime/node/split/memory.ts): the runtime maps it at each instantiation. Next
  * to the primary, since a start needs both.
  */
 export const SECTION_MEMORY = '.wasm.memory';
@@ -49,7 +49,7 @@ export function partSection(part: number): string {
   return `${SECTION_WASM}.${part}`;
 }
 
-/** How a split module is put together again (runtime/join.ts): for recording, and for who posts the module to another thread. */
+/** How a split module is put together again (runtime/shared/reassembly-plan.ts): for recording, and for who posts the module to another thread. */
 export const SECTION_RECIPE = '.wasm.recipe';
 
 /**

@@ -11,10 +11,10 @@ import { compressedPart, isCompressed, sectionContents } from '../elf/compressed
 import { descriptorOffset, readNotes } from '../elf/notes.ts';
 import { type ElfFile, type ElfSection, readElf } from '../elf/read.ts';
 import { type ElfSymbol, readSymbols } from '../elf/symbols.ts';
-import { messageOf } from '../error.ts';
-import { joinParts, partsOf } from '../runtime/join.ts';
-import type { ArtifactMap, SplitMap } from '../runtime/map.ts';
-import { readLimits } from '../runtime/memory.ts';
+import { messageOf } from '../common/error.ts';
+import { joinParts, partsOf } from '../runtime/shared/reassembly-plan.ts';
+import type { ArtifactMap, SplitMap } from '../runtime/shared/manifest.ts';
+import { readLimits } from '../runtime/node/split/memory.ts';
 import { BUILD_ID_SIZE, computeBuildId } from './build-id.ts';
 import type {
   Artifact,
@@ -31,7 +31,7 @@ import {
   decodeWasmNotes,
   invalidArtifact,
   parseJson,
-} from './notes.ts';
+} from './wasm-notes.ts';
 import { ELFOSABI_ARTIFACT, MACHINES } from './pack.ts';
 import {
   SECTION_BUILD_ID,
@@ -40,7 +40,7 @@ import {
   SECTION_PROFILE,
   nameNativeSections,
 } from './sections.ts';
-import { unnamedFunction } from './symbols.ts';
+import { unnamedFunction } from './native-symbols.ts';
 
 /**
  * Everything that was packed, from an artifact or an object; bytes are views of the file.

@@ -3,8 +3,8 @@
  * a program does. Standard input and output carry JSON.
  */
 import { readFileSync } from 'node:fs';
-import { fit } from '../runtime/fit.ts';
-import { type Addons, type ArtifactMap, fromArtifact } from '../runtime/node.ts';
+import { fit } from '../runtime/node/compatibility.ts';
+import { type Addons, type ArtifactMap, fromArtifact } from '../runtime/node/index.ts';
 
 export interface Patient {
   /** File URL of the artifact. */

@@ -8,10 +8,10 @@ import { Command } from 'commander';
 import { execa } from 'execa';
 import { glob } from 'tinyglobby';
 import { unpackArtifact } from '../artifact/unpack.ts';
-import { readBytes } from '../core/pipeline.ts';
-import { messageOf, WasmPrecompileError } from '../error.ts';
-import { checksum } from '../runtime/checksum.ts';
-import type { Addons } from '../runtime/node.ts';
+import { readBytes } from '../build/compile/pipeline.ts';
+import { messageOf, WasmPrecompileError } from '../common/error.ts';
+import { checksum } from '../runtime/node/checksum.ts';
+import type { Addons } from '../runtime/node/index.ts';
 import type { Examination, Patient } from './doctor-process.ts';
 
 const PROCESS = fileURLToPath(new URL('./doctor-process.js', import.meta.url));
@@ -117,7 +117,7 @@ async function findAddons(folder: string): Promise<Addons> {
   return Object.fromEntries(entries.filter((entry) => entry !== undefined));
 }
 
-/** What to change, by the runtime's reasons (runtime/artifact.ts, fit.ts). */
+/** What to change, by the runtime's reasons (runtime/node/artifact.ts, fit.ts). */
 function adviceFor(reason: string, node: string): string {
   if (reason.includes('is not among its targets')) {
     const target = node === process.execPath ? "'host', where the build runs on this node" : `'${node}'`;

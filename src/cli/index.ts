@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 /** The `wasm-precompile` command: one file for each subcommand. Exit codes: 0 done, 1 failed, 2 wrong usage. */
 import { Command, CommanderError } from 'commander';
-import { messageOf, WasmPrecompileError } from '../error.ts';
-import { VERSION } from '../version.ts';
+import { messageOf, WasmPrecompileError } from '../common/error.ts';
+import { VERSION } from '../common/version.ts';
 import { addonCommand } from './addon.ts';
 import { compileCommand } from './compile.ts';
 import { doctorCommand } from './doctor.ts';

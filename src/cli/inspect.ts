@@ -10,9 +10,9 @@ import {
   SECTION_RECIPE,
 } from '../artifact/sections.ts';
 import { unpackArtifact } from '../artifact/unpack.ts';
-import type { CpuRequirements } from '../runtime/map.ts';
-import { readBytes } from '../core/pipeline.ts';
-import { formatBytes } from '../format-bytes.ts';
+import type { CpuRequirements } from '../runtime/shared/manifest.ts';
+import { readBytes } from '../build/compile/pipeline.ts';
+import { formatBytes } from '../common/format-bytes.ts';
 import { findOwners } from '../wasm/split/find-owners.ts';
 import { formatTable } from './format.ts';
 import { describeInterface } from './interface.ts';

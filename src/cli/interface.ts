@@ -1,7 +1,7 @@
 /** A module's imports and exports for people. */
 import type { JsonValue } from '../artifact/contents.ts';
-import { formatValueType } from '../wasm/text-format.ts';
-import type { Extern, ValueType, WasmInterface } from '../wasm/types.ts';
+import { formatValueType } from '../wasm/binary/text-format.ts';
+import type { Extern, ValueType, WasmInterface } from '../wasm/binary/types.ts';
 
 /** One line for each import and export: `import  env.log  (i32, i32) → ()`. */
 export function describeInterface(json: JsonValue): string {

@@ -1,15 +1,15 @@
 /** `wasm-precompile profile`: what startup profiles say, what they cover of a module; merges and compares them. */
 import { Command, Option } from 'commander';
-import { moduleName, readBytes } from '../core/pipeline.ts';
-import { WasmPrecompileError } from '../error.ts';
-import { formatBytes } from '../format-bytes.ts';
+import { moduleName, readBytes } from '../build/compile/pipeline.ts';
+import { WasmPrecompileError } from '../common/error.ts';
+import { formatBytes } from '../common/format-bytes.ts';
 import { readProfiles, writeProfileFile, writeProfiles } from '../profile/files.ts';
 import { PROFILE_EXTENSION } from '../profile/format.ts';
 import { findProfile, isForeign, type ProfileMatch } from '../profile/match.ts';
 import { diffProfiles, mergeProfiles } from '../profile/merge.ts';
 import type { Profile, ProfiledFunction } from '../profile/profile.ts';
-import { readFunctionBodies } from '../wasm/code.ts';
-import { readModule } from '../wasm/module.ts';
+import { readFunctionBodies } from '../wasm/binary/code.ts';
+import { readModule } from '../wasm/binary/module.ts';
 import { formatTable } from './format.ts';
 import { printable } from './interface.ts';
 

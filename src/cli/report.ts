@@ -2,12 +2,12 @@
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { Command } from 'commander';
-import { messageOf, WasmPrecompileError } from '../error.ts';
+import { messageOf, WasmPrecompileError } from '../common/error.ts';
 import { findArtifacts, type FoundArtifacts } from '../report/artifacts.ts';
 import { readBench } from '../report/bench-file.ts';
 import type { ReportData } from '../report/data.ts';
 import { describeMachine, today } from '../report/machine.ts';
-import { measureStarts, type MeasuredStarts } from '../report/starts.ts';
+import { measureStarts, type MeasuredStarts } from '../report/startups.ts';
 import { REPORT_NAME, writeReport } from '../report/write.ts';
 import { listenForInterruption } from '../train/interruption.ts';
 import { parseTimeLimit } from './run.ts';

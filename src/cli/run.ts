@@ -1,6 +1,6 @@
 /** What the subcommands that run a program share. */
-import { WasmPrecompileError } from '../error.ts';
-import { isTimeLimit, TIME_LIMIT } from '../time-limit.ts';
+import { WasmPrecompileError } from '../common/error.ts';
+import { isTimeLimit, TIME_LIMIT } from '../common/time-limit.ts';
 
 /** @returns milliseconds */
 export function parseTimeLimit(text: string | undefined): number | undefined {

@@ -1,6 +1,6 @@
 /** `wasm-precompile train`: startup profiles of what a program executes. */
 import { Command } from 'commander';
-import { messageOf, WasmPrecompileError } from '../error.ts';
+import { messageOf, WasmPrecompileError } from '../common/error.ts';
 import { readProfiles, writeProfiles } from '../profile/files.ts';
 import type { Profile } from '../profile/profile.ts';
 import { describeAdded, describeFailure, makeProfiles } from '../train/outcome.ts';

@@ -1,10 +1,10 @@
 /** `wasm-precompile types`: TypeScript declarations beside wasm files. */
 import { relative } from 'node:path';
 import { Command } from 'commander';
-import { type Declaration, isInstalled, writeDeclarations } from '../core/declaration-files.ts';
-import { readBytes } from '../core/pipeline.ts';
-import { messageOf, WasmPrecompileError } from '../error.ts';
-import { readModule } from '../wasm/module.ts';
+import { type Declaration, isInstalled, writeDeclarations } from '../build/types/declaration-files.ts';
+import { readBytes } from '../build/compile/pipeline.ts';
+import { messageOf, WasmPrecompileError } from '../common/error.ts';
+import { readModule } from '../wasm/binary/module.ts';
 import { warn } from './warn.ts';
 import { findFiles } from './wasm-files.ts';
 

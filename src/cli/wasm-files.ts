@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { glob } from 'tinyglobby';
-import { WasmPrecompileError } from '../error.ts';
+import { WasmPrecompileError } from '../common/error.ts';
 
 /**
  * The files that patterns name, as sorted absolute paths.

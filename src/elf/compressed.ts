@@ -2,7 +2,7 @@
 // them. The header says how large the contents are and how they were aligned.
 
 import { constants, deflateSync, inflateSync } from 'node:zlib';
-import { messageOf } from '../error.ts';
+import { messageOf } from '../common/error.ts';
 import { CHDR_SIZE, ELFCOMPRESS_ZLIB, SHF_COMPRESSED } from './constants.ts';
 import { Cursor, invalidElf } from './cursor.ts';
 import type { ElfSection } from './read.ts';

@@ -1,4 +1,4 @@
-import { WasmPrecompileError } from '../error.ts';
+import { WasmPrecompileError } from '../common/error.ts';
 
 /** An offset as the messages show it, in the notation of readelf and objdump. */
 export function hex(value: number): string {

@@ -14,7 +14,7 @@
 // 5. It parses no symbols (`symbols.ts`) and no notes (`notes.ts`).
 
 import elfy from 'elfy';
-import { messageOf } from '../error.ts';
+import { messageOf } from '../common/error.ts';
 import {
   EHDR_SIZE,
   EI_CLASS,

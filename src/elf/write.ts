@@ -11,7 +11,7 @@
 // tool shows is a place in the file. In ET_REL there are no program headers and no addresses, and no alignment beyond
 // what each section asks for. The file is allocated once and each content copied once: contents may be very large.
 
-import { WasmPrecompileError } from '../error.ts';
+import { WasmPrecompileError } from '../common/error.ts';
 import {
   EHDR_SIZE,
   ELFCLASS64,

@@ -2,7 +2,7 @@
 // V8's natives do it from JavaScript). Node-API throughout, so that Node cares for environments that end while a
 // thread still works for them.
 //
-// Exports, as src/runtime/addon.ts declares them:
+// Exports, as src/runtime/node/addon.ts declares them:
 //   map(path, ranges, wire) -> () -> Contents      starts to read ahead (read_ahead.h), and gives what waits for it
 //   mapAsync(path, ranges, wire) -> Promise<Contents>
 //   fill(path, range, memory) -> () -> crc | undefined   starts to copy a memory's contents (memory_filler.h), and gives what waits

@@ -9,7 +9,7 @@
 // take longer as a whole (`npm run bench:blocked`).
 inline constexpr double kHelperSize = 32 << 20;
 
-// What the export `startHelper` does, as src/runtime/addon.ts declares it: `this` are the exports. The worker runs nothing of the program: no preload
+// What the export `startHelper` does, as src/runtime/node/addon.ts declares it: `this` are the exports. The worker runs nothing of the program: no preload
 // scripts, no options from outside. Where there may be none (the permission model, no more threads), or where it ends
 // without an answer, the caller does the work itself. Not in workers: they are there to be busy.
 inline constexpr char kStartHelper[] = R"js(
@@ -40,7 +40,7 @@ const { parentPort, workerData } = require('node:worker_threads');
 const binary = { exports: {} };
 process.dlopen(binary, workerData);
 const addon = binary.exports;
-// Both as in src/runtime/natives.ts.
+// Both as in src/runtime/node/natives.ts.
 const check = (flagHash) => new Script('0').createCachedData().readUInt32LE(12) === flagHash;
 const compile = () => runInThisContext('(function(c,w){return %DeserializeWasmModule(c,w)})');
 parentPort.once('message', ([id, flagHash]) => {

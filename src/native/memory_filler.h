@@ -1,5 +1,5 @@
 // What is in a split module's memory before anything runs, copied there by a thread of its own: half of the time that it takes goes
-// to fresh pages, and V8 deserializes meanwhile. What a segment looks like: src/runtime/memory.ts.
+// to fresh pages, and V8 deserializes meanwhile. What a segment looks like: src/runtime/node/split/memory.ts.
 
 #ifndef WASM_PRECOMPILE_MEMORY_FILLER_H_
 #define WASM_PRECOMPILE_MEMORY_FILLER_H_

@@ -1,4 +1,4 @@
-import { WasmPrecompileError } from '../error.ts';
+import { WasmPrecompileError } from '../common/error.ts';
 import { readModuleFunctions } from './module-functions.ts';
 import type { Profile, ProfiledFunction } from './profile.ts';
 

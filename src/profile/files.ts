@@ -1,8 +1,8 @@
 /** Profiles on the disk. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf, WasmPrecompileError } from '../error.ts';
-import { writeAtomic } from '../write-atomic.ts';
+import { messageOf, WasmPrecompileError } from '../common/error.ts';
+import { writeAtomic } from '../common/write-atomic.ts';
 import { formatProfiles, parseProfiles, PROFILE_EXTENSION } from './format.ts';
 import { mergeProfiles } from './merge.ts';
 import type { Profile } from './profile.ts';

@@ -21,8 +21,8 @@
  * Names are JSON strings, so that any name fits in a line, and nothing invisible is in it. Empty lines and lines that
  * start with `#` are skipped. The same profiles give the same bytes: there is no date and no version of a program in it.
  */
-import { WasmPrecompileError } from '../error.ts';
-import { BODY_HASH_DIGITS } from '../wasm/hash.ts';
+import { WasmPrecompileError } from '../common/error.ts';
+import { BODY_HASH_DIGITS } from '../wasm/binary/hash.ts';
 import { mergeProfiles } from './merge.ts';
 import type { Profile, ProfiledFunction } from './profile.ts';
 

@@ -1,4 +1,4 @@
-import { WasmPrecompileError } from '../error.ts';
+import { WasmPrecompileError } from '../common/error.ts';
 import { matchFunctions } from './match-functions.ts';
 import { type ModuleFunctions, readModuleFunctions } from './module-functions.ts';
 import type { Profile, ProfiledFunction } from './profile.ts';

@@ -1,7 +1,7 @@
 /** What profiles say of functions, read from a module. */
-import { readFunctionBodies } from '../wasm/code.ts';
-import { hashFunctionBody, hashModule } from '../wasm/hash.ts';
-import { readModule } from '../wasm/module.ts';
+import { readFunctionBodies } from '../wasm/binary/code.ts';
+import { hashFunctionBody, hashModule } from '../wasm/binary/hash.ts';
+import { readModule } from '../wasm/binary/module.ts';
 import type { ProfiledFunction } from './profile.ts';
 
 /** A function that a module declares. */

@@ -1,6 +1,6 @@
 /** A way to functions of a module: those that an instance gives to JavaScript. */
-import { readFunctionBodies } from '../wasm/code.ts';
-import { readModule } from '../wasm/module.ts';
+import { readFunctionBodies } from '../wasm/binary/code.ts';
+import { readModule } from '../wasm/binary/module.ts';
 import type { LoadedWasm } from './modules.ts';
 import { optimise, tiersOf } from './native.ts';
 import type { ForcedFunction } from './folder.ts';

@@ -1,6 +1,6 @@
 /** What this thread, or in the main thread this process, knows of the modules that were loaded. */
 import { createHash } from 'node:crypto';
-import { SectionId, readSections } from '../wasm/sections.ts';
+import { SectionId, readSections } from '../wasm/binary/sections.ts';
 import { type ForcedFunction, type LoadedModule, names, type RecordFolder } from './folder.ts';
 import type { Observer } from './hooks.ts';
 import { isNodesOwn } from './nodes-own.ts';

@@ -1,7 +1,7 @@
 /** What V8 tells of functions and modules through its test natives, and through the native loader since V8 14. */
 import v8 from 'node:v8';
 import vm from 'node:vm';
-import type { Addon } from '../runtime/addon.ts';
+import type { Addon } from '../runtime/node/addon.ts';
 
 // Programs may replace them.
 const { setFlagsFromString } = v8;

@@ -2,7 +2,7 @@
  * An instance of a module whose imports are of no use: a way to its functions, and so to their code, where the program's
  * own instances are gone or in other threads. Only for modules without a start function: then no code runs.
  */
-import type { GlobalType, ReferenceType, WasmImport } from '../wasm/types.ts';
+import type { GlobalType, ReferenceType, WasmImport } from '../wasm/binary/types.ts';
 import { Global, Instance, Memory, Table } from './hooks.ts';
 
 /** An instance, and every table that it has a part in. */

@@ -5,10 +5,10 @@ import { glob } from 'tinyglobby';
 import type { Artifact, NativeCode } from '../artifact/contents.ts';
 import { largestFunctions } from '../artifact/largest.ts';
 import { ELFOSABI_ARTIFACT } from '../artifact/pack.ts';
-import { startSize } from '../artifact/start-size.ts';
+import { startSize } from '../artifact/startup-size.ts';
 import { unpackArtifact } from '../artifact/unpack.ts';
 import { EI_OSABI, ELFMAG } from '../elf/constants.ts';
-import { messageOf } from '../error.ts';
+import { messageOf } from '../common/error.ts';
 import type { ArtifactReport, NativeReport, UnreadableFile } from './data.ts';
 
 /** Functions of which the report has the names: the page draws no more. */

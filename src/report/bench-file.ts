@@ -1,7 +1,7 @@
 /** Reads the result of `npm run bench -- --json`. */
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
-import { messageOf, WasmPrecompileError } from '../error.ts';
+import { messageOf, WasmPrecompileError } from '../common/error.ts';
 import { BENCH_MODES, type BenchResult } from './data.ts';
 
 const numbers = <Names extends string>(...names: Names[]) =>

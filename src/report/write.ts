@@ -1,8 +1,8 @@
 /** Makes the page: one HTML file with everything in it, which asks nobody for anything. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { messageOf, WasmPrecompileError } from '../error.ts';
-import { writeAtomic } from '../write-atomic.ts';
+import { messageOf, WasmPrecompileError } from '../common/error.ts';
+import { writeAtomic } from '../common/write-atomic.ts';
 import type { ReportData } from './data.ts';
 
 /** Where the report of a folder goes, unless somebody says otherwise. */

@@ -1,11 +1,11 @@
 /** Reads what the processes of a run have written: src/recorder/folder.ts says what. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findExecuted, type ExecutedFunction } from '../engines/v8/executed.ts';
-import { messageOf } from '../error.ts';
+import { findExecuted, type ExecutedFunction } from '../v8/executed.ts';
+import { messageOf } from '../common/error.ts';
 import type { LoadedModule, ModuleResult, RecordedProcess } from '../recorder/folder.ts';
-import { hashModule } from '../wasm/hash.ts';
-import { readModule, type WasmModule } from '../wasm/module.ts';
+import { hashModule } from '../wasm/binary/hash.ts';
+import { readModule, type WasmModule } from '../wasm/binary/module.ts';
 import { type RunCode, type TrainedModule, uniteModules } from './modules.ts';
 import { nameModule } from './name.ts';
 

@@ -1,5 +1,5 @@
 /** What several processes, or several runs, executed of the same modules, brought together. */
-import type { ExecutedFunction } from '../engines/v8/executed.ts';
+import type { ExecutedFunction } from '../v8/executed.ts';
 
 /** A module that the program loaded. */
 export interface TrainedModule {

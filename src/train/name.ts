@@ -1,13 +1,13 @@
 /** What a module is called, for people and for the names of files. */
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { decodeWasmNotes } from '../artifact/notes.ts';
+import { decodeWasmNotes } from '../artifact/wasm-notes.ts';
 import { SECTION_NOTE_WASM } from '../artifact/sections.ts';
 import { readNotes } from '../elf/notes.ts';
 import { readElf } from '../elf/read.ts';
 import type { LoadedModule } from '../recorder/folder.ts';
-import { readModuleName } from '../wasm/names.ts';
-import { readSections } from '../wasm/sections.ts';
+import { readModuleName } from '../wasm/binary/name-section.ts';
+import { readSections } from '../wasm/binary/sections.ts';
 
 /** @returns the name, and how sure it is: 0 is the surest */
 export async function nameModule(

@@ -1,5 +1,5 @@
 /** What became of training runs. */
-import { messageOf } from '../error.ts';
+import { messageOf } from '../common/error.ts';
 import { createProfile } from '../profile/create.ts';
 import type { Profile } from '../profile/profile.ts';
 import type { Exit } from './run.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { type ErrorCode, WasmPrecompileError } from '../error.ts';
+import { type ErrorCode, WasmPrecompileError } from '../common/error.ts';
 import { FOLDER_VARIABLE } from '../recorder/folder.ts';
 import { Ending } from './ending.ts';
 import { OWN_GROUP, Processes, type RunningProcess } from './processes.ts';

@@ -4,7 +4,7 @@ import { computeBuildId } from '../../src/artifact/build-id.ts';
 import { packArtifact, packObject } from '../../src/artifact/pack.ts';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { readElf } from '../../src/elf/read.ts';
-import { WasmPrecompileError } from '../../src/error.ts';
+import { WasmPrecompileError } from '../../src/common/error.ts';
 import { ENGINE, handMadeContents, handMadeNative } from './contents.ts';
 import { nativeContents } from './v8-native.ts';
 

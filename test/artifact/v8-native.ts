@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { crc32 } from 'node:zlib';
 import type { ArtifactContents } from '../../src/artifact/contents.ts';
-import { findInstructions } from '../../src/engines/v8/layout.ts';
-import { readModule } from '../../src/wasm/module.ts';
+import { findInstructions } from '../../src/v8/layout.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
 
 const CHILD = `
 const [wire, output] = process.argv.slice(1);

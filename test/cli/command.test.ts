@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ROOT } from '../engines/support.ts';
+import { ROOT } from '../v8/support.ts';
 import { cli } from './support.ts';
 
 const run = (...args: string[]) => cli(args, { cwd: ROOT });

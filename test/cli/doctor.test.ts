@@ -3,8 +3,8 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { sample } from '../engines/modules.ts';
-import { temporaryFolder } from '../engines/support.ts';
+import { sample } from '../v8/modules.ts';
+import { temporaryFolder } from '../v8/support.ts';
 import { ensureNode } from '../support/nodes.ts';
 import { cli, compileCommand } from './support.ts';
 

@@ -4,9 +4,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { readProfiles, writeProfiles } from '../../src/profile/files.ts';
 import { formatProfiles, parseProfiles } from '../../src/profile/format.ts';
 import { mergeProfiles } from '../../src/profile/merge.ts';
-import { readFunctionBodies } from '../../src/wasm/code.ts';
-import { readModule } from '../../src/wasm/module.ts';
-import { SQL_JS, SWC, temporaryFolder } from '../engines/support.ts';
+import { readFunctionBodies } from '../../src/wasm/binary/code.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
+import { SQL_JS, SWC, temporaryFolder } from '../v8/support.ts';
 import { build, entry, profileOf, profileOfAll, profileOfNames } from '../profile/support.ts';
 import { cli } from './support.ts';
 

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import process from 'node:process';
 import { execa } from 'execa';
-import { CACHE, ROOT } from '../engines/support.ts';
+import { CACHE, ROOT } from '../v8/support.ts';
 
 export interface Outcome {
   exitCode: number | undefined;

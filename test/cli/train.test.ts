@@ -4,7 +4,7 @@ import path from 'node:path';
 import process from 'node:process';
 import { execa } from 'execa';
 import { afterAll, describe, expect, it } from 'vitest';
-import { ROOT } from '../engines/support.ts';
+import { ROOT } from '../v8/support.ts';
 import { isRunning } from '../train/support.ts';
 import { watOfValue } from '../support/wat.ts';
 

@@ -5,8 +5,8 @@
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { SAMPLE_RESULT } from '../engines/modules.ts';
-import { temporaryFolder } from '../engines/support.ts';
+import { SAMPLE_RESULT } from '../v8/modules.ts';
+import { temporaryFolder } from '../v8/support.ts';
 import { bulkySample } from './modules.ts';
 import {
   ABI,

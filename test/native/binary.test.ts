@@ -6,8 +6,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { SAMPLE_RESULT } from '../engines/modules.ts';
-import { temporaryFolder } from '../engines/support.ts';
+import { SAMPLE_RESULT } from '../v8/modules.ts';
+import { temporaryFolder } from '../v8/support.ts';
 import { bulkySample } from './modules.ts';
 import { ABI, createProgram, LOAD, NODES, outcomes, type Program, run, writeCopy } from './support.ts';
 

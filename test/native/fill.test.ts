@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { temporaryFolder } from '../engines/support.ts';
+import { temporaryFolder } from '../v8/support.ts';
 import { bulkySample } from './modules.ts';
 import { createProgram, NODES, type Program, run } from './support.ts';
 
@@ -18,7 +18,7 @@ const CONTENT = 'abcdexyz';
 /** Scripts write segments to a file, and fill a memory of one page with them. */
 const PREPARE = `
 const { crc32 } = await import('node:zlib');
-const { createMemory, fillMemory } = await import('./runtime/memory.js');
+const { createMemory, fillMemory } = await import('./runtime/node/split/memory.js');
 const segmentOf = (words, content) => Buffer.concat([Buffer.from(Uint32Array.from(words).buffer), Buffer.from(content)]);
 const segmentFile = new URL(import.meta.url + '.segment');
 const fill = (bytes, size = bytes.length, offset = 0) => {

@@ -6,8 +6,8 @@ import { spawn } from 'node:child_process';
 import { chownSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { otherSample, SAMPLE_RESULT } from '../engines/modules.ts';
-import { temporaryFolder } from '../engines/support.ts';
+import { otherSample, SAMPLE_RESULT } from '../v8/modules.ts';
+import { temporaryFolder } from '../v8/support.ts';
 import { IS_ROOT } from '../support/tools.ts';
 import { bulkySample } from './modules.ts';
 import {

@@ -6,8 +6,8 @@ import { closeSync, openSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { SAMPLE_RESULT } from '../engines/modules.ts';
-import { RESVG, ROOT, SQL_JS, SWC, temporaryFolder } from '../engines/support.ts';
+import { SAMPLE_RESULT } from '../v8/modules.ts';
+import { RESVG, ROOT, SQL_JS, SWC, temporaryFolder } from '../v8/support.ts';
 import { ensureNode } from '../support/nodes.ts';
 import { bulkySample } from './modules.ts';
 import {

@@ -1,5 +1,5 @@
 /** A module that is large enough for its pages to be read one after another, and small enough to compile in no time. */
-import { SAMPLE_WAT } from '../engines/modules.ts';
+import { SAMPLE_WAT } from '../v8/modules.ts';
 import { assemble } from '../wasm/support.ts';
 
 const FUNCTIONS = 1500;

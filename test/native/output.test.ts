@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { temporaryFolder } from '../engines/support.ts';
+import { temporaryFolder } from '../v8/support.ts';
 import { build, BUNDLERS } from '../support/bundlers.ts';
 import { createProject } from '../support/project.ts';
 import { ensureRuntime } from '../support/runtimes.ts';

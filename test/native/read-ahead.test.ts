@@ -2,8 +2,8 @@
 import { chmodSync, chownSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { SAMPLE_RESULT, SAMPLE_WAT } from '../engines/modules.ts';
-import { temporaryFolder } from '../engines/support.ts';
+import { SAMPLE_RESULT, SAMPLE_WAT } from '../v8/modules.ts';
+import { temporaryFolder } from '../v8/support.ts';
 import { assemble } from '../wasm/support.ts';
 import { bulkySample, largeSample } from './modules.ts';
 import {

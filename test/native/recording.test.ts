@@ -3,8 +3,8 @@ import { copyFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { sample, SAMPLE_RESULT } from '../engines/modules.ts';
-import { temporaryFolder } from '../engines/support.ts';
+import { sample, SAMPLE_RESULT } from '../v8/modules.ts';
+import { temporaryFolder } from '../v8/support.ts';
 import { createProgram, newPath, NODES, outcomes, type Program, run } from './support.ts';
 
 const folder = temporaryFolder();
@@ -65,7 +65,7 @@ print(events);`,
     copyFileSync(SAMPLE, file);
     const result = await run(
       program,
-      `import { fromFile } from './runtime/node-plain.js';
+      `import { fromFile } from './runtime/node/plain.js';
 const plain = ${JSON.stringify(pathToFileURL(file).href)};
 for (const load of ['load', 'loadSync']) print(use(await fromFile(plain)[load]()));
 print(events);`,

@@ -7,13 +7,13 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { execa } from 'execa';
 import { packArtifact } from '../../src/artifact/pack.ts';
-import { resolveOptions } from '../../src/core/options.ts';
-import { createPipeline } from '../../src/core/pipeline.ts';
-import { checksum } from '../../src/runtime/checksum.ts';
-import type { ArtifactMap, NativeSegmentMap } from '../../src/runtime/map.ts';
-import type { ArtifactOptions } from '../../src/runtime/node.ts';
-import { USE_SAMPLE } from '../engines/modules.ts';
-import { CACHE, ROOT } from '../engines/support.ts';
+import { resolveOptions } from '../../src/build/options/options.ts';
+import { createPipeline } from '../../src/build/compile/pipeline.ts';
+import { checksum } from '../../src/runtime/node/checksum.ts';
+import type { ArtifactMap, NativeSegmentMap } from '../../src/runtime/shared/manifest.ts';
+import type { ArtifactOptions } from '../../src/runtime/node/index.ts';
+import { USE_SAMPLE } from '../v8/modules.ts';
+import { CACHE, ROOT } from '../v8/support.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 
 export interface Program {
@@ -138,9 +138,9 @@ export function writeScript(program: Program, script: string, changes: Omit<Run,
   );
   writeFileSync(
     file,
-    `import { fromArtifact } from './runtime/node.js';
-import { fit } from './runtime/fit.js';
-import { loadAddon } from './runtime/addon.js';
+    `import { fromArtifact } from './runtime/node/index.js';
+import { fit } from './runtime/node/compatibility.js';
+import { loadAddon } from './runtime/node/addon.js';
 import * as fs from 'node:fs';
 const file = ${JSON.stringify(artifact)};
 const url = ${JSON.stringify(pathToFileURL(artifact).href)};

@@ -3,8 +3,8 @@ import { copyFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
-import { sample, SAMPLE_RESULT } from '../engines/modules.ts';
-import { temporaryFolder } from '../engines/support.ts';
+import { sample, SAMPLE_RESULT } from '../v8/modules.ts';
+import { temporaryFolder } from '../v8/support.ts';
 import { createProgram, LOAD, NODE_26, NODES, outcomes, type Program, run, segmentFor } from './support.ts';
 
 const folder = temporaryFolder();

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createProfile } from '../../src/profile/create.ts';
 import { formatProfiles, parseProfiles } from '../../src/profile/format.ts';
-import { readModule } from '../../src/wasm/module.ts';
-import { stripCustomSections } from '../../src/wasm/strip.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
+import { stripCustomSections } from '../../src/wasm/binary/strip.ts';
 import { custom, name, readPackage, section } from '../wasm/support.ts';
 import { build, entry, profileOfAll, sha256 } from './support.ts';
 

@@ -12,7 +12,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { readProfiles, writeProfileFile, writeProfiles } from '../../src/profile/files.ts';
 import { formatProfiles } from '../../src/profile/format.ts';
 import { mergeProfiles } from '../../src/profile/merge.ts';
-import { temporaryFolder } from '../engines/support.ts';
+import { temporaryFolder } from '../v8/support.ts';
 import { entry, profileOf } from './support.ts';
 
 const root = temporaryFolder();

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { WasmPrecompileError } from '../../src/error.ts';
+import { WasmPrecompileError } from '../../src/common/error.ts';
 import { formatProfiles, parseProfiles } from '../../src/profile/format.ts';
 import type { Profile } from '../../src/profile/profile.ts';
 import { entry, profileOf, random, sha256 } from './support.ts';

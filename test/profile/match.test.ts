@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { createProfile } from '../../src/profile/create.ts';
 import { findProfile, isForeign, matchProfile } from '../../src/profile/match.ts';
-import { readFunctionBodies } from '../../src/wasm/code.ts';
-import { hashFunctionBody } from '../../src/wasm/hash.ts';
-import { readModule } from '../../src/wasm/module.ts';
-import { SectionId } from '../../src/wasm/sections.ts';
-import { stripCustomSections } from '../../src/wasm/strip.ts';
+import { readFunctionBodies } from '../../src/wasm/binary/code.ts';
+import { hashFunctionBody } from '../../src/wasm/binary/hash.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
+import { SectionId } from '../../src/wasm/binary/sections.ts';
+import { stripCustomSections } from '../../src/wasm/binary/strip.ts';
 import { engine, readPackage } from '../wasm/support.ts';
 import { build, entry, profileOf, profileOfAll, profileOfNames } from './support.ts';
 

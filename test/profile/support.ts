@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { createProfile } from '../../src/profile/create.ts';
 import type { Profile, ProfiledFunction } from '../../src/profile/profile.ts';
-import { readModule } from '../../src/wasm/module.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
 import { wat } from '../support/wat.ts';
 
 /** Numbers from 0 below 1, the same ones for the same seed (mulberry32). */

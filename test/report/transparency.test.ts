@@ -1,6 +1,6 @@
 /** A program whose start is measured does what it does otherwise, whatever it does with exported functions. */
 import { describe, expect, test } from 'vitest';
-import { measureStarts } from '../../src/report/starts.ts';
+import { measureStarts } from '../../src/report/startups.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 import { createProject, type Project, run } from '../support/project.ts';
 import { wat } from '../support/wat.ts';

@@ -5,9 +5,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { ArtifactMap } from '../../src/runtime/map.ts';
-import { CONSTANT, OTHER_CONSTANT, otherSample, sample, SAMPLE_RESULT } from '../engines/modules.ts';
-import { PRECOMPILING, temporaryFolder } from '../engines/support.ts';
+import type { ArtifactMap } from '../../src/runtime/shared/manifest.ts';
+import { CONSTANT, OTHER_CONSTANT, otherSample, sample, SAMPLE_RESULT } from '../v8/modules.ts';
+import { PRECOMPILING, temporaryFolder } from '../v8/support.ts';
 import { ensureNode } from '../support/nodes.ts';
 import {
   alterBytes,

@@ -6,11 +6,11 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { featuresOf } from '../../src/engines/v8/cpu.ts';
-import { sample, SAMPLE_RESULT } from '../engines/modules.ts';
-import { temporaryFolder } from '../engines/support.ts';
+import { featuresOf } from '../../src/v8/cpu.ts';
+import { sample, SAMPLE_RESULT } from '../v8/modules.ts';
+import { temporaryFolder } from '../v8/support.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
-import { createProgram, type Program, runProgram } from './travel.ts';
+import { createProgram, type Program, runProgram } from './transfer.ts';
 
 const folder = temporaryFolder();
 const SAMPLE = path.join(folder, 'sample.wasm');

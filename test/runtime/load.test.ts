@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { sample, SAMPLE_RESULT } from '../engines/modules.ts';
-import { fakeNode, PRECOMPILING, ROOT, SQL_JS, temporaryFolder } from '../engines/support.ts';
+import { sample, SAMPLE_RESULT } from '../v8/modules.ts';
+import { fakeNode, PRECOMPILING, ROOT, SQL_JS, temporaryFolder } from '../v8/support.ts';
 import { ensureNode } from '../support/nodes.ts';
 import { createForeignNode } from '../support/targets.ts';
 import {

@@ -1,6 +1,6 @@
 /** What is found in messages and replaced in them: all that a clone would take along, whatever its size and shape. */
 import { describe, expect, test } from 'vitest';
-import { findIn, replaceIn } from '../../src/runtime/message.ts';
+import { findIn, replaceIn } from '../../src/runtime/shared/message.ts';
 
 class Wanted {
   readonly kind = 'wanted';

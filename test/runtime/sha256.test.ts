@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { sha256 } from '../../src/runtime/sha256.ts';
-import { randomNumbers } from '../engines/random.ts';
+import { sha256 } from '../../src/runtime/browser/sha256.ts';
+import { randomNumbers } from '../v8/random.ts';
 
 // Around the ends of blocks, where the length is written, and some more.
 test.each([0, 1, 55, 56, 63, 64, 65, 119, 120, 1000, 100_000])('of %d bytes, as Node has it', (size) => {

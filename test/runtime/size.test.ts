@@ -2,7 +2,7 @@ import path from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
 import { describe, expect, it } from 'vitest';
-import { ROOT } from '../engines/support.ts';
+import { ROOT } from '../v8/support.ts';
 
 /** Bytes. Programs carry the runtime with them. */
 const LIMIT = 6848;
@@ -17,9 +17,9 @@ const WEB_OTHERS_LIMIT = 3648;
 
 describe('the runtime for browsers', () => {
   it.each([
-    ['plain', ['web'], WEB_LIMIT],
-    ['with parts', ['web', 'link', 'web-split'], WEB_SPLIT_LIMIT],
-    ['with parts and modules that others get', ['web', 'link', 'web-split', 'web-travel'], WEB_OTHERS_LIMIT],
+    ['plain', ['browser/load'], WEB_LIMIT],
+    ['with parts', ['browser/load', 'shared/link', 'browser/split'], WEB_SPLIT_LIMIT],
+    ['with parts and modules that others get', ['browser/load', 'shared/link', 'browser/split', 'browser/transfer'], WEB_OTHERS_LIMIT],
   ])(
     'is small when it is minified and compressed, with all that it has, and imports nothing: %s',
     async (_, parts, limit) => {
@@ -49,13 +49,13 @@ describe('the runtime for browsers', () => {
 
 describe('the runtime for Node', () => {
   it.each([
-    ['node', '', LIMIT],
+    ['node/index', '', LIMIT],
     [
-      'node',
+      'node/index',
       'import { fromArtifact, initializer } from "RUNTIME"; globalThis.keep = [fromArtifact, initializer];',
       LIMIT,
     ],
-    ['glue', 'import { register } from "RUNTIME"; globalThis.keep = register;', GLUE_LIMIT],
+    ['node/recognise', 'import { register } from "RUNTIME"; globalThis.keep = register;', GLUE_LIMIT],
   ])(
     'is small when it is minified, and imports nothing but what Node has: %s, %j',
     async (part, glue, limit) => {
@@ -82,7 +82,7 @@ describe('the runtime for Node', () => {
     },
   );
 
-  it.each(['node', 'node-plain', 'fit', 'heal', 'split', 'glue'])(
+  it.each(['node/index', 'node/plain', 'node/compatibility', 'node/recompile/recompile', 'node/split/load', 'node/recognise'])(
     'imports no module of Node but the one that asks for the others: %s',
     async (part) => {
       const bundle = await rolldown({

@@ -8,10 +8,10 @@ import { pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { execa } from 'execa';
 import { packArtifact } from '../../src/artifact/pack.ts';
-import type { ArtifactMap, NativeSegmentMap } from '../../src/runtime/map.ts';
-import type { ArtifactOptions } from '../../src/runtime/node.ts';
-import { USE_SAMPLE } from '../engines/modules.ts';
-import { compile, ROOT } from '../engines/support.ts';
+import type { ArtifactMap, NativeSegmentMap } from '../../src/runtime/shared/manifest.ts';
+import type { ArtifactOptions } from '../../src/runtime/node/index.ts';
+import { USE_SAMPLE } from '../v8/modules.ts';
+import { compile, ROOT } from '../v8/support.ts';
 
 /** A built program. */
 export interface Output {
@@ -88,8 +88,8 @@ function writeScript(output: Output, script: string, { artifact, map, options: c
   const options: ArtifactOptions = { verify: true, fallback: 'warn', ...changes };
   writeFileSync(
     file,
-    `import { fromArtifact } from './runtime/node.js';
-import { fit } from './runtime/fit.js';
+    `import { fromArtifact } from './runtime/node/index.js';
+import { fit } from './runtime/node/compatibility.js';
 const url = ${JSON.stringify(pathToFileURL(artifact ?? output.artifact).href)};
 const map = ${JSON.stringify(map ?? output.map)};
 const options = { ...${JSON.stringify(options)}, fit };

@@ -5,8 +5,8 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { sample, SAMPLE_RESULT, smallest } from '../engines/modules.ts';
-import { PRECOMPILING, temporaryFolder } from '../engines/support.ts';
+import { sample, SAMPLE_RESULT, smallest } from '../v8/modules.ts';
+import { PRECOMPILING, temporaryFolder } from '../v8/support.ts';
 import { ensureNode } from '../support/nodes.ts';
 import { build, LOAD, LOAD_SYNC, onlySegment, type Output, type Run, run, times } from './support.ts';
 
@@ -22,7 +22,7 @@ const OFF = '--disable-wasm-trap-handler';
 const LOAD_UNGUARDED = `
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { deserialize } from './runtime/natives.js';
+import { deserialize } from './runtime/node/natives.js';
 const bytes = readFileSync(fileURLToPath(url));
 const slice = ({ offset, size }) => bytes.subarray(offset, offset + size);
 const [code, wire] = [map.native[0], map.wire].map((segment) => new Uint8Array(slice(segment)).buffer);

@@ -4,7 +4,7 @@
  * so plain JavaScript. The argument is a JSON file with a list of cases (random.ts).
  */
 import { readFileSync } from 'node:fs';
-import { adopt, instantiate, intercept } from '../../dist/runtime/link.js';
+import { adopt, instantiate, intercept } from '../../dist/runtime/shared/link.js';
 import { memoryFrom } from './memory.js';
 
 /** @typedef {import('./random.ts').RandomCase} RandomCase */

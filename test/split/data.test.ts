@@ -1,9 +1,9 @@
 /** Data segments that become one in the primary, and which stay as they are. */
 import { describe, expect, it } from 'vitest';
-import { joinParts } from '../../src/runtime/join.ts';
-import { Cursor } from '../../src/wasm/cursor.ts';
-import { readModule } from '../../src/wasm/module.ts';
-import { type Section, SectionId } from '../../src/wasm/sections.ts';
+import { joinParts } from '../../src/runtime/shared/reassembly-plan.ts';
+import { Cursor } from '../../src/wasm/binary/cursor.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
+import { type Section, SectionId } from '../../src/wasm/binary/sections.ts';
 import { splitModule, type SplitModule } from '../../src/wasm/split/split.ts';
 import { moduleOf, readPackage, section } from '../wasm/support.ts';
 import { link, splitText, type SplitText } from './support.ts';

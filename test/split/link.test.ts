@@ -1,6 +1,6 @@
 /** What others see of instances of split modules. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { intercept } from '../../src/runtime/link.ts';
+import { intercept } from '../../src/runtime/shared/link.ts';
 import { functionsOf, link, splitText } from './support.ts';
 
 const TEXT = `(module

@@ -1,6 +1,6 @@
 // @ts-check
 import { readFileSync } from 'node:fs';
-import { createMemory, fillMemory, readLimits } from '../../dist/runtime/memory.js';
+import { createMemory, fillMemory, readLimits } from '../../dist/runtime/node/split/memory.js';
 
 /** What makes the memory of a segment in a file, for each instance anew. @param {string | undefined} file */
 export function memoryFrom(file) {

@@ -1,9 +1,9 @@
 /** Memories that lie beside the primary, and which do not. */
 import { describe, expect, it } from 'vitest';
-import { joinParts } from '../../src/runtime/join.ts';
-import { NO_MAXIMUM, readLimits } from '../../src/runtime/memory.ts';
-import { readModule } from '../../src/wasm/module.ts';
-import { SectionId } from '../../src/wasm/sections.ts';
+import { joinParts } from '../../src/runtime/shared/reassembly-plan.ts';
+import { NO_MAXIMUM, readLimits } from '../../src/runtime/node/split/memory.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
+import { SectionId } from '../../src/wasm/binary/sections.ts';
 import { functionsOf, link, piecesOf, splitText, type SplitText } from './support.ts';
 
 /** Bytes from 0 on, and at the end of the first page. */

@@ -2,14 +2,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { joinParts } from '../../src/runtime/join.ts';
-import { Cursor } from '../../src/wasm/cursor.ts';
-import { readModule } from '../../src/wasm/module.ts';
-import { SectionId } from '../../src/wasm/sections.ts';
+import { joinParts } from '../../src/runtime/shared/reassembly-plan.ts';
+import { Cursor } from '../../src/wasm/binary/cursor.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
+import { SectionId } from '../../src/wasm/binary/sections.ts';
 import { splitModule } from '../../src/wasm/split/split.ts';
-import type { WasmExport, WasmImport } from '../../src/wasm/types.ts';
-import { randomNumbers } from '../engines/random.ts';
-import { ROOT } from '../engines/support.ts';
+import type { WasmExport, WasmImport } from '../../src/wasm/binary/types.ts';
+import { randomNumbers } from '../v8/random.ts';
+import { ROOT } from '../v8/support.ts';
 import { withSegments } from './segments.ts';
 import { piecesOf } from './support.ts';
 

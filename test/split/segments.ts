@@ -1,7 +1,7 @@
 /** Random modules with data segments as Go's linker makes them: many, small, and close to each other. */
-import { readModule } from '../../src/wasm/module.ts';
-import { Cursor } from '../../src/wasm/cursor.ts';
-import { PREAMBLE_SIZE, SectionId } from '../../src/wasm/sections.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
+import { Cursor } from '../../src/wasm/binary/cursor.ts';
+import { PREAMBLE_SIZE, SectionId } from '../../src/wasm/binary/sections.ts';
 import { Writer } from '../../src/wasm/split/writer.ts';
 
 /** Bytes of memory that wasm-opt gives its random modules. */

@@ -1,7 +1,7 @@
 /** What is in which part, and which modules stay whole. */
 import { describe, expect, it } from 'vitest';
-import { joinParts } from '../../src/runtime/join.ts';
-import { readModule } from '../../src/wasm/module.ts';
+import { joinParts } from '../../src/runtime/shared/reassembly-plan.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
 import { splitModule } from '../../src/wasm/split/split.ts';
 import { assemble, custom, moduleOf, PACKAGES, readPackage, section } from '../wasm/support.ts';
 import { wat } from '../support/wat.ts';

@@ -1,9 +1,9 @@
 /** Modules in the text format, split, and linked by the runtime in this process. */
-import { readModule } from '../../src/wasm/module.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
 import { splitModule, type SplitModule, type SplitOptions } from '../../src/wasm/split/split.ts';
-import { partsOf } from '../../src/runtime/join.ts';
-import { adopt, instantiate } from '../../src/runtime/link.ts';
-import { createMemory, fillMemory, readLimits } from '../../src/runtime/memory.ts';
+import { partsOf } from '../../src/runtime/shared/reassembly-plan.ts';
+import { adopt, instantiate } from '../../src/runtime/shared/link.ts';
+import { createMemory, fillMemory, readLimits } from '../../src/runtime/node/split/memory.ts';
 import { wat } from '../support/wat.ts';
 
 export interface SplitText extends SplitModule {

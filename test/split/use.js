@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeSync } from 'node:fs';
-import { adopt, intercept } from '../../dist/runtime/link.js';
+import { adopt, intercept } from '../../dist/runtime/shared/link.js';
 import { memoryFrom } from './memory.js';
 import { WORKLOADS } from '../support/workloads.js';
 

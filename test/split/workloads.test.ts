@@ -5,10 +5,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, describe, expect, it } from 'vitest';
-import { readModule } from '../../src/wasm/module.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
 import { splitModule } from '../../src/wasm/split/split.ts';
-import { randomNumbers } from '../engines/random.ts';
-import { ROOT } from '../engines/support.ts';
+import { randomNumbers } from '../v8/random.ts';
+import { ROOT } from '../v8/support.ts';
 import { ensureNode } from '../support/nodes.ts';
 import { WORKLOADS } from '../support/workloads.js';
 

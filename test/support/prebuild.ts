@@ -9,7 +9,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildAddon } from '../../src/addon/build.ts';
 import { NATIVE_SOURCES_FOLDER, PREBUILDS_FOLDER } from '../../src/addon/files.ts';
-import { messageOf } from '../../src/error.ts';
+import { messageOf } from '../../src/common/error.ts';
 import { ensureNode, NODE_VERSIONS } from './nodes.ts';
 
 /** What the binaries were made from; in a file beside them. */

@@ -133,10 +133,10 @@ function map(file) {
 function loadAddon(file) {
   const binding = { exports: {} };
   process.dlopen(binding, file);
-  return /** @type {import('../../src/runtime/addon.ts').Addon} */ (binding.exports);
+  return /** @type {import('../../src/runtime/node/addon.ts').Addon} */ (binding.exports);
 }
 
-/** @param {ReturnType<import('../../src/runtime/addon.ts').Addon['deserialize']>} [answer] */
+/** @param {ReturnType<import('../../src/runtime/node/addon.ts').Addon['deserialize']>} [answer] */
 function accepted(answer) {
   return answer?.accepted ? answer.module : undefined;
 }

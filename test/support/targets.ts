@@ -1,7 +1,7 @@
 /** Targets that tell what was asked of them. */
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FIND_COMMAND } from '../engines/support.ts';
+import { FIND_COMMAND } from '../v8/support.ts';
 import type { Project } from './project.ts';
 
 /** A node that counts. */

@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { WasmPrecompileError } from '../../src/error.ts';
-import { readModule } from '../../src/wasm/module.ts';
-import { stripCustomSections } from '../../src/wasm/strip.ts';
+import { WasmPrecompileError } from '../../src/common/error.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
+import { stripCustomSections } from '../../src/wasm/binary/strip.ts';
 import { assemble, custom, engine, PREAMBLE, section } from './support.ts';
 
 const text = (content: string) => new TextEncoder().encode(content);

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { readFunctionBodies } from '../../src/wasm/code.ts';
-import { hashFunctionBody, hashModule } from '../../src/wasm/hash.ts';
-import { readModule } from '../../src/wasm/module.ts';
-import { stripCustomSections } from '../../src/wasm/strip.ts';
+import { readFunctionBodies } from '../../src/wasm/binary/code.ts';
+import { hashFunctionBody, hashModule } from '../../src/wasm/binary/hash.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
+import { stripCustomSections } from '../../src/wasm/binary/strip.ts';
 import { assemble, custom, moduleOf, PACKAGES, readPackage, section } from './support.ts';
 
 const TYPES = section(1, 1, 0x60, 0, 0);

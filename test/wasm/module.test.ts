@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { readModule } from '../../src/wasm/module.ts';
-import type { CompositeKind, ReferenceType } from '../../src/wasm/types.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
+import type { CompositeKind, ReferenceType } from '../../src/wasm/binary/types.ts';
 import { assemble, custom, engine, moduleOf, name, PREAMBLE, section } from './support.ts';
 
 /** Section ids. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { interfaceOf, readModule } from '../../src/wasm/module.ts';
-import { SectionId } from '../../src/wasm/sections.ts';
-import { stripCustomSections } from '../../src/wasm/strip.ts';
+import { interfaceOf, readModule } from '../../src/wasm/binary/module.ts';
+import { SectionId } from '../../src/wasm/binary/sections.ts';
+import { stripCustomSections } from '../../src/wasm/binary/strip.ts';
 import { engine, PACKAGES, readPackage } from './support.ts';
 
 describe.each(PACKAGES)('%s', async (path) => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { WasmPrecompileError } from '../../src/error.ts';
-import { interfaceOf, readModule } from '../../src/wasm/module.ts';
-import { stripCustomSections } from '../../src/wasm/strip.ts';
+import { WasmPrecompileError } from '../../src/common/error.ts';
+import { interfaceOf, readModule } from '../../src/wasm/binary/module.ts';
+import { stripCustomSections } from '../../src/wasm/binary/strip.ts';
 import { assemble, custom, engine, moduleOf, section } from './support.ts';
 
 const DEBUG = [

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { createProfile } from '../../src/profile/create.ts';
 import { writeProfiles } from '../../src/profile/files.ts';
-import { readModule } from '../../src/wasm/module.ts';
+import { readModule } from '../../src/wasm/binary/module.ts';
 import {
   build,
   buildBothSides,

@@ -3,7 +3,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
-import { messageOf } from '../../../src/error.ts';
+import { messageOf } from '../../../src/common/error.ts';
 import type { PeerResult } from '../../../src/report/data.ts';
 import { type InstalledNode, latestNode } from '../../support/nodes.ts';
 import { runProgram } from '../../support/program.ts';

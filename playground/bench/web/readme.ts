@@ -3,7 +3,7 @@
  * `npm run bench:web -- --json <file>` has kept, in one file or in several.
  */
 import { readFile } from 'node:fs/promises';
-import { formatBytes } from '../../../src/format-bytes.ts';
+import { formatBytes } from '../../../src/common/format-bytes.ts';
 import { median } from '../../../src/report/statistics.ts';
 import { fail, UsageError } from '../../support/arguments.ts';
 import { formatMarkdown, README, writeSection } from '../../support/readme.ts';

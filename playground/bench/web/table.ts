@@ -1,6 +1,6 @@
 /** What `npm run bench:web` prints. */
 import { formatTable } from '../../../src/cli/format.ts';
-import { formatBytes } from '../../../src/format-bytes.ts';
+import { formatBytes } from '../../../src/common/format-bytes.ts';
 import { median, pairRatios } from '../../../src/report/statistics.ts';
 import type { WebBenchResult, WebCase, WebOutcome } from './result.ts';
 

@@ -1,5 +1,5 @@
 /** What building costs. */
-import { formatBytes } from '../../format-bytes.ts';
+import { formatBytes } from '../../common/format-bytes.ts';
 import type { BenchBuild } from '../data.ts';
 import { barChart } from './bars.ts';
 import { element, paragraph, table } from './dom.ts';

@@ -1,12 +1,12 @@
 /** The page of a report: draws what is in its element `data` (`../data.ts`). Everything else is in the file already. */
 import type { ReportData } from '../data.ts';
-import { artifactSection } from './artifacts.ts';
-import { benchSection } from './bench.ts';
+import { artifactSection } from './artifact-section.ts';
+import { benchSection } from './bench-section.ts';
 import { buildSection } from './builds.ts';
 import { element } from './dom.ts';
-import { growthSection } from './growth.ts';
-import { peerSection } from './peers.ts';
-import { startSection } from './starts.ts';
+import { growthSection } from './growth-section.ts';
+import { peerSection } from './peer-section.ts';
+import { startSection } from './startup-section.ts';
 import { treemapSection } from './treemap.ts';
 
 const data = JSON.parse(document.querySelector('#data')?.textContent ?? '') as ReportData;

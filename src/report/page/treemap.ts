@@ -1,5 +1,5 @@
 /** Where the native code of an artifact goes: one tile for each function, as large as its instructions. */
-import { formatBytes } from '../../format-bytes.ts';
+import { formatBytes } from '../../common/format-bytes.ts';
 import type { ArtifactReport, NativeReport } from '../data.ts';
 import { createChart, type Drawing, tooltip, tooltipText } from './chart.ts';
 import { details, element, paragraph, select, table } from './dom.ts';

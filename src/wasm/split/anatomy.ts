@@ -1,10 +1,10 @@
 /** A module as splitting sees it: where each definition is, and which functions others than its own code refer to. */
-import { type FunctionBody, readFunctionBodies } from '../code.ts';
-import { skipConstantExpression } from '../constant-expression.ts';
-import { Cursor } from '../cursor.ts';
-import { type Section, SectionId, readSections } from '../sections.ts';
-import { Types } from '../type-section.ts';
-import { readGlobalType, readMemoryType, readReferenceType, readTableType } from '../value-types.ts';
+import { type FunctionBody, readFunctionBodies } from '../binary/code.ts';
+import { skipConstantExpression } from '../binary/constant-expression.ts';
+import { Cursor } from '../binary/cursor.ts';
+import { type Section, SectionId, readSections } from '../binary/sections.ts';
+import { Types } from '../binary/type-section.ts';
+import { readGlobalType, readMemoryType, readReferenceType, readTableType } from '../binary/value-types.ts';
 
 /** Bytes of the file. */
 export interface Range {

@@ -14,10 +14,10 @@
  *  - No two of what is written overlap, so that a gap's zeros overwrite nothing.
  *  - No function refers to segments, whose indices change.
  */
-import { Cursor } from '../cursor.ts';
-import { type Section, SectionId } from '../sections.ts';
-import type { MemoryType } from '../types.ts';
-import { readMemoryType } from '../value-types.ts';
+import { Cursor } from '../binary/cursor.ts';
+import { type Section, SectionId } from '../binary/sections.ts';
+import type { MemoryType } from '../binary/types.ts';
+import { readMemoryType } from '../binary/value-types.ts';
 import { type Anatomy, Kind, type Range } from './anatomy.ts';
 import type { Instructions } from './instructions.ts';
 import type { Writer } from './writer.ts';

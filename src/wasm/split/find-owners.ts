@@ -1,5 +1,5 @@
-import { readFunctionBodies } from '../code.ts';
-import { readModule } from '../module.ts';
+import { readFunctionBodies } from '../binary/code.ts';
+import { readModule } from '../binary/module.ts';
 import { PRIMARY } from './owners.ts';
 
 /**

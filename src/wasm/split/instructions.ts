@@ -6,9 +6,9 @@
  *
  * No library: module.ts says what was found about them. This reads the 16 MB of swc's code in 0.3 s.
  */
-import type { FunctionBody } from '../code.ts';
-import { Cursor } from '../cursor.ts';
-import { skipHeapType, skipValueType } from '../value-types.ts';
+import type { FunctionBody } from '../binary/code.ts';
+import { Cursor } from '../binary/cursor.ts';
+import { skipHeapType, skipValueType } from '../binary/value-types.ts';
 
 /** What the instructions of a function refer to. */
 export interface Instructions {

@@ -3,7 +3,7 @@
  *
  * V8 copies all wire bytes at each start, hashes them, and copies data segments once more at each instantiation. Half of the
  * primaries of swc and esbuild-wasm are such data. The runtime makes the memory and copies what is in it, once, from where the file
- * is mapped (runtime/memory.ts).
+ * is mapped (runtime/node/split/memory.ts).
  *
  * It must be impossible to tell, besides what is said of data.ts:
  *
@@ -15,9 +15,9 @@
  * An instance that nobody makes whole cannot be made at all: its import is missing. That is what it should be, since it would
  * compute something else.
  */
-import { encodeWords } from '../../runtime/join.ts';
-import { NO_MAXIMUM } from '../../runtime/memory.ts';
-import { SectionId } from '../sections.ts';
+import { encodeWords } from '../../runtime/shared/reassembly-plan.ts';
+import { NO_MAXIMUM } from '../../runtime/node/split/memory.ts';
+import { SectionId } from '../binary/sections.ts';
 import { type Anatomy, Kind } from './anatomy.ts';
 import { type Data, writeContents } from './data.ts';
 import { Writer } from './writer.ts';
@@ -45,7 +45,7 @@ export function canBeApart(
   );
 }
 
-/** The segment, as runtime/memory.ts describes it. */
+/** The segment, as runtime/node/split/memory.ts describes it. */
 export function writeMemory(wire: Uint8Array, { runs, memory: { minimum, maximum } }: Data): Writer {
   const words = [minimum, maximum ?? NO_MAXIMUM, runs.length];
   for (const { start, end } of runs) words.push(start, end - start);

@@ -24,8 +24,8 @@
  * What stays in the primary whatever the profile says: functions that refer to segments, which belong to one instance, and
  * those with `ref.func`, since JavaScript can tell the functions of two instances apart.
  */
-import { WasmPrecompileError } from '../../error.ts';
-import { partsOf } from '../../runtime/join.ts';
+import { WasmPrecompileError } from '../../common/error.ts';
+import { partsOf } from '../../runtime/shared/reassembly-plan.ts';
 import {
   absentExport,
   FUNCTIONS_EXPORT,
@@ -33,19 +33,19 @@ import {
   MEMORY_IMPORT,
   SPLIT,
   START_EXPORT,
-} from '../../runtime/split-names.ts';
-import { Cursor } from '../cursor.ts';
-import { hashModule } from '../hash.ts';
-import { encodeUnsigned } from '../leb128.ts';
-import { PREAMBLE_SIZE, SECTION_ORDER, type Section, SectionId } from '../sections.ts';
+} from '../../runtime/shared/split-names.ts';
+import { Cursor } from '../binary/cursor.ts';
+import { hashModule } from '../binary/hash.ts';
+import { encodeUnsigned } from '../binary/leb128.ts';
+import { PREAMBLE_SIZE, SECTION_ORDER, type Section, SectionId } from '../binary/sections.ts';
 import { type Anatomy, Kind, type Range, readAnatomy, STATE_KINDS, type StateKind } from './anatomy.ts';
 import { type Data, findData, writeData } from './data.ts';
 import { type Instructions, readInstructions } from './instructions.ts';
 import { canBeApart, writeMemory } from './memory.ts';
-import { splitNames } from './names.ts';
+import { splitNames } from './split-name-section.ts';
 import { findNear } from './near.ts';
 import { assignOwners, PRIMARY } from './owners.ts';
-import { composeCopies, makeRecipe } from './recipe.ts';
+import { composeCopies, makeRecipe } from './make-reassembly-plan.ts';
 import { Writer } from './writer.ts';
 
 export interface SplitOptions {
@@ -70,7 +70,7 @@ export interface SplitOptions {
 export interface SplitModule {
   /** The primary, then the secondaries by their numbers. */
   parts: readonly Uint8Array[];
-  /** The memory where it is apart from the primary: see runtime/memory.ts. */
+  /** The memory where it is apart from the primary: see runtime/node/split/memory.ts. */
   memory?: Uint8Array | undefined;
   /** Where the primary is lean: what its native code is that of, and what gives it of the primary and the last secondary (recipe.ts). */
   full?: { primary: Uint8Array; recipe: Uint8Array } | undefined;

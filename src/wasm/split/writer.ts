@@ -1,4 +1,4 @@
-import { encodeUnsigned } from '../leb128.ts';
+import { encodeUnsigned } from '../binary/leb128.ts';
 import type { Range } from './anatomy.ts';
 
 /** Bytes that were taken over from a module, and where they are now. */

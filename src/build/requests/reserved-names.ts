@@ -1,0 +1,24 @@
+import { WasmPrecompileError } from '../../common/error.ts';
+import type { WasmInterface } from '../../wasm/binary/types.ts';
+
+const RESERVED = /^wasm(?:-js)?:/;
+
+/**
+ * Names that modules may not have in the ESM integration
+ * (https://webassembly.github.io/esm-integration/js-api/index.html#parse-a-webassembly-module).
+ *
+ * @throws WasmPrecompileError `RESERVED_NAME`
+ */
+export function refuseReservedNames(file: string, { imports, exports }: WasmInterface): void {
+  const imported = imports.find(({ module, name }) => module.startsWith('wasm-js:') || RESERVED.test(name));
+  const exported = exports.find(({ name }) => RESERVED.test(name));
+  if (!imported && !exported) return;
+  const what = imported
+    ? `imports ${JSON.stringify(imported.name)} from ${JSON.stringify(imported.module)}`
+    : `exports ${JSON.stringify(exported?.name)}`;
+  throw new WasmPrecompileError(
+    'RESERVED_NAME',
+    `${file} ${what}: names that start with "wasm:" and "wasm-js:" are reserved where a wasm file is imported without ` +
+      'a query. Import it as `?init` or `?module`.',
+  );
+}

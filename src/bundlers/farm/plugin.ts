@@ -1,0 +1,227 @@
+/** Farm. */
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join, posix, relative, resolve } from 'node:path';
+import type { CompilationContext, JsPlugin } from '@farmfe/core';
+import type { UnpluginOptions } from 'unplugin';
+import { type Bundle, runtimeFile } from '../../build/plugin.ts';
+import type { BundlerContext, EmittedFile } from '../../build/bundler-context.ts';
+import { encodePath } from '../../common/encode-path.ts';
+import { GLUE_TEXT } from '../../build/discover/find-runtime-loading.ts';
+import type { Platform } from '../../build/codegen/generate.ts';
+import { parseScript, type ScriptLanguage } from '../../build/discover/parse-script.ts';
+import { hasSideEffects, splitRequest } from '../../build/requests/request.ts';
+import { sha256 } from '../../common/sha256.ts';
+import { NAME } from '../../common/version.ts';
+
+/** Stands for the way from a file of the output to its folder, until it is known which file it is in. */
+const ROOT = 'wasm-precompile-root:';
+
+/** How imports of wasm files may be written that are ours. */
+const KINDS = new Set<unknown>(['import', 'dynamicImport', 'require', 'exportFrom']);
+
+/** Farm has TypeScript until all plugins are done. */
+const LANGUAGES: ScriptLanguage[] = ['js', 'jsx', 'ts', 'tsx'];
+
+export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
+  let root = '';
+  let folder = '';
+  let publicPath = '/';
+  let pattern = withHash();
+  let declared: Platform | undefined;
+  let watchMode = false;
+  /** Files of the output, by their names. */
+  const emitted = new Map<string, { source: Uint8Array; digest: string }>();
+
+  const contextOf = (context: CompilationContext | undefined, file = ''): BundlerContext => ({
+    addWatchFile: (watched) => context?.addWatchFile(file, watched),
+    warn: (message) => (context ? context.warn(message) : console.warn(`[${NAME}] warning: ${message}`)),
+    info: (message) => console.error(`[${NAME}] ${message}`),
+    resolve: async (request, importer) => {
+      try {
+        const found = await context?.resolve(
+          {
+            source: request,
+            importer: importer === undefined ? null : relative(root, importer),
+            kind: 'import',
+          },
+          { caller: NAME, meta: {} },
+        );
+        return found ? { id: found.resolvedPath, external: found.external === true } : null;
+      } catch {
+        return null;
+      }
+    },
+    emit: (name, source): EmittedFile => {
+      const digest = sha256(source).slice(0, 8);
+      const fileName = fileNameOf(name, digest, pattern);
+      // A dev server has its files in memory. Else they are written at the end: Farm takes them as arrays of numbers, of eight
+      // times the size.
+      if (bundle.settings.dev) {
+        context?.emitFile({
+          resolvedPath: `${file}/${fileName}`,
+          name: fileName,
+          content: [...source],
+          resourceType: posix.extname(fileName).slice(1),
+        });
+      } else emitted.set(fileName, { source, digest });
+      return { id: fileName, url: urlOf(fileName, bundle.platform(declared), publicPath) };
+    },
+    watchMode,
+    platform: bundle.platform(declared),
+    environment: '',
+  });
+
+  const farm: Partial<JsPlugin> = {
+    configResolved(config) {
+      const { compilation, watch } = config as Config;
+      root = resolve(config.root ?? process.cwd());
+      const {
+        path = 'dist',
+        targetEnv = 'browser',
+        publicPath: base,
+        assetsFilename,
+      } = compilation?.output ?? {};
+      pattern = withHash(assetsFilename);
+      folder = resolve(root, path);
+      declared = targetEnv.startsWith('library')
+        ? targetEnv === 'library-browser'
+          ? 'browser'
+          : 'node'
+        : targetEnv.startsWith('node')
+          ? 'node'
+          : 'browser';
+      publicPath = base ?? '/';
+      watchMode = Boolean(watch);
+    },
+    configureDevServer() {
+      bundle.settings = { ...bundle.settings, dev: true };
+    },
+    buildStart: {
+      executor: (_, context) => {
+        bundle.start(contextOf(context));
+      },
+    },
+    resolve: {
+      filters: { sources: [String.raw`\.wasm(\?.*)?$`, '^wasm-precompile:'], importers: ['.*'] },
+      async executor({ source, importer, kind }, context, hookContext) {
+        if (hookContext?.caller === NAME) return null;
+        const runtime = runtimeFile(source);
+        if (runtime !== undefined) return resolvedTo(runtime);
+        if (!KINDS.has(kind)) return null;
+        const from = importer === null ? undefined : resolve(root, importer);
+        const id = await bundle.resolve(contextOf(context), source, from);
+        return typeof id === 'string' ? resolvedTo(id) : null;
+      },
+    },
+    load: {
+      filters: { resolvedPaths: [String.raw`\.wasm`] },
+      async executor({ resolvedPath, query }, context) {
+        const search = query.map(([name, value]) => (value ? `${name}=${value}` : name)).join('&');
+        const id = search === '' ? resolvedPath : `${resolvedPath}?${search}`;
+        const content = await bundle.load(contextOf(context, resolvedPath), id);
+        return content === undefined ? null : { content, moduleType: 'js' };
+      },
+    },
+    // Farm does not wait for it: so files are there at once, and what takes longer comes after.
+    writeResources: {
+      async executor({ resourcesMap }) {
+        const names = Object.values(resourcesMap).map(({ name }) => name);
+        for (const name of names) findRoot(folder, name);
+        for (const [name, { source }] of emitted) write(join(folder, name), source);
+        const context = contextOf(undefined);
+        bundle.startOutput(folder, undefined);
+        await bundle.train(context, {
+          folder,
+          // Where hashes of other files are is not looked at: names are kept.
+          files: () => names.map((name) => ({ name, hash: undefined })),
+          find: (name) => {
+            const file = emitted.get(name);
+            return (
+              file && { name, hash: { start: name.lastIndexOf(file.digest), length: file.digest.length } }
+            );
+          },
+          keepNames: 'the bundler tells of them as they were',
+          update: () => {},
+        });
+        await bundle.summarize(context, folder);
+        emitted.clear();
+      },
+    },
+  };
+  const glue: Partial<JsPlugin> = {
+    transform: {
+      filters: { moduleTypes: LANGUAGES },
+      async executor({ content, resolvedPath, moduleType }, context) {
+        if (!GLUE_TEXT.test(content)) return null;
+        const changed = await bundle.transformGlue(contextOf(context, resolvedPath), content, resolvedPath, {
+          parse: (text) => parseScript(text, moduleType as ScriptLanguage),
+          commonJs: true,
+          hasNode: true,
+        });
+        return changed ? { content: changed.code, sourceMap: changed.map.toString() } : null;
+      },
+    },
+  };
+  return [
+    { name: NAME, enforce: 'pre', farm },
+    { name: `${NAME}:glue`, enforce: 'post', farm: glue },
+  ];
+}
+
+/** What is used of Farm's configuration. */
+interface Config {
+  watch?: unknown;
+  compilation?: {
+    output?: { path?: string; targetEnv?: string; publicPath?: string; assetsFilename?: string };
+  };
+}
+
+function resolvedTo(id: string) {
+  const { file, query } = splitRequest(id);
+  return {
+    resolvedPath: file,
+    query: [...new URLSearchParams(query)] as [string, string][],
+    sideEffects: hasSideEffects(id),
+    external: false,
+    meta: {},
+  };
+}
+
+/** Without a hash, modules of one name would have one file. */
+function withHash(pattern = '[resourceName].[ext]'): string {
+  return /\[(hash|contentHash)\]/.test(pattern) ? pattern : pattern.replace('.[ext]', '-[hash].[ext]');
+}
+
+function fileNameOf(name: string, digest: string, pattern: string): string {
+  const extension = posix.extname(name);
+  return pattern
+    .replaceAll('[resourceName]', () => name.slice(0, -extension.length))
+    .replaceAll('[ext]', extension.slice(1))
+    .replaceAll(/\[(hash|contentHash)\]/g, digest);
+}
+
+function urlOf(fileName: string, platform: Platform, publicPath: string): string {
+  const url = encodePath(fileName);
+  return platform === 'browser'
+    ? `new URL(${JSON.stringify(`${publicPath}${url}`)}, location.href).href`
+    : // Farm looks for the file itself where it sees `new URL`.
+      `new globalThis.URL(${JSON.stringify(`${ROOT}${url}`)}, import.meta.url).href`;
+}
+
+/** In a file that is written. */
+function findRoot(folder: string, name: string): void {
+  if (!/\.[cm]?js$/.test(name)) return;
+  const file = join(folder, name);
+  const code = readFileSync(file, 'utf8');
+  if (!code.includes(ROOT)) return;
+  const way = posix.relative(posix.dirname(`/${name}`), '/');
+  write(file, code.replaceAll(ROOT, way === '' ? './' : `${way}/`));
+}
+
+function write(file: string, contents: string | Uint8Array): void {
+  mkdirSync(dirname(file), { recursive: true });
+  const temporary = `${file}.${randomUUID()}.tmp`;
+  writeFileSync(temporary, contents);
+  renameSync(temporary, file);
+}

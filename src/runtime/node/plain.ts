@@ -1,0 +1,66 @@
+/** For Node, where there is no artifact: gives a `WebAssembly.Module` from a wasm file or from bytes in the bundle. */
+import { builtin } from './builtin.ts';
+import { getHook } from './preload-hooks.ts';
+import { compileArguments, type CompileOptions } from '../shared/module-handle.ts';
+import { reportLoad } from './debug.ts';
+import { createLoader, either, type ModuleLoader, type Steps } from './steps.ts';
+
+export { initializer } from '../shared/module-handle.ts';
+
+const { readFile, readFileSync } = builtin('node:fs');
+const { fileURLToPath } = builtin('node:url');
+const { promisify } = builtin('node:util');
+
+/** Not `node:fs/promises`, which takes a start a millisecond to load. */
+const readFileAsync = promisify(readFile);
+
+/** A loader for a plain wasm file, by its file URL. */
+export function fromFile(url: string, options: CompileOptions = {}): ModuleLoader {
+  const file = fileURLToPath(url);
+  return createLoader((asynchronous) => {
+    const source = either(
+      asynchronous,
+      () => readFileSync(file),
+      () => readFileAsync(file),
+    );
+    return compileBytes(file, source, options, asynchronous, true);
+  });
+}
+
+/** A loader for a module in the bundle itself. */
+export function fromBase64(base64: string, options: CompileOptions = {}): ModuleLoader {
+  const decode = () => Buffer.from(base64, 'base64');
+  return createLoader((asynchronous) =>
+    compileBytes(
+      '(inline module)',
+      either(asynchronous, decode, async () => decode()),
+      options,
+      asynchronous,
+    ),
+  );
+}
+
+function* compileBytes(
+  file: string,
+  source: Steps<Buffer<ArrayBuffer>>,
+  options: CompileOptions,
+  asynchronous: boolean,
+  isFile = false,
+): Steps<WebAssembly.Module> {
+  const start = performance.now();
+  const recorder = isFile ? getHook('recorder') : undefined;
+  const observe = isFile ? getHook('observer')?.(file) : undefined;
+  const read = yield* source;
+  observe?.('map');
+  // Small files share an ArrayBuffer with other things.
+  const bytes = recorder ? new Uint8Array(read).buffer : read;
+  recorder?.(bytes as ArrayBuffer, file);
+  const module = yield* either(
+    asynchronous,
+    () => new WebAssembly.Module(...compileArguments(bytes, options)),
+    () => WebAssembly.compile(...compileArguments(bytes, options)),
+  );
+  observe?.('load', module, 'plain');
+  reportLoad(file, 'compiled', recorder ? 'recording' : 'plain wasm', bytes.byteLength, false, start);
+  return module;
+}

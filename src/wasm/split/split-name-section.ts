@@ -1,0 +1,82 @@
+import { WasmPrecompileError } from '../../common/error.ts';
+import { Cursor } from '../binary/cursor.ts';
+import type { Range } from './anatomy.ts';
+import type { Writer } from './writer.ts';
+
+/** https://webassembly.github.io/spec/core/appendix/custom.html#name-section */
+const MODULE_NAME = 0;
+const FUNCTION_NAMES = 1;
+const LOCAL_NAMES = 2;
+/** Of the extended name section proposal. */
+const LABEL_NAMES = 3;
+const DATA_NAMES = 9;
+
+/** The part that names are written for. */
+export interface NamedPart {
+  isPrimary: boolean;
+  /** Whether it has the module's data segments with their indices. */
+  hasData: boolean;
+  /** Whether a function, by its index, is in it. */
+  isOwn(index: number): boolean;
+}
+
+/**
+ * Writes the subsections of a name section for one part: what belongs to a function is where the function is, so that stack
+ * traces say the same. The module's own name is everywhere, all else in the primary, except for what it does not have.
+ *
+ * @param section what follows the name of the section
+ * @returns whether the section could be read: nothing may be written otherwise
+ */
+export function splitNames(
+  bytes: Uint8Array,
+  section: Range,
+  { isPrimary, hasData, isOwn }: NamedPart,
+  writer: Writer,
+): boolean {
+  try {
+    const cursor = new Cursor(bytes, section.offset, section.offset + section.size, 'name section');
+    while (cursor.left > 0) {
+      const start = cursor.offset;
+      const id = cursor.u8('a subsection id');
+      const size = cursor.u32('the size of a subsection');
+      const { offset } = cursor;
+      cursor.skip(size, 'a subsection');
+      const content = new Cursor(bytes, offset, offset + size, 'a subsection of names');
+      if (id === FUNCTION_NAMES || id === LOCAL_NAMES || id === LABEL_NAMES) {
+        const own = readOwn(content, id !== FUNCTION_NAMES, isOwn);
+        writer.u8(id).sized((to) => {
+          to.u32(own.length);
+          for (const entry of own) to.copy(entry);
+        });
+      } else if (id === DATA_NAMES ? hasData : isPrimary || id === MODULE_NAME) {
+        writer.copy({ offset: start, size: cursor.offset - start });
+      }
+    }
+    return true;
+  } catch (error) {
+    if (error instanceof WasmPrecompileError) return false;
+    throw error;
+  }
+}
+
+/** @param nested whether each function has a map of names */
+function readOwn(content: Cursor, nested: boolean, isOwn: NamedPart['isOwn']): Range[] {
+  const own: Range[] = [];
+  const skipName = () => {
+    const size = content.u32('the size of a name');
+    content.skip(size, 'a name');
+  };
+  content.skipVector('names', 2, () => {
+    const { offset } = content;
+    const index = content.u32('a function index');
+    if (nested) {
+      content.skipVector('names', 2, () => {
+        content.u32('an index');
+        skipName();
+      });
+    } else skipName();
+    if (isOwn(index)) own.push({ offset, size: content.offset - offset });
+  });
+  content.finish();
+  return own;
+}

@@ -1,0 +1,402 @@
+/**
+ * Healing: native code that does not fit is made in the background, and found by the next start. Flags of V8 that may change
+ * generated code stand for other machines.
+ */
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { crc32 } from 'node:zlib';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { OTHER_CONSTANT, otherSample, sample, SAMPLE_RESULT } from '../v8/modules.ts';
+import { ROOT, temporaryFolder } from '../v8/support.ts';
+import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
+import { filesOf, load, loadAndHeal, onlyFile } from './recompiling.ts';
+import { createProgram, type Program } from './transfer.ts';
+
+const temporary = temporaryFolder();
+const SAMPLE = path.join(temporary, 'sample.wasm');
+const OTHER_SAMPLE = path.join(temporary, 'other-sample.wasm');
+writeFileSync(SAMPLE, sample());
+writeFileSync(OTHER_SAMPLE, otherSample());
+
+const FLAGS = ['--single-threaded'];
+const UNHEALED = expect.stringMatching(
+  /; healing: native code is made once the program is idle, for the next start$/,
+);
+const HEALED = expect.stringMatching(/^healed v8-/);
+const COMPILED = { end: 0, results: [SAMPLE_RESULT], engines: [] };
+const LOADED = { end: 0, results: [SAMPLE_RESULT], engines: [HEALED], reasons: [] };
+
+/** A user who is not the one that runs the tests. */
+const ANOTHER_USER = 65_534;
+const isRoot = process.getuid?.() === 0;
+
+let folders = 0;
+const newFolder = () => path.join(temporary, `cache-${folders++}`);
+
+describe.each(NODE_VERSIONS)('in Node %s', (version) => {
+  let node: string;
+  let program: Program;
+  beforeAll(async () => {
+    node = await ensureNode(version);
+    program = await createProgram(path.join(temporary, version), SAMPLE, [node]);
+  });
+
+  it.each([
+    ['--single-threaded'],
+    ['--no-liftoff'],
+    ['--no_wasm_dynamic_tiering'],
+    ['--no-wasm-lazy-compilation'],
+    ['--single-threaded', '--trace-gc', '--expose-gc'],
+  ])('%s %s %s: the second start finds native code', async (...args) => {
+    const folder = newFolder();
+    const run = { node, args: args.filter(Boolean), heal: { folder } };
+    const first = await loadAndHeal(program, folder, run);
+    expect(first).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
+    expect(first.stderr).toMatch(
+      /WASM_PRECOMPILE_FALLBACK.*made once the program is idle, for the next start/,
+    );
+    expect(await load(program, run)).toMatchObject(LOADED);
+    expect(filesOf(folder, '')).toHaveLength(1);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+    expect(statSync(onlyFile(folder)).mode & 0o777).toBe(0o600);
+    // Not for processes of another kind, which it does not fit.
+    expect(await load(program, { ...run, args: ['--single-threaded', '--stack-size=900'] })).toMatchObject({
+      ...COMPILED,
+      reasons: [UNHEALED],
+    });
+  });
+
+  it('an artifact for another Node', async () => {
+    const folder = newFolder();
+    const other = await ensureNode(version === '22' ? '24' : '22');
+    const foreign = await createProgram(path.join(temporary, `not-${version}`), SAMPLE, [other]);
+    const addons = readFileSync(path.join(program.folder, 'addons.json'));
+    for (const [, [url]] of Object.entries<[string]>(JSON.parse(addons.toString('utf8')))) {
+      expect(existsSync(new URL(url))).toBe(true);
+    }
+    writeFileSync(path.join(foreign.folder, 'addons.json'), addons);
+    const run = { node, heal: { folder } };
+    expect(await loadAndHeal(foreign, folder, run)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
+    expect(await load(foreign, run)).toMatchObject(LOADED);
+    expect(await load(foreign, { ...run, worker: '{}' })).toMatchObject(LOADED);
+  });
+
+  it('native code that fits is not healed', async () => {
+    const folder = newFolder();
+    const result = await load(program, { node, heal: { folder } });
+    expect(result).toMatchObject({ end: 0, results: [SAMPLE_RESULT], reasons: [] });
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it.each([
+    [['--disable-wasm-trap-handler'], /healing: off \(the trap handler is off/],
+    [['--single-threaded', '--allow-natives-syntax'], /healing is off \(Error: --allow-natives-syntax/],
+  ])('%j is not healed', async (args, why) => {
+    const folder = newFolder();
+    const result = await loadAndHeal(program, folder, { node, args, heal: { folder } });
+    expect(result).toMatchObject(COMPILED);
+    expect(result.stderr).toMatch(why);
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('a program that ends at once leaves nothing', async () => {
+    const folder = newFolder();
+    expect(await load(program, { node, args: FLAGS, heal: { folder } })).toMatchObject(COMPILED);
+    const exit = {
+      node,
+      args: FLAGS,
+      heal: { folder, delay: 0 },
+      script: 'create().loadSync(); process.exit(3);',
+    };
+    expect(await load(program, exit)).toMatchObject({ end: 3, reasons: [UNHEALED] });
+    expect(existsSync(folder)).toBe(false);
+  });
+
+  it('fifty processes at once compile once', async () => {
+    const folder = newFolder();
+    const log = path.join(program.folder, 'starts.log');
+    const host = path.join(program.folder, 'counting-host.mjs');
+    const real = pathToFileURL(path.join(ROOT, 'dist/v8/recompile-host.js')).href;
+    writeFileSync(
+      host,
+      `import { appendFileSync } from 'node:fs';
+appendFileSync(${JSON.stringify(log)}, 'x');
+await import(${JSON.stringify(real)});`,
+    );
+    const run = { node, args: FLAGS, heal: { folder, host: pathToFileURL(host).href } };
+    const results = await Promise.all(
+      Array.from({ length: 50 }, (_, index) =>
+        index % 2 === 0 ? loadAndHealAny(program, folder, run) : load(program, run),
+      ),
+    );
+    for (const { end, results: printed } of results) {
+      expect([end, printed]).toEqual([0, [SAMPLE_RESULT]]);
+    }
+    expect(readFileSync(log, 'utf8')).toBe('x');
+    expect(filesOf(folder, '')).toEqual([onlyFile(folder)]);
+    expect(await load(program, run)).toMatchObject(LOADED);
+  });
+});
+
+/** Like `loadAndHeal`, also where another process has healed by then. */
+function loadAndHealAny(program: Program, folder: string, run: Parameters<typeof load>[1]) {
+  const script = `
+import fs from 'node:fs';
+print(use(create().loadSync()));
+const list = () => (fs.existsSync(${JSON.stringify(folder)}) ? fs.readdirSync(${JSON.stringify(folder)}) : []);
+while (list().length !== 1 || !list()[0].endsWith('.native')) await new Promise((resolve) => setTimeout(resolve, 50));`;
+  return load(program, { ...run, heal: { delay: 0, ...run.heal }, script });
+}
+
+describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (version) => {
+  let node: string;
+  let program: Program;
+  beforeAll(async () => {
+    node = await ensureNode(version);
+    program = await createProgram(path.join(temporary, `folder-${version}`), SAMPLE, [node]);
+  });
+  const runIn = (folder: string) => ({ node, args: FLAGS, heal: { folder } });
+  const heal = async (folder: string) => {
+    await loadAndHeal(program, folder, runIn(folder));
+    return onlyFile(folder);
+  };
+
+  it.each<[string, (file: string) => void]>([
+    ['is cut off', (file) => truncateSync(file, statSync(file).size - 1)],
+    ['is empty', (file) => truncateSync(file, 0)],
+    ['is longer', (file) => writeFileSync(file, 'x', { flag: 'a' })],
+    ['was altered', (file) => alter(file, (bytes) => bytes.fill(0xff, bytes.length - 9, bytes.length - 8))],
+    ['has another header', (file) => alter(file, (bytes) => bytes.fill(0, 0, 4))],
+    ['is a link', (file) => link(file)],
+    ['may be written by the group', (file) => chmodSync(file, 0o620)],
+    ['may be written by all', (file) => chmodSync(file, 0o602)],
+    ...(isRoot ? [['is of another user', (file: string) => chownSync(file, ANOTHER_USER, 0)] as const] : []),
+  ] as [string, (file: string) => void][])('a file that %s is not used, and made anew', async (_, change) => {
+    const folder = newFolder();
+    change(await heal(folder));
+    expect(await loadAndHeal(program, folder, runIn(folder))).toMatchObject({
+      ...COMPILED,
+      reasons: [UNHEALED],
+    });
+    expect(await load(program, runIn(folder))).toMatchObject(LOADED);
+  });
+
+  it.each<[string, (folder: string) => void]>([
+    ['may be written by the group', (folder) => chmodSync(folder, 0o770)],
+    ['may be written by all', (folder) => chmodSync(folder, 0o1777)],
+    [
+      'is a link',
+      (folder) => {
+        renameSync(folder, `${folder}-real`);
+        symlinkSync(`${folder}-real`, folder);
+      },
+    ],
+    ...(isRoot
+      ? [['is of another user', (folder: string) => chownSync(folder, ANOTHER_USER, 0)] as const]
+      : []),
+  ] as [string, (folder: string) => void][])('a folder that %s is not used', async (_, change) => {
+    const folder = newFolder();
+    const file = await heal(folder);
+    change(folder);
+    const result = await load(program, runIn(folder));
+    expect(result).toMatchObject({
+      ...COMPILED,
+      reasons: [
+        expect.stringMatching(/; healing: off \(Error: .* is no folder that only this user may write/),
+      ],
+    });
+    expect(existsSync(file)).toBe(true);
+  });
+
+  it.runIf(isRoot)('what another user has planted would run', async () => {
+    const folder = newFolder();
+    const file = await heal(folder);
+    const otherFolder = newFolder();
+    const other = await createProgram(path.join(temporary, `planted-${version}`), OTHER_SAMPLE, [node]);
+    await loadAndHeal(other, otherFolder, runIn(otherFolder));
+    const bytes = readFileSync(onlyFile(otherFolder));
+    // Under its own checksum it is not taken for the other module's.
+    writeFileSync(file, bytes);
+    expect(await load(program, runIn(folder))).toMatchObject(COMPILED);
+    // Who can write may write the right checksum.
+    bytes.writeUInt32LE(crc32(bytes.subarray(8), crc32(path.basename(file))), 4);
+    writeFileSync(file, bytes, { mode: 0o600 });
+    const without = await load(program, runIn(folder));
+    expect(without.results[0]).toEqual([OTHER_CONSTANT, ...SAMPLE_RESULT.slice(1)]);
+    writeFileSync(file, bytes, { mode: 0o600 });
+    chownSync(file, ANOTHER_USER, ANOTHER_USER);
+    expect(await load(program, runIn(folder))).toMatchObject(COMPILED);
+  });
+
+  it('is bounded: what was not used for longest goes first', async () => {
+    const folder = newFolder();
+    const file = await heal(folder);
+    const { size } = statSync(file);
+    const old = ['a', 'b', 'c'].map((name) => path.join(folder, `v8-${name}.native`));
+    for (const [age, name] of old.entries()) {
+      copyFileSync(file, name);
+      utimesSync(name, 1000 + age, 1000 + age);
+    }
+    writeFileSync(path.join(folder, 'notes.txt'), 'not ours');
+    utimesSync(file, 1, 1);
+    // Being used, it is the youngest.
+    expect(await load(program, runIn(folder))).toMatchObject(LOADED);
+    const run = { node, args: [...FLAGS, '--stack-size=900'], heal: { folder, maxSize: 3 * size } };
+    await loadAndHeal(program, folder, run);
+    expect(old.map((name) => existsSync(name))).toEqual([false, false, true]);
+    expect(existsSync(file)).toBe(true);
+    expect(filesOf(folder)).toHaveLength(3);
+    expect(existsSync(path.join(folder, 'notes.txt'))).toBe(true);
+    expect(await load(program, run)).toMatchObject(LOADED);
+  });
+
+  it('what fails is told, and not tried at each start', async () => {
+    const folder = newFolder();
+    const run = { node, args: FLAGS, heal: { folder, maxSize: 1 } };
+    expect(await loadAndHeal(program, folder, run)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
+    const told = {
+      ...COMPILED,
+      reasons: [expect.stringMatching(/off \(native code cannot be made: it would take/)],
+    };
+    expect(await load(program, run)).toMatchObject(told);
+    expect(filesOf(folder, '')).toEqual(filesOf(folder, '.lock'));
+    // Tomorrow.
+    const [lock = ''] = filesOf(folder, '.lock');
+    utimesSync(lock, 1, 1);
+    expect(await loadAndHealPast(program, folder)).toMatchObject(COMPILED);
+    expect(await load(program, runIn(folder))).toMatchObject(LOADED);
+  });
+
+  /** Past a lock that has run out. */
+  function loadAndHealPast(from: Program, folder: string) {
+    return loadAndHealAny(from, folder, runIn(folder));
+  }
+
+  it('a lock that was left behind does not stay in the way', async () => {
+    const folder = newFolder();
+    const file = await heal(folder);
+    const lock = file.replace(/-[0-9a-f]{8}\.native$/, '.lock');
+    renameSync(file, lock);
+    truncateSync(lock, 0);
+    expect(await load(program, runIn(folder))).toMatchObject({
+      ...COMPILED,
+      reasons: [expect.stringMatching(/healing: native code is being made$/)],
+    });
+    utimesSync(lock, 1, 1);
+    expect(await loadAndHealPast(program, folder)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
+    expect(await load(program, runIn(folder))).toMatchObject(LOADED);
+  });
+
+  it('flags that no command line explains', async () => {
+    const folder = newFolder();
+    const script = `
+import { setFlagsFromString } from 'node:v8';
+import fs from 'node:fs';
+setFlagsFromString('--wasm-tiering-budget=5');
+print(use(create().loadSync()));
+const folder = ${JSON.stringify(folder)};
+const list = () => (fs.existsSync(folder) ? fs.readdirSync(folder) : []);
+while (list().length !== 1 || !list()[0].endsWith('.lock') || fs.statSync(folder + '/' + list()[0]).size === 0) await new Promise((resolve) => setTimeout(resolve, 20));`;
+    const run = { node, heal: { folder, delay: 0 }, script };
+    expect(await load(program, run)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
+    expect((await load(program, run)).reasons).toEqual([
+      expect.stringMatching(/the flags of the program are not those of its command line/),
+    ]);
+  });
+});
+
+describe('where it cannot work', () => {
+  let node: string;
+  let program: Program;
+  beforeAll(async () => {
+    node = await ensureNode('24');
+    program = await createProgram(path.join(temporary, 'places'), SAMPLE, [node]);
+  });
+
+  it('by default it is in the user’s own cache folder', async () => {
+    const home = newFolder();
+    mkdirSync(home);
+    for (const [env, folder] of [
+      [{ HOME: home }, path.join(home, '.cache/wasm-precompile')],
+      [{ HOME: '/nowhere', XDG_CACHE_HOME: path.join(home, 'xdg') }, path.join(home, 'xdg/wasm-precompile')],
+    ] as const) {
+      const run = { node, args: FLAGS, heal: {}, env };
+      await loadAndHeal(program, folder, run);
+      expect(await load(program, run)).toMatchObject(LOADED);
+      expect(statSync(folder).mode & 0o777).toBe(0o700);
+    }
+  });
+
+  it.each([
+    ['/proc/1/no', /healing is off \(Error: (ENOENT|EACCES)/],
+    ['/dev/null/cache', /healing(: off| is off) \(Error: ENOTDIR/],
+  ])('a folder that cannot be made, %s', async (folder, why) => {
+    const result = await loadAndHeal(program, folder, { node, args: FLAGS, heal: { folder } });
+    expect(result).toMatchObject(COMPILED);
+    expect(result.stderr).toMatch(why);
+    expect(result.stderr.match(/^\(node:\d+\)/gm)).toHaveLength(1);
+  });
+
+  it('no home', async () => {
+    const result = await loadAndHeal(program, '/nowhere', { node, args: FLAGS, heal: {}, env: { HOME: '' } });
+    expect(result).toMatchObject(COMPILED);
+  });
+
+  it.each([
+    [
+      ['--allow-fs-read=*', '--allow-fs-write=*'],
+      /healing is off \(Error: .*--allow-child-process|restricted/,
+    ],
+    [['--allow-fs-read=*', '--allow-child-process'], /healing is off \(Error: .*restricted/],
+  ])('the permission model: %j', async (args, why) => {
+    const folder = newFolder();
+    const run = { node, args: [...FLAGS, '--permission', ...args], heal: { folder } };
+    const result = await loadAndHeal(program, folder, run);
+    expect(result).toMatchObject(COMPILED);
+    expect(result.stderr).toMatch(why);
+    expect(filesOf(folder, '')).toEqual([]);
+  });
+
+  it('what a program is started with does not run again', async () => {
+    const folder = newFolder();
+    const log = path.join(program.folder, 'preloads.log');
+    const preload = path.join(program.folder, 'preload.cjs');
+    writeFileSync(preload, `require('node:fs').appendFileSync(${JSON.stringify(log)}, 'x');`);
+    const run = {
+      node,
+      args: [...FLAGS, '--require', preload, '--inspect=127.0.0.1:0', '--watch-path', '/nowhere'].slice(0, 4),
+      env: { NODE_OPTIONS: `--import ${pathToFileURL(preload).href} --no-warnings` },
+      heal: { folder },
+    };
+    await loadAndHeal(program, folder, run);
+    const once = readFileSync(log, 'utf8');
+    expect(await load(program, run)).toMatchObject(LOADED);
+    expect(readFileSync(log, 'utf8')).toBe(once + once);
+  });
+});
+
+function alter(file: string, change: (bytes: Buffer) => void): void {
+  const bytes = readFileSync(file);
+  change(bytes);
+  writeFileSync(file, bytes);
+}
+
+/** Puts a link to the file in its place. */
+function link(file: string): void {
+  renameSync(file, `${file}-real`);
+  symlinkSync(`${file}-real`, file);
+}
