@@ -4,15 +4,15 @@ import { bunPlugins, esbuildPlugins } from './bundlers/esbuild/plugin.ts';
 import { farmPlugins } from './bundlers/farm/plugin.ts';
 import { rollupPlugins } from './bundlers/rollup/plugin.ts';
 import { webpackPlugins } from './bundlers/webpack/plugin.ts';
-import { Bundle } from './build/plugin.ts';
+import { WasmPlugin } from './build/plugin.ts';
 import { type Options, resolveOptions } from './build/options/options.ts';
 
 export type { CacheStore } from './build/compile/cache.ts';
-export type { Options, TrainingOptions, WebBuildOptions } from './build/options/options.ts';
+export type { Options, TrainingOptions, WebOptions as WebBuildOptions } from './build/options/options.ts';
 export { WasmPrecompileError } from './common/error.ts';
 
 const factory: UnpluginFactory<Options | undefined, true> = (options, { framework }) => {
-  const bundle = new Bundle(resolveOptions(options));
+  const bundle = new WasmPlugin(resolveOptions(options));
   switch (framework) {
     case 'webpack':
     case 'rspack':

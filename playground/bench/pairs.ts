@@ -160,7 +160,7 @@ export async function createScript(
     },
     progress: { track: (_, job) => job() },
   });
-  const { bytes, map } = packArtifact(await pipeline.compile(await pipeline.read(wasm)));
+  const { bytes, manifest } = packArtifact(await pipeline.compile(await pipeline.read(wasm)));
   await mkdir(folder, { recursive: true });
   await cp(RUNTIME, join(folder, 'runtime'), { recursive: true });
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
@@ -177,10 +177,10 @@ export async function createScript(
   await writeFile(
     script,
     `import { fromArtifact } from './runtime/node/index.js';
-import { fit } from './runtime/node/compatibility.js';
-const map = ${JSON.stringify(map)};
+import { checkCompatibility } from './runtime/node/compatibility.js';
+const manifest = ${JSON.stringify(manifest)};
 const addons = ${JSON.stringify(addons)};
-const create = () => fromArtifact(${JSON.stringify(url)}, map, { verify: true, fallback: 'error', fit }, addons);
+const create = () => fromArtifact(${JSON.stringify(url)}, manifest, { verify: true, fallback: 'error', checkCompatibility }, addons);
 const wasm = ${JSON.stringify(wasm)};
 const variant = process.argv[2];
 ${body}`,

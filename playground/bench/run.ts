@@ -11,7 +11,7 @@ import type { BenchResult, ReportData } from '../../src/report/data.ts';
 import { fail } from '../support/arguments.ts';
 import { measureCases } from '../support/cases.ts';
 import { describeMachine, today } from '../../src/report/machine.ts';
-import { measureStarts } from '../../src/report/startups.ts';
+import { measureStartups } from '../../src/report/startups.ts';
 import { writeReport } from '../../src/report/write.ts';
 import { findNodes, isInstalled } from '../support/nodes.ts';
 import { createProgressLine } from '../support/progress.ts';
@@ -118,7 +118,7 @@ async function lookAt(built: readonly BuiltModule[], { nodes }: BenchContext): P
   for (const { programs } of built) {
     if (node === undefined || programs.profile.missing !== undefined) continue;
     const { file } = programs.profile;
-    const { starts } = await measureStarts([node.path, file], { output: () => {} });
+    const { starts } = await measureStartups([node.path, file], { output: () => {} });
     seen.starts.push(...starts);
     seen.artifacts.push(...(await findArtifacts(dirname(file))).artifacts);
   }

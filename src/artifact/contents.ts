@@ -1,4 +1,4 @@
-import type { ArtifactMap, CpuRequirements } from '../runtime/shared/manifest.ts';
+import type { ArtifactManifest, CpuRequirements } from '../runtime/shared/manifest.ts';
 
 export type JsonValue =
   | string
@@ -79,7 +79,7 @@ export interface SplitContents {
   /** Where the primary is lean: what gives the full one of it and the last secondary. Native code is then that of the full one. */
   full?: Uint8Array | undefined;
   /** How all of these are put together again: see runtime/shared/reassembly-plan.ts. */
-  recipe: Uint8Array;
+  plan: Uint8Array;
 }
 
 export type Machine = 'x64' | 'arm64' | 'none';
@@ -94,7 +94,7 @@ export interface Artifact extends ArtifactContents {
   formatVersion: number;
   /** Whether the wire bytes are compressed in the file; `map.wire` is then the place of the zlib stream. */
   compressed: boolean;
-  map: ArtifactMap;
+  manifest: ArtifactManifest;
   /** In order of `native`: the names of their sections. */
   nativeSections: readonly string[];
 }

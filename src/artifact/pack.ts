@@ -20,7 +20,7 @@ import {
 import { CHDR_ALIGNMENT, compressedPart, compressSection } from '../elf/compressed.ts';
 import { NOTE_ALIGNMENT, descriptorOffset, encodeNotes } from '../elf/notes.ts';
 import { type SectionInput, type SymbolInput, writeElf } from '../elf/write.ts';
-import type { ArtifactMap } from '../runtime/shared/manifest.ts';
+import type { ArtifactManifest } from '../runtime/shared/manifest.ts';
 import { readLimits } from '../runtime/node/split/memory.ts';
 import { BUILD_ID_SIZE, computeBuildId } from './build-id.ts';
 import type { ArtifactContents, ArtifactForm, FunctionRange, Machine } from './contents.ts';
@@ -34,11 +34,11 @@ import {
   SECTION_MEMORY,
   SECTION_NOTE_WASM,
   SECTION_PROFILE,
-  SECTION_RECIPE,
+  SECTION_PLAN,
   SECTION_WASM,
   nameNativeSections,
-  partNativeSection,
-  partSection,
+  secondaryNativeSection,
+  secondarySection,
 } from './sections.ts';
 import { linkSymbols, nativeSymbols, sortRanges } from './native-symbols.ts';
 
@@ -58,10 +58,15 @@ export const MACHINES: Readonly<Record<Machine, number>> = {
 const OBJECT_ALIGNMENT = 16;
 
 /**
- * The artifact that the runtime maps (ET_DYN), with the map of it. The same contents give the same bytes.
+ * The artifact that the runtime maps (ET_DYN), with the manifest of it. The same contents give the same bytes.
  * @throws INVALID_ARTIFACT for contents that no artifact can hold, INVALID_NATIVE_CODE for impossible function ranges
  */
-export function packArtifact(contents: ArtifactContents<unknown>): { bytes: Uint8Array; map: ArtifactMap } {
+export interface PackedArtifact {
+  bytes: Uint8Array;
+  manifest: ArtifactManifest;
+}
+
+export function packArtifact(contents: ArtifactContents<unknown>): PackedArtifact {
   return pack(contents, 'artifact');
 }
 
@@ -84,9 +89,9 @@ export function packForBrowsers(
   contents: Omit<ArtifactContents<unknown>, 'machine' | 'native'>,
   compress: boolean,
 ): { bytes: Uint8Array; part: FilePart; more: FilePart[] } {
-  const { bytes, map } = pack({ ...contents, machine: 'none', native: [] }, 'artifact', compress);
-  const { split } = map;
-  return { bytes, part: map.wire, more: (split?.parts ?? []).map(({ wire }) => wire) };
+  const { bytes, manifest } = pack({ ...contents, machine: 'none', native: [] }, 'artifact', compress);
+  const { split } = manifest;
+  return { bytes, part: manifest.wire, more: (split?.secondaries ?? []).map(({ wire }) => wire) };
 }
 
 /** In bytes. */
@@ -95,11 +100,7 @@ interface FilePart {
   size: number;
 }
 
-function pack(
-  contents: ArtifactContents<unknown>,
-  form: ArtifactForm,
-  compress = false,
-): { bytes: Uint8Array; map: ArtifactMap } {
+function pack(contents: ArtifactContents<unknown>, form: ArtifactForm, compress = false): PackedArtifact {
   check(contents, form);
   const names = nameNativeSections(contents.native);
   const natives = contents.native.map((native, index) => ({
@@ -112,10 +113,10 @@ function pack(
   const wire = split?.primary ?? contents.wire;
   const wireCrc32 = crc32(wire);
   const secondaries = (split?.secondaries ?? []).map(({ wire: part, native }, i) => ({
-    wire: { section: partSection(i + 1), contents: part },
+    wire: { section: secondarySection(i + 1), contents: part },
     native: names.map((name, target): Segment | null => {
       const code = native[target];
-      return code ? { section: partNativeSection(i + 1, name), contents: code } : null;
+      return code ? { section: secondaryNativeSection(i + 1, name), contents: code } : null;
     }),
   }));
   const memory = split?.memory && { section: SECTION_MEMORY, contents: split.memory };
@@ -142,13 +143,13 @@ function pack(
     })),
     ...(split && {
       split: {
-        parts: secondaries.map(({ wire: part, native }) => ({
+        secondaries: secondaries.map(({ wire: part, native }) => ({
           wire: describeSegment(part),
           native: native.map((code) => code && describeSegment(code)),
         })),
         ...(memory && { memory: describeSegment(memory) }),
         ...(full && { full: describeSegment(full) }),
-        recipe: describeSegment({ section: SECTION_RECIPE, contents: split.recipe }),
+        plan: describeSegment({ section: SECTION_PLAN, contents: split.plan }),
       },
     }),
   });
@@ -182,7 +183,7 @@ function pack(
   });
 
   const offsetOf = (section: string) => offsets.get(section) ?? 0;
-  const mapOf = ({ section, contents: content }: Segment) => ({
+  const entryOf = ({ section, contents: content }: Segment) => ({
     offset: offsetOf(section),
     size: content.length,
     crc32: crc32(content),
@@ -193,7 +194,7 @@ function pack(
   bytes.set(buildId, buildIdOffset);
   return {
     bytes,
-    map: {
+    manifest: {
       size: bytes.length,
       buildId: buildId.toString('hex'),
       buildIdOffset,
@@ -208,14 +209,14 @@ function pack(
       })),
       ...(split && {
         split: {
-          parts: secondaries.map(({ wire: part, native }) => ({
-            wire: mapOf(part),
-            native: native.map((code) => code && mapOf(code)),
+          secondaries: secondaries.map(({ wire: part, native }) => ({
+            wire: entryOf(part),
+            native: native.map((code) => code && entryOf(code)),
           })),
-          ...(memory && { memory: { ...mapOf(memory), ...readLimits(memory.contents) } }),
-          ...(full && { full: mapOf(full) }),
-          recipe: mapOf({ section: SECTION_RECIPE, contents: split.recipe }),
-          whole: { size: contents.wire.length, crc32: crc32(contents.wire) },
+          ...(memory && { memory: { ...entryOf(memory), ...readLimits(memory.contents) } }),
+          ...(full && { full: entryOf(full) }),
+          plan: entryOf({ section: SECTION_PLAN, contents: split.plan }),
+          original: { size: contents.wire.length, crc32: crc32(contents.wire) },
         },
       }),
     },
@@ -322,7 +323,7 @@ function unloadedSections(contents: ArtifactContents<unknown>, form: ArtifactFor
     },
   ];
   if (contents.split) {
-    sections.push({ ...section, name: SECTION_RECIPE, contents: contents.split.recipe });
+    sections.push({ ...section, name: SECTION_PLAN, contents: contents.split.plan });
   }
   if (contents.profile !== undefined) {
     sections.push({ ...section, name: SECTION_PROFILE, contents: encoder.encode(contents.profile) });

@@ -7,7 +7,7 @@
 // 3. `.wasm`, on a boundary of 64 KiB. Before native code, so that a file cut short loses native code first;
 // 4. of a split module `.wasm.memory`, `.wasm.1`, `.wasm.2` …, `.wasm.full`, each on a boundary of 64 KiB;
 // 5. one `.text.<engine>` per target, then `.text.1.<engine>` … of a split module, each on a boundary of 64 KiB;
-// 6. `.wasm.interface`, `.wasm.recipe`, `.wasm.profile`, `.comment`, `.symtab`, `.strtab`, `.shstrtab`, section headers.
+// 6. `.wasm.interface`, `.wasm.plan`, `.wasm.profile`, `.comment`, `.symtab`, `.strtab`, `.shstrtab`, section headers.
 //
 // `.symtab` has local symbols for what is in native code (`symbols.ts` says which). Their values are addresses, which
 // in an artifact are offsets in the file; in an object they count from the start of the section that they are in.
@@ -45,12 +45,12 @@ export const SECTION_WASM = '.wasm';
 export const SECTION_MEMORY = '.wasm.memory';
 
 /** A secondary of a split module, by its number: a module that the runtime maps at the first call of a function in it. */
-export function partSection(part: number): string {
+export function secondarySection(part: number): string {
   return `${SECTION_WASM}.${part}`;
 }
 
 /** How a split module is put together again (runtime/shared/reassembly-plan.ts): for recording, and for who posts the module to another thread. */
-export const SECTION_RECIPE = '.wasm.recipe';
+export const SECTION_PLAN = '.wasm.plan';
 
 /**
  * Where the primary lacks the bodies that native code has (wasm/split/split.ts): how it is put together with those of the last
@@ -67,7 +67,7 @@ export const SECTION_FULL = '.wasm.full';
 export const SECTION_TEXT_PREFIX = '.text.';
 
 /** For the native code of a secondary: what the section of the same target's other native code is named. */
-export function partNativeSection(part: number, section: string): string {
+export function secondaryNativeSection(part: number, section: string): string {
   return `${SECTION_TEXT_PREFIX}${part}.${section.slice(SECTION_TEXT_PREFIX.length)}`;
 }
 

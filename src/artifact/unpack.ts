@@ -12,8 +12,8 @@ import { descriptorOffset, readNotes } from '../elf/notes.ts';
 import { type ElfFile, type ElfSection, readElf } from '../elf/read.ts';
 import { type ElfSymbol, readSymbols } from '../elf/symbols.ts';
 import { messageOf } from '../common/error.ts';
-import { joinParts, partsOf } from '../runtime/shared/reassembly-plan.ts';
-import type { ArtifactMap, SplitMap } from '../runtime/shared/manifest.ts';
+import { reassemble, piecesInOrder } from '../runtime/shared/reassembly-plan.ts';
+import type { ArtifactManifest, SplitEntry } from '../runtime/shared/manifest.ts';
 import { readLimits } from '../runtime/node/split/memory.ts';
 import { BUILD_ID_SIZE, computeBuildId } from './build-id.ts';
 import type {
@@ -87,7 +87,7 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
     },
   );
   const compressed = isCompressed(wireSection);
-  const map: ArtifactMap = {
+  const manifest: ArtifactManifest = {
     size: bytes.length,
     ...buildId,
     wire: {
@@ -103,7 +103,7 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
       crc32: checksum,
     })),
   };
-  if (split) map.split = split.map;
+  if (split) manifest.split = split.manifest;
   return {
     form,
     formatVersion,
@@ -118,7 +118,7 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
     functionNames,
     native,
     nativeSections,
-    map,
+    manifest,
     profile: readProfile(elf),
   };
 }
@@ -162,18 +162,22 @@ function readSegment(
 }
 
 /** The parts of a split module, and the module that they are. */
-function readSplit(elf: ElfFile, { parts, memory, full, recipe }: SplitDescription, primary: Uint8Array) {
+function readSplit(
+  elf: ElfFile,
+  { secondaries: described, memory, full, plan }: SplitDescription,
+  primary: Uint8Array,
+) {
   const read = (segment: SegmentDescription) => {
     const { section, contents: data } = readSegment(elf, segment);
-    return { data, map: { offset: section.offset, size: section.size, crc32: segment.crc32 } };
+    return { data, manifest: { offset: section.offset, size: section.size, crc32: segment.crc32 } };
   };
-  const secondaries = parts.map((part) => ({
+  const secondaries = described.map((part) => ({
     wire: read(part.wire),
     native: part.native.map((segment) => segment && read(segment)),
   }));
   const apart = memory && read(memory);
   const filling = full && read(full);
-  const joining = read(recipe);
+  const joining = read(plan);
   const contents: SplitContents = {
     primary,
     secondaries: secondaries.map((part) => ({
@@ -182,27 +186,27 @@ function readSplit(elf: ElfFile, { parts, memory, full, recipe }: SplitDescripti
     })),
     ...(apart && { memory: apart.data }),
     ...(filling && { full: filling.data }),
-    recipe: joining.data,
+    plan: joining.data,
   };
   const parted = {
-    parts: secondaries.map((part) => ({
-      wire: part.wire.map,
-      native: part.native.map((native) => native && native.map),
+    secondaries: secondaries.map((part) => ({
+      wire: part.wire.manifest,
+      native: part.native.map((native) => native && native.manifest),
     })),
-    recipe: joining.map,
+    plan: joining.manifest,
   };
   try {
-    const whole = joinParts(
-      partsOf([contents.primary, ...contents.secondaries.map((part) => part.wire)], contents.memory),
-      contents.recipe,
+    const whole = reassemble(
+      piecesInOrder([contents.primary, ...contents.secondaries.map((part) => part.wire)], contents.memory),
+      contents.plan,
     );
-    const map: SplitMap = {
+    const manifest: SplitEntry = {
       ...parted,
-      ...(apart && { memory: { ...apart.map, ...readLimits(apart.data) } }),
-      ...(filling && { full: filling.map }),
-      whole: { size: whole.length, crc32: crc32(whole) },
+      ...(apart && { memory: { ...apart.manifest, ...readLimits(apart.data) } }),
+      ...(filling && { full: filling.manifest }),
+      original: { size: whole.length, crc32: crc32(whole) },
     };
-    return { contents, map, whole };
+    return { contents, manifest, whole };
   } catch (cause) {
     throw invalidArtifact(elf.file, `its parts do not make a module (${messageOf(cause)})`, { cause });
   }

@@ -29,10 +29,10 @@ export interface Description {
 
 export interface SplitDescription {
   /** The secondaries, by their numbers less one. `native` has one for each target, null where there is none. */
-  parts: { wire: SegmentDescription; native: (SegmentDescription | null)[] }[];
+  secondaries: { wire: SegmentDescription; native: (SegmentDescription | null)[] }[];
   memory?: SegmentDescription;
   full?: SegmentDescription;
-  recipe: SegmentDescription;
+  plan: SegmentDescription;
 }
 
 /** Offset and size are those of the section: nothing is said twice. */
@@ -165,8 +165,8 @@ function readSegmentDescription(fields: Fields): SegmentDescription {
 
 function readSplit(split: Fields): SplitDescription {
   return {
-    parts: split.list('parts').map((item, index) => {
-      const part = new Fields(item, `split.parts[${index}]`);
+    secondaries: split.list('secondaries').map((item, index) => {
+      const part = new Fields(item, `split.secondaries[${index}]`);
       return {
         wire: readSegmentDescription(part.fields('wire')),
         native: part
@@ -174,13 +174,13 @@ function readSplit(split: Fields): SplitDescription {
           .map((native, target) =>
             native === null
               ? null
-              : readSegmentDescription(new Fields(native, `split.parts[${index}].native[${target}]`)),
+              : readSegmentDescription(new Fields(native, `split.secondaries[${index}].native[${target}]`)),
           ),
       };
     }),
     ...(split.has('memory') && { memory: readSegmentDescription(split.fields('memory')) }),
     ...(split.has('full') && { full: readSegmentDescription(split.fields('full')) }),
-    recipe: readSegmentDescription(split.fields('recipe')),
+    plan: readSegmentDescription(split.fields('plan')),
   };
 }
 

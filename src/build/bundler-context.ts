@@ -60,11 +60,11 @@ export interface BundlerSettings {
   /** Whether the bundler gives URLs to files imported as `?url`, with its own base and file names. */
   urlImports: boolean;
   /** Vite only. */
-  web?: WebSettings;
+  web?: PageSettings;
 }
 
 /** What Vite decides of a client build. */
-export interface WebSettings {
+export interface PageSettings {
   /** Whether the output is a worker's. */
   worker: boolean;
   /** Whether the output is for those who develop it. */

@@ -17,10 +17,10 @@ import { isInstalled, writeDeclarations } from './types/declaration-files.ts';
 import { EnvironmentOutput } from './output/environment-output.ts';
 import {
   generateFacade,
-  generateGlue,
-  generateGlueFile,
-  generateWebGlue,
-  generateWebLoader,
+  generateNodeModule,
+  generateFileModule,
+  generateBrowserModule,
+  generateSharedHandle,
   type ModuleSource,
   type Platform,
 } from './codegen/generate.ts';
@@ -35,7 +35,11 @@ import { rewriteSourceImports } from './requests/source-phase.ts';
 import { type Place, plainSource, Sources } from './compile/sources.ts';
 import { describeContents } from './output/summary.ts';
 import { SHARED_FOLDER, Training } from './output/training.ts';
-import { type GlueHost, type TransformedGlue, transformGlue } from './discover/rewrite-runtime-loading.ts';
+import {
+  type ScriptHost,
+  type RewrittenScript,
+  rewriteRuntimeLoading,
+} from './discover/rewrite-runtime-loading.ts';
 import { parseForeignRequest, unknownForm } from './requests/unknown-form.ts';
 import { isFoundByNode, unresolvedImport } from './requests/unresolved-import.ts';
 import {
@@ -47,7 +51,7 @@ import {
   preloadTags,
   startBefore,
   startTags,
-  type WebStart,
+  type EarlyStart,
 } from './output/early-start.ts';
 
 /** Runtime modules, as glue code imports them. */
@@ -68,7 +72,7 @@ function isRuntime(id: string): boolean {
   return id.replaceAll('\\', '/').startsWith(RUNTIME_FOLDER);
 }
 
-export class Bundle {
+export class WasmPlugin {
   settings: BundlerSettings = { dev: false, inlineLimit: () => 0, urlImports: false };
   readonly #options: ResolvedOptions;
   readonly #pipeline: Pipeline;
@@ -155,9 +159,9 @@ export class Bundle {
     } catch (error) {
       return this.#loadUnknown(context, request, error);
     }
-    if (request.form === 'glue') {
-      const { url, artifact } = await this.#sources.chooseForGlue(this.#place(context), source);
-      return generateGlueFile(url, artifact, context.runningFile);
+    if (request.form === 'file') {
+      const { url, artifact } = await this.#sources.chooseForFile(this.#place(context), source);
+      return generateFileModule(url, artifact, context.runningFile);
     }
     const wasmInterface = interfaceOf(source.module);
     await this.#declare(request.file, wasmInterface);
@@ -167,7 +171,7 @@ export class Bundle {
       this.checkFormat(this.format);
       return generateFacade(formatRequest({ ...request, form: 'instance' }), wasmInterface);
     }
-    if (request.form === 'loader') {
+    if (request.form === 'shared') {
       return this.#loadLoader(context, id, source, await this.#sources.choose(this.#place(context), source));
     }
     const resolved = new Map<string, string>();
@@ -178,12 +182,12 @@ export class Bundle {
     }
     const resolveImport = (name: string) => resolved.get(name) ?? name;
     if (context.platform === 'browser') {
-      const loader = formatRequest({ ...request, form: 'loader' });
+      const loader = formatRequest({ ...request, form: 'shared' });
       const split = (await this.#sources.partsOf(this.#place(context), source)) !== undefined;
-      return generateWebGlue(request.form, loader, wasmInterface, resolveImport, split);
+      return generateBrowserModule(request.form, loader, wasmInterface, resolveImport, split);
     }
     const moduleSource = await this.#sources.choose(this.#place(context), source);
-    return generateGlue(request.form, moduleSource, wasmInterface, resolveImport);
+    return generateNodeModule(request.form, moduleSource, wasmInterface, resolveImport);
   }
 
   /** What all forms of a file share in a browser. Where it may begin early, it is a chunk of its own. */
@@ -193,7 +197,7 @@ export class Bundle {
       this.#outputOf(context).noteWebUrl(id, source.url);
       context.emitChunk?.(id, name);
     }
-    return generateWebLoader(source, early);
+    return generateSharedHandle(source, early);
   }
 
   /** Writes TypeScript declarations, where the option asks for them. A build goes on without. */
@@ -212,19 +216,19 @@ export class Bundle {
     context: BundlerContext,
     code: string,
     id: string,
-  ): Promise<{ code: string; map: null } | undefined> {
+  ): Promise<{ code: string; manifest: null } | undefined> {
     const importer = splitRequest(id).file;
     const rewritten = await rewriteSourceImports(code, importer, async (specifier) => {
       const file = await resolveFile(context, specifier, importer);
       return file !== undefined && this.isOurs(file);
     });
-    return rewritten === undefined ? undefined : { code: rewritten, map: null };
+    return rewritten === undefined ? undefined : { code: rewritten, manifest: null };
   }
 
   /** Whether scripts are looked at, for code that loads wasm files by itself or gets modules late. */
-  findsGlue(platform: Platform): boolean {
+  detectsRuntimeLoading(platform: Platform): boolean {
     const { dev, plain } = this.settings;
-    return platform === 'node' && !dev && plain === undefined && (this.#options.glue || this.#maySplit);
+    return platform === 'node' && !dev && plain === undefined && (this.#options.detect || this.#maySplit);
   }
 
   get #maySplit(): boolean {
@@ -232,18 +236,18 @@ export class Bundle {
   }
 
   /** Changes code that loads wasm files by itself, or gets modules late; undefined where there is nothing to change. */
-  async transformGlue(
+  async rewriteRuntimeLoading(
     context: BundlerContext,
     code: string,
     id: string,
-    host: GlueHost,
-  ): Promise<TransformedGlue | undefined> {
-    if (!this.findsGlue(context.platform)) return undefined;
+    host: ScriptHost,
+  ): Promise<RewrittenScript | undefined> {
+    if (!this.detectsRuntimeLoading(context.platform)) return undefined;
     if (!host.hasNode && this.#options.platform === undefined) return undefined;
     if (isRuntime(id)) return undefined;
-    return transformGlue(context, code, id, {
+    return rewriteRuntimeLoading(context, code, id, {
       ...host,
-      glue: this.#options.glue,
+      glue: this.#options.detect,
       late: this.#maySplit,
       isOurs: (file) => this.isOurs(file),
       found: (file) => this.#outputOf(context).noteLoader(file, splitRequest(id).file),
@@ -284,29 +288,29 @@ export class Bundle {
     error: unknown,
   ): Promise<string> {
     const code = error instanceof WasmPrecompileError ? error.code : undefined;
-    const needsNone = form === 'init' || form === 'module' || form === 'loader' || form === 'glue';
+    const needsNone = form === 'init' || form === 'module' || form === 'shared' || form === 'file';
     // Code that loads it by itself may know more of it: a component, or something else altogether.
-    if ((code !== 'UNSUPPORTED_WASM' || !needsNone) && (code !== 'INVALID_WASM' || form !== 'glue'))
+    if ((code !== 'UNSUPPORTED_WASM' || !needsNone) && (code !== 'INVALID_WASM' || form !== 'file'))
       throw error;
     const wire = await readBytes(file);
     const isCore = isCoreModule(wire);
-    if (!isCore && form !== 'glue') throw error;
+    if (!isCore && form !== 'file') throw error;
     const noInterface = { imports: [], exports: [] };
     if (context.platform === 'browser' && (form === 'init' || form === 'module')) {
-      const loader = formatRequest({ file, form: 'loader' });
-      return generateWebGlue(form, loader, noInterface, (module) => module, false);
+      const loader = formatRequest({ file, form: 'shared' });
+      return generateBrowserModule(form, loader, noInterface, (module) => module, false);
     }
     if (isCore) this.#warn(`${messageOf(error)} It is shipped as plain wasm.`);
     const name = moduleName(file);
     const output = this.#outputOf(context);
     output.note({ file, name, sha256: sha256(wire) }, { kind: 'plain', why: 'it cannot be read' });
-    if (form === 'glue') {
-      return generateGlueFile(output.emit(context, `${name}.wasm`, wire), undefined, context.runningFile);
+    if (form === 'file') {
+      return generateFileModule(output.emit(context, `${name}.wasm`, wire), undefined, context.runningFile);
     }
     const source = plainSource(this.#place(context), { file, name, wire }, {});
-    return form === 'loader'
-      ? generateWebLoader(source, false)
-      : generateGlue(form as 'init' | 'module', source, noInterface, (module) => module);
+    return form === 'shared'
+      ? generateSharedHandle(source, false)
+      : generateNodeModule(form as 'init' | 'module', source, noInterface, (module) => module);
   }
 
   /** An output is about to be written to a folder: an absolute path, undefined where the bundler does not say. */
@@ -331,7 +335,7 @@ export class Bundle {
   }
 
   /** What makes chunks begin to load modules early; undefined where none may. */
-  webStart(context: BundlerContext): WebStart | undefined {
+  webStart(context: BundlerContext): EarlyStart | undefined {
     return this.settings.web?.early ? this.#webStartOf([this.#outputOf(context)]) : undefined;
   }
 
@@ -378,7 +382,7 @@ export class Bundle {
     };
   }
 
-  #webStartOf(outputs: readonly EnvironmentOutput[]): WebStart {
+  #webStartOf(outputs: readonly EnvironmentOutput[]): EarlyStart {
     const isLoader = (id: string) => outputs.some((output) => output.webUrl(id) !== undefined);
     return {
       isLoader,
@@ -402,9 +406,9 @@ export class Bundle {
       artifacts,
       update,
     });
-    for (const { source, contents, map } of trimmed) {
-      this.#report?.add(map);
-      this.#outputOf(context).note(source, describeContents(contents, this.#pipeline.whyWhole(source)));
+    for (const { source, contents, manifest } of trimmed) {
+      this.#report?.add(manifest);
+      this.#outputOf(context).note(source, describeContents(contents, this.#pipeline.unsplitReason(source)));
     }
   }
 

@@ -10,7 +10,7 @@ import { CPU_LEVELS, type CpuLevel } from '../v8/cpu.ts';
 import { writeAtomic } from '../common/write-atomic.ts';
 import { messageOf, WasmPrecompileError } from '../common/error.ts';
 import { formatBytes } from '../common/format-bytes.ts';
-import type { ArtifactMap } from '../runtime/shared/manifest.ts';
+import type { ArtifactManifest } from '../runtime/shared/manifest.ts';
 import { warn } from './warn.ts';
 import { findFiles } from './wasm-files.ts';
 
@@ -33,8 +33,8 @@ interface CompiledFile {
   /** Bytes. */
   size: number;
   wireSize: number;
-  /** The map that `fromArtifact` of the runtime takes; object files have none. */
-  map?: ArtifactMap;
+  /** The manifest that `fromArtifact` of the runtime takes; object files have none. */
+  manifest?: ArtifactManifest;
   native: (NativeCode['statistics'] & { engine: string; size: number })[];
 }
 
@@ -120,8 +120,8 @@ async function compileFile(
   emit: 'elf' | 'obj',
 ): Promise<CompiledFile> {
   const contents = await pipeline.compile(await pipeline.read(file));
-  const { bytes, map } =
-    emit === 'obj' ? { bytes: packObject(contents), map: undefined } : packArtifact(contents);
+  const { bytes, manifest } =
+    emit === 'obj' ? { bytes: packObject(contents), manifest: undefined } : packArtifact(contents);
   try {
     await writeAtomic(output, bytes);
   } catch (error) {
@@ -134,7 +134,7 @@ async function compileFile(
     output,
     size: bytes.length,
     wireSize: contents.wire.length,
-    ...(map && { map }),
+    ...(manifest && { manifest }),
     native: contents.native.map(({ engine, statistics, bytes: code }) => ({
       engine,
       size: code.length,

@@ -3,13 +3,13 @@
  * a program does. Standard input and output carry JSON.
  */
 import { readFileSync } from 'node:fs';
-import { fit } from '../runtime/node/compatibility.ts';
+import { checkCompatibility } from '../runtime/node/compatibility.ts';
 import { type Addons, type ArtifactMap, fromArtifact } from '../runtime/node/index.ts';
 
 export interface Patient {
   /** File URL of the artifact. */
   url: string;
-  map: ArtifactMap;
+  manifest: ArtifactMap;
   addons: Addons;
 }
 
@@ -19,16 +19,21 @@ export interface Examination {
   detail: string;
 }
 
-function examine({ url, map, addons }: Patient): Examination {
-  if (map.native.length === 0) return { precompiled: false, detail: 'the artifact holds none' };
+function examine({ url, manifest, addons }: Patient): Examination {
+  if (manifest.native.length === 0) return { precompiled: false, detail: 'the artifact holds none' };
   try {
-    fromArtifact(url, map, { verify: true, fallback: 'error', fit }, addons).loadSync();
+    fromArtifact(
+      url,
+      manifest,
+      { verify: true, fallback: 'error', checkCompatibility: checkCompatibility },
+      addons,
+    ).loadSync();
   } catch (error) {
     const { message } = error as Error;
     return { precompiled: false, detail: /native code is not used: (.*)\. /.exec(message)?.[1] ?? message };
   }
   const version = `v8-${process.versions.v8}-`;
-  const used = map.native.find(({ engine }) => engine.startsWith(version));
+  const used = manifest.native.find(({ engine }) => engine.startsWith(version));
   return { precompiled: true, detail: used ? `${used.node}, ${used.cpu.level}, ${used.engine}` : '' };
 }
 

@@ -82,13 +82,13 @@ async function diagnose(
   node: string,
   flags: readonly string[],
 ): Promise<Omit<Diagnosis, 'file'>> {
-  let map;
+  let manifest;
   try {
-    ({ map } = unpackArtifact(await readBytes(file), file));
+    ({ manifest } = unpackArtifact(await readBytes(file), file));
   } catch (error) {
     return { precompiled: false, detail: messageOf(error), advice: 'Build and deploy it again.' };
   }
-  const patient: Patient = { url: pathToFileURL(file).href, map, addons };
+  const patient: Patient = { url: pathToFileURL(file).href, manifest, addons };
   const { stdout, stderr, failed, code, shortMessage } = await execa(node, [...flags, PROCESS], {
     input: JSON.stringify(patient),
     reject: false,

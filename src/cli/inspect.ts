@@ -3,11 +3,11 @@ import { Command } from 'commander';
 import type { Artifact } from '../artifact/contents.ts';
 import { largestFunctions } from '../artifact/largest.ts';
 import {
-  partNativeSection,
-  partSection,
+  secondaryNativeSection,
+  secondarySection,
   SECTION_FULL,
   SECTION_MEMORY,
-  SECTION_RECIPE,
+  SECTION_PLAN,
 } from '../artifact/sections.ts';
 import { unpackArtifact } from '../artifact/unpack.ts';
 import type { CpuRequirements } from '../runtime/shared/manifest.ts';
@@ -35,18 +35,18 @@ async function inspect(file: string, { json }: { json?: true }): Promise<void> {
 type Summary = ReturnType<typeof summarize>;
 
 function summarize(artifact: Artifact) {
-  const { form, formatVersion, producer, machine, sourceSha256, map, nativeSections } = artifact;
+  const { form, formatVersion, producer, machine, sourceSha256, manifest, nativeSections } = artifact;
   return {
     form,
     formatVersion,
     producer,
     machine,
     sourceSha256,
-    buildId: map.buildId,
-    size: map.size,
+    buildId: manifest.buildId,
+    size: manifest.size,
     segments: [
-      { section: '.wasm', ...map.wire, ...(artifact.compressed && { inflated: artifact.wire.length }) },
-      ...map.native.map((segment, index) => ({ section: nativeSections[index] ?? '', ...segment })),
+      { section: '.wasm', ...manifest.wire, ...(artifact.compressed && { inflated: artifact.wire.length }) },
+      ...manifest.native.map((segment, index) => ({ section: nativeSections[index] ?? '', ...segment })),
       ...segmentsOfParts(artifact),
     ],
     parts: summarizeParts(artifact),
@@ -64,19 +64,19 @@ function summarize(artifact: Artifact) {
 }
 
 /** Of a split module, what is not its primary. */
-function segmentsOfParts({ map, nativeSections }: Artifact) {
-  if (!map.split) return [];
-  const parts = map.split.parts.flatMap(({ wire, native }, i) => [
-    { section: partSection(i + 1), ...wire },
+function segmentsOfParts({ manifest, nativeSections }: Artifact) {
+  if (!manifest.split) return [];
+  const parts = manifest.split.secondaries.flatMap(({ wire, native }, i) => [
+    { section: secondarySection(i + 1), ...wire },
     ...native.flatMap((segment, target) =>
-      segment ? [{ section: partNativeSection(i + 1, nativeSections[target] ?? ''), ...segment }] : [],
+      segment ? [{ section: secondaryNativeSection(i + 1, nativeSections[target] ?? ''), ...segment }] : [],
     ),
   ]);
-  const { memory, full, recipe } = map.split;
+  const { memory, full, plan: recipe } = manifest.split;
   return [
     ...(memory ? [{ section: SECTION_MEMORY, ...memory }] : []),
     ...parts,
-    { section: SECTION_RECIPE, ...recipe },
+    { section: SECTION_PLAN, ...recipe },
     ...(full ? [{ section: SECTION_FULL, ...full }] : []),
   ];
 }

@@ -7,7 +7,7 @@ import { findArtifacts, type FoundArtifacts } from '../report/artifacts.ts';
 import { readBench } from '../report/bench-file.ts';
 import type { ReportData } from '../report/data.ts';
 import { describeMachine, today } from '../report/machine.ts';
-import { measureStarts, type MeasuredStarts } from '../report/startups.ts';
+import { measureStartups, type MeasuredStartups } from '../report/startups.ts';
 import { REPORT_NAME, writeReport } from '../report/write.ts';
 import { listenForInterruption } from '../train/interruption.ts';
 import { parseTimeLimit } from './run.ts';
@@ -119,10 +119,10 @@ async function runCommand(
   command: string[],
   timeLimit: number | undefined,
   { json }: ReportFlags,
-): Promise<MeasuredStarts> {
+): Promise<MeasuredStartups> {
   const interruption = listenForInterruption();
   try {
-    return await measureStarts(command, {
+    return await measureStartups(command, {
       timeLimit,
       output: json ? 'stderr' : 'inherit',
       ...interruption.options,

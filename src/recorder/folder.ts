@@ -8,7 +8,7 @@
  * | `<pid>.<hash>.loaded`  | whoever loads it  | before it is compiled: {@link LoadedModule}                     |
  * | `<pid>.<hash>.code`    | its main thread   | at its end: what V8 serialized                                  |
  * | `<pid>.<hash>.result`  | its main thread   | after the code: {@link ModuleResult}                            |
- * | `<pid>.<n>.starts`     | each thread       | of a measured start, at its end: {@link ObservedStarts}         |
+ * | `<pid>.<n>.starts`     | each thread       | of a measured start, at its end: {@link ObservedStartups}         |
  * | `<pid>.end`            | its main thread   | after all of these: empty                                       |
  *
  * All but the code and the wire bytes are JSON. Files appear whole: what is missing was not finished.
@@ -56,14 +56,14 @@ export interface ForcedFunction {
 }
 
 /** What one thread saw. */
-export interface ObservedStarts {
+export interface ObservedStartups {
   /** Milliseconds since 1970 at which its times are 0. */
   timeOrigin: number;
-  starts: ObservedStart[];
+  starts: ObservedStartup[];
 }
 
 /** How one module started in one thread. */
-export interface ObservedStart {
+export interface ObservedStartup {
   /** Path of the artifact or wasm file that the plugin's runtime read. */
   file?: string;
   /** Of the name section, where the program compiled the bytes itself. */

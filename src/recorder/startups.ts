@@ -1,30 +1,30 @@
 /** What a thread sees of how modules start: when each step began and ended. */
 import { CHECKSUM_MODULE } from '../runtime/node/checksum.ts';
 import type { ObserveStep } from '../runtime/node/preload-hooks.ts';
-import { HELPER } from '../runtime/shared/link.ts';
+import { TRAMPOLINE } from '../runtime/shared/link.ts';
 import { readModuleName } from '../wasm/binary/name-section.ts';
 import { readSections } from '../wasm/binary/sections.ts';
 import { unwrapImports, watchFirstCall } from './first-call.ts';
-import type { ObservedStart, ObservedStep } from './folder.ts';
+import type { ObservedStartup, ObservedStep } from './folder.ts';
 import type { Observer } from './hooks.ts';
 import { isNodesOwn } from './nodes-own.ts';
 
 /** Bytes that are being compiled. */
-interface Compilation extends Pick<ObservedStart, 'name' | 'url' | 'wireSize' | 'whole'> {
+interface Compilation extends Pick<ObservedStartup, 'name' | 'url' | 'wireSize' | 'whole'> {
   start: number;
 }
 
 /** What the runtime needs for itself. */
-const OWN_MODULES = [CHECKSUM_MODULE, HELPER];
+const OWN_MODULES = [CHECKSUM_MODULE, TRAMPOLINE];
 
 const now = performance.now.bind(performance);
 
 /** Times are in milliseconds from the start of the thread. */
 export class Starts implements Observer {
-  readonly #all = new Set<ObservedStart>();
-  readonly #byModule = new WeakMap<WebAssembly.Module, ObservedStart>();
+  readonly #all = new Set<ObservedStartup>();
+  readonly #byModule = new WeakMap<WebAssembly.Module, ObservedStartup>();
   /** When instances began to be made. */
-  readonly #instantiating = new WeakMap<ObservedStart, number>();
+  readonly #instantiating = new WeakMap<ObservedStartup, number>();
   readonly #changed: () => void;
 
   /** @param changed told after each step */
@@ -32,13 +32,13 @@ export class Starts implements Observer {
     this.#changed = changed;
   }
 
-  get all(): ObservedStart[] {
+  get all(): ObservedStartup[] {
     return [...this.#all];
   }
 
   /** The plugin's runtime begins to load a file. */
   observe(file: string): ObserveStep {
-    const found: ObservedStart = { file, mode: 'plain', steps: [] };
+    const found: ObservedStartup = { file, mode: 'plain', steps: [] };
     let last = now();
     return (name, module, how) => {
       const end = now();
@@ -107,14 +107,14 @@ export class Starts implements Observer {
     this.#changed();
   }
 
-  #add(module: WebAssembly.Module, start: ObservedStart): void {
+  #add(module: WebAssembly.Module, start: ObservedStartup): void {
     this.#byModule.set(module, start);
     this.#all.add(start);
     this.#changed();
   }
 }
 
-function has({ steps }: ObservedStart, step: ObservedStep['name']): boolean {
+function has({ steps }: ObservedStartup, step: ObservedStep['name']): boolean {
   return steps.some(({ name }) => name === step);
 }
 

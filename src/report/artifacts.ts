@@ -5,7 +5,7 @@ import { glob } from 'tinyglobby';
 import type { Artifact, NativeCode } from '../artifact/contents.ts';
 import { largestFunctions } from '../artifact/largest.ts';
 import { ELFOSABI_ARTIFACT } from '../artifact/pack.ts';
-import { startSize } from '../artifact/startup-size.ts';
+import { startupSize } from '../artifact/startup-size.ts';
 import { unpackArtifact } from '../artifact/unpack.ts';
 import { EI_OSABI, ELFMAG } from '../elf/constants.ts';
 import { messageOf } from '../common/error.ts';
@@ -40,7 +40,7 @@ export async function findArtifacts(
       const bytes = await readFile(join(folder, file));
       if (isForeign(bytes)) continue;
       const artifact = unpackArtifact(bytes, file);
-      if (select(artifact.map.buildId)) artifacts.push(describe(file, artifact));
+      if (select(artifact.manifest.buildId)) artifacts.push(describe(file, artifact));
     } catch (error) {
       unreadable.push({ file, reason: messageOf(error) });
     }
@@ -53,14 +53,17 @@ function isForeign(bytes: Buffer): boolean {
   return bytes.toString('latin1', 0, ELFMAG.length) === ELFMAG && bytes[EI_OSABI] !== ELFOSABI_ARTIFACT;
 }
 
-function describe(file: string, { name, map, wire, split, native, functionNames }: Artifact): ArtifactReport {
+function describe(
+  file: string,
+  { name, manifest, wire, split, native, functionNames }: Artifact,
+): ArtifactReport {
   return {
     file,
     name,
-    size: map.size,
+    size: manifest.size,
     wireSize: wire.length,
     ...(split && {
-      parts: [startSize(split), ...split.secondaries.map((part) => part.wire.length)],
+      parts: [startupSize(split), ...split.secondaries.map((part) => part.wire.length)],
     }),
     native: native.map((code) => describeNative(code, functionNames)),
   };

@@ -14,7 +14,7 @@ export interface ReportData {
   artifacts: ArtifactReport[];
   /** What should be artifacts and cannot be read. */
   unreadable?: UnreadableFile[];
-  starts: StartReport[];
+  starts: StartupReport[];
   /** Sentences: what of the starts could not be seen. */
   notes?: string[];
   bench?: BenchResult;
@@ -57,16 +57,16 @@ export interface NativeReport {
 }
 
 /** How one process loaded one module and used it first. Steps follow one another; there may be gaps between them. */
-export interface StartReport {
+export interface StartupReport {
   module: string;
   /** `26.9.0`. */
   node: string;
   /** `plain`, `precompiled` … */
   mode: string;
-  steps: StartStep[];
+  steps: StartupStep[];
 }
 
-export interface StartStep {
+export interface StartupStep {
   name: StepName;
   /** From the first step's begin. */
   start: number;

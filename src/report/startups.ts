@@ -2,16 +2,16 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { formatBytes } from '../common/format-bytes.ts';
-import type { ObservedStart, ObservedStarts } from '../recorder/folder.ts';
+import type { ObservedStartup, ObservedStartups } from '../recorder/folder.ts';
 import { readJson, readProcesses } from '../train/collect.ts';
 import { nameOfFile, stem } from '../train/name.ts';
 import { describeExit } from '../train/outcome.ts';
 import { type Exit, preloadScript, type RunOptions, runWithPreload } from '../train/run.ts';
-import type { StartReport } from './data.ts';
+import type { StartupReport } from './data.ts';
 
-export interface MeasuredStarts {
+export interface MeasuredStartups {
   /** In the order in which they began: of each module the first one in the run. */
-  starts: StartReport[];
+  starts: StartupReport[];
   /** Sentences about what could not be seen. */
   notes: string[];
   exit: Exit;
@@ -20,7 +20,7 @@ export interface MeasuredStarts {
 }
 
 /** A start in one thread of the run. */
-interface Seen extends ObservedStart {
+interface Seen extends ObservedStartup {
   node: string;
   /** Milliseconds since 1970. */
   began: number;
@@ -30,16 +30,16 @@ interface Seen extends ObservedStart {
  * @param command an executable and its arguments
  * @throws WasmPrecompileError `START_FAILED` where the command cannot be started
  */
-export async function measureStarts(
+export async function measureStartups(
   command: readonly string[],
   options: RunOptions = {},
-): Promise<MeasuredStarts> {
+): Promise<MeasuredStartups> {
   const { exit, collected } = await runWithPreload(command, readStarts, {
     ...options,
     preload: preloadScript('startup-preload.cjs'),
     failure: { code: 'START_FAILED', example: 'wasm-precompile report dist -- node dist/server.js' },
   });
-  const starts: StartReport[] = [];
+  const starts: StartupReport[] = [];
   const notes: string[] = [];
   const shown = new Set<string>();
   let later = 0;
@@ -71,7 +71,7 @@ async function readStarts(folder: string): Promise<Seen[]> {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.starts'));
   const threads = await Promise.all(
     files.map(async (file) => {
-      const { timeOrigin, starts } = await readJson<ObservedStarts>(join(folder, file));
+      const { timeOrigin, starts } = await readJson<ObservedStartups>(join(folder, file));
       const node = processes.get(file.split('.', 1)[0] ?? '') ?? 'unknown';
       return starts.map((start) => ({ ...start, node, began: timeOrigin + (start.steps[0]?.start ?? 0) }));
     }),
@@ -79,7 +79,7 @@ async function readStarts(folder: string): Promise<Seen[]> {
   return threads.flat();
 }
 
-async function describeStart(seen: Seen): Promise<StartReport> {
+async function describeStart(seen: Seen): Promise<StartupReport> {
   const { node, mode, steps } = seen;
   const origin = Math.min(...steps.map(({ start }) => start));
   return {
@@ -96,7 +96,7 @@ async function nameStart({ file, name, url, wireSize = 0 }: Seen): Promise<strin
   return url === undefined ? `module of ${formatBytes(wireSize)}` : stem(new URL(url, 'file:').pathname);
 }
 
-function describeMissing(module: string, { steps, whole, watched, unwatchable }: ObservedStart): string[] {
+function describeMissing(module: string, { steps, whole, watched, unwatchable }: ObservedStartup): string[] {
   if (whole) {
     return [`${module}: the program compiles and instantiates it by one call, so the step \`load\` is both.`];
   }

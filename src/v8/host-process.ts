@@ -10,7 +10,7 @@ import { WasmPrecompileError } from '../common/error.ts';
 export const HOST_FILE = fileURLToPath(new URL('./compile-host.js', import.meta.url));
 
 /** Has it compile on the machine that runs a program. */
-export const HEAL_HOST_FILE = fileURLToPath(new URL('./recompile-host.js', import.meta.url));
+export const RECOMPILE_HOST_FILE = fileURLToPath(new URL('./recompile-host.js', import.meta.url));
 
 /** Environment variables that change V8's flags, what node runs first, or how a child talks to its parent. */
 const REMOVED_VARIABLES = ['NODE_OPTIONS', 'NODE_V8_COVERAGE', 'NODE_CHANNEL_FD', 'ELECTRON_RUN_AS_NODE'];

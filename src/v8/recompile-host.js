@@ -23,7 +23,7 @@ import { setPriority } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 
-/** @type {import('../runtime/node/recompile/recompile.ts').HealJob} */
+/** @type {import('../runtime/node/recompile/recompile.ts').RecompileJob} */
 const job = JSON.parse(process.argv[2] ?? '');
 
 /** `wph1`; the runtime (heal-folder.ts) knows the rest of the header, too. */

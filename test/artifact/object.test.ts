@@ -62,7 +62,7 @@ describe('packObject', () => {
     expect(run(program)).toBe('wasm 8 00 61 73\nfirst 32 ed ed ed\nsecond 33 01 02 03\n');
 
     const text = readelf(program);
-    expect(text).not.toContain(artifact.map.buildId);
+    expect(text).not.toContain(artifact.manifest.buildId);
     expect(text).toMatch(/GNU_STACK .* RW /);
     expect(text).not.toMatch(/OS\/ABI: +<unknown/);
   });

@@ -76,32 +76,32 @@ describe('packArtifact', () => {
     expect(readelf(file)).toMatch(/Machine: +AArch64/);
   });
 
-  it('gives a map of where things are', () => {
+  it('gives a manifest of where things are', () => {
     const contents = handMadeContents();
-    const { bytes, map } = packArtifact(contents);
+    const { bytes, manifest } = packArtifact(contents);
     const slice = ({ offset, size }: { offset: number; size: number }) =>
       Buffer.from(bytes.subarray(offset, offset + size));
-    expect(map.size).toBe(bytes.length);
-    expect(slice(map.wire)).toEqual(Buffer.from(contents.wire));
-    expect(map.wire.crc32).toBe(crc32(contents.wire));
+    expect(manifest.size).toBe(bytes.length);
+    expect(slice(manifest.wire)).toEqual(Buffer.from(contents.wire));
+    expect(manifest.wire.crc32).toBe(crc32(contents.wire));
     const native = handMadeNative();
-    expect(map.native).toHaveLength(1);
-    expect(map.native[0]).toMatchObject({ engine: ENGINE, crc32: crc32(native.bytes) });
-    expect(slice(map.native[0] ?? map.wire)).toEqual(native.bytes);
-    expect(slice({ offset: map.buildIdOffset, size: 20 }).toString('hex')).toBe(map.buildId);
+    expect(manifest.native).toHaveLength(1);
+    expect(manifest.native[0]).toMatchObject({ engine: ENGINE, crc32: crc32(native.bytes) });
+    expect(slice(manifest.native[0] ?? manifest.wire)).toEqual(native.bytes);
+    expect(slice({ offset: manifest.buildIdOffset, size: 20 }).toString('hex')).toBe(manifest.buildId);
   });
 
   it('has a build id over all the rest', () => {
-    const { bytes, map } = write();
-    expect(readelf(file)).toContain(`Build ID: ${map.buildId}`);
-    const zeroed = Uint8Array.from(bytes).fill(0, map.buildIdOffset, map.buildIdOffset + 20);
-    expect(createHash('sha256').update(zeroed).digest('hex').slice(0, 40)).toBe(map.buildId);
+    const { bytes, manifest } = write();
+    expect(readelf(file)).toContain(`Build ID: ${manifest.buildId}`);
+    const zeroed = Uint8Array.from(bytes).fill(0, manifest.buildIdOffset, manifest.buildIdOffset + 20);
+    expect(createHash('sha256').update(zeroed).digest('hex').slice(0, 40)).toBe(manifest.buildId);
   });
 
   it('puts the wire bytes before native code', () => {
-    const { map } = twoTargets();
-    const [first, second] = map.native;
-    expect(map.wire.offset).toBeLessThan(first?.offset ?? 0);
+    const { manifest } = twoTargets();
+    const [first, second] = manifest.native;
+    expect(manifest.wire.offset).toBeLessThan(first?.offset ?? 0);
     expect(first?.offset).toBeLessThan(second?.offset ?? 0);
   });
 
@@ -110,7 +110,7 @@ describe('packArtifact', () => {
   });
 
   it('shows code as code and metadata as data', () => {
-    const { map } = write();
+    const { manifest } = write();
     const blocks = disassemble(file);
     expect([...blocks.keys()]).toEqual([
       'v8-header',
@@ -125,7 +125,7 @@ describe('packArtifact', () => {
       expect(blocks.get(data)).toMatch(/ed ed ed ed ed/);
       expect(blocks.get(data)).not.toMatch(INSTRUCTION);
     }
-    const address = (map.native[0]?.offset ?? 0) + 21;
+    const address = (manifest.native[0]?.offset ?? 0) + 21;
     expect(blocks.get('add<i32>')).toContain(`${address.toString(16)}:`);
   });
 
@@ -152,12 +152,12 @@ describe('packArtifact', () => {
 
   it('names the section of another build of the same V8 after its full version', () => {
     const flags = ENGINE.replace('823df6f1', '00000001');
-    const { map } = write({
+    const { manifest } = write({
       native: [ENGINE, otherEngine, flags, flags.replace('node.53', 'node.54')].map((engine) =>
         handMadeNative(engine),
       ),
     });
-    expect(map.native.map(({ engine }) => engine)).toEqual([
+    expect(manifest.native.map(({ engine }) => engine)).toEqual([
       ENGINE,
       otherEngine,
       flags,

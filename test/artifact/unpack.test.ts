@@ -16,7 +16,7 @@ const FORMS = [
 /** A copy with changed bytes and the build id that belongs to them. */
 function signed(bytes: Uint8Array, change: (copy: Buffer) => void): Buffer {
   const copy = Buffer.from(bytes);
-  const { buildIdOffset } = unpackArtifact(bytes).map;
+  const { buildIdOffset } = unpackArtifact(bytes).manifest;
   change(copy);
   copy.set(computeBuildId(copy, buildIdOffset), buildIdOffset);
   return copy;
@@ -40,14 +40,14 @@ describe.each(FORMS)('unpackArtifact of an %s', (form, pack) => {
   it('gives everything back', () => {
     const contents = handMadeContents();
     const bytes = pack(contents);
-    const { map, formatVersion, nativeSections, ...artifact } = unpackArtifact(bytes);
+    const { manifest, formatVersion, nativeSections, ...artifact } = unpackArtifact(bytes);
     const native = contents.native.map((entry) => ({ ...entry, bytes: Uint8Array.from(entry.bytes) }));
     expect(artifact).toEqual({ ...contents, native, form, compressed: false });
     expect(formatVersion).toBe(1);
     expect(nativeSections).toEqual(['.text.v8-13.6.233.17']);
-    expect(map.size).toBe(bytes.length);
+    expect(manifest.size).toBe(bytes.length);
     if (form === 'artifact') {
-      expect(map).toEqual(packArtifact(contents).map);
+      expect(manifest).toEqual(packArtifact(contents).manifest);
     }
   });
 

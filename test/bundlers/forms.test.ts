@@ -250,7 +250,7 @@ describe.each([...BUNDLERS, ...OLDER_VITES])('%s without the plugin and with it'
     const without = await build(bundler, project, { ...options, plugin: false, output: { dir: 'without' } });
     const withIt = await build(bundler, project, {
       ...options,
-      plugin: { glue: false },
+      plugin: { detect: false },
       output: { dir: 'with' },
     });
 

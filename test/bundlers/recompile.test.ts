@@ -34,7 +34,7 @@ test.each<[Bundler | OtherBundler, 'es' | 'cjs']>([
   const folder = project.path('cache');
   const entry = format === 'cjs' ? 'main.cjs' : 'main.js';
   const built = await build(bundler, project, {
-    plugin: { targets: ['host'], heal: { folder, delay: 0 } },
+    plugin: { targets: ['host'], recompile: { folder, delay: 0 } },
     output: { format, entryFileNames: entry },
   });
   expect(built.warnings).toEqual([]);
@@ -69,9 +69,9 @@ test.each<[Bundler | OtherBundler, 'es' | 'cjs']>([
 
 test('without it, nothing of it is there', async () => {
   const project = await createProject({ 'one.wasm': watOfValue(1), 'main.js': MAIN });
-  for (const plugin of [{}, { heal: false }]) {
+  for (const plugin of [{}, { recompile: false }]) {
     const { dir, files } = await build('rollup', project, { plugin });
     expect(files.filter((file) => file.endsWith('.mjs'))).toEqual([]);
-    expect(await readFile(join(dir, 'main.js'), 'utf8')).not.toMatch(/heal-host|child_process/);
+    expect(await readFile(join(dir, 'main.js'), 'utf8')).not.toMatch(/recompile-host|child_process/);
   }
 });

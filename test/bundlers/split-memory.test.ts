@@ -73,7 +73,7 @@ const mainOf = ({ dir }: BuildResult) => join(dir, 'main.js');
 async function damageMemory(built: BuildResult): Promise<void> {
   const file = onlyArtifact(built);
   const bytes = await readFile(file);
-  const { offset = 0 } = unpackArtifact(bytes).map.split?.memory ?? {};
+  const { offset = 0 } = unpackArtifact(bytes).manifest.split?.memory ?? {};
   bytes[offset + 5000] = (bytes[offset + 5000] ?? 0) ^ 1;
   await writeFile(file, bytes);
 }

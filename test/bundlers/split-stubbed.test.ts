@@ -80,9 +80,9 @@ async function damage(built: BuildResult, at: (artifact: ReturnType<typeof unpac
   await writeFile(file, bytes);
 }
 
-const bodiesOf = ({ map }: ReturnType<typeof unpackArtifact>) =>
-  map.split?.parts[BODIES - 1]?.wire.offset ?? 0;
-const nativeOf = ({ map }: ReturnType<typeof unpackArtifact>) => map.native[0]?.offset ?? 0;
+const bodiesOf = ({ manifest }: ReturnType<typeof unpackArtifact>) =>
+  manifest.split?.secondaries[BODIES - 1]?.wire.offset ?? 0;
+const nativeOf = ({ manifest }: ReturnType<typeof unpackArtifact>) => manifest.native[0]?.offset ?? 0;
 
 /** Bytes: V8's version in the header of native code. */
 const VERSION_OFFSET = 4;
@@ -209,7 +209,7 @@ describe('an artifact', () => {
   test('that is cut off after the wire bytes is compiled', async () => {
     const built = await buildLean(MAIN, { targets: nodes });
     const file = onlyArtifact(built);
-    const { native } = unpackArtifact(await readFile(file)).map;
+    const { native } = unpackArtifact(await readFile(file)).manifest;
     await truncate(file, native[0]?.offset);
     const ended = await runWell(mainOf(built));
     expect([ended.result, howOf(ended)]).toEqual([
@@ -243,7 +243,7 @@ describe('healing', () => {
     folders.push(folder);
     const built = await buildLean(`${MAIN}\nawait new Promise((resolve) => setTimeout(resolve, 500));`, {
       targets: [nodes.at(1)],
-      heal: { delay: 0, folder },
+      recompile: { delay: 0, folder },
     });
     const first = await runWell(mainOf(built), node === undefined ? {} : { node });
     expect([first.result, howOf(first)[0]]).toEqual([[FIRST, FIRST], 'compiled']);

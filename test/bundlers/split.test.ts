@@ -150,10 +150,10 @@ describe('a module that comes late', () => {
       const { exports } = await WebAssembly.instantiate(await import.source('./one.wasm'), ${IMPORTS});
       const { start, first, second, table } = exports;
       console.log(JSON.stringify(${CALLS}));`);
-    for (const glue of [true, false]) {
+    for (const detect of [true, false]) {
       // One after another: into one folder.
       // oxlint-disable-next-line no-await-in-loop
-      const built = await buildSplit(project, { glue });
+      const built = await buildSplit(project, { detect });
       // oxlint-disable-next-line no-await-in-loop
       expect((await runWell(join(built.dir, 'main.js'))).result).toEqual(RESULTS);
     }
@@ -292,8 +292,8 @@ describe('an artifact that changes while the program runs', () => {
     const built = await buildSplit(project);
     const file = onlyArtifact(built);
     const bytes = await readFile(file);
-    const { map } = unpackArtifact(bytes);
-    const offset = map.split?.parts[1]?.wire.offset ?? 0;
+    const { manifest } = unpackArtifact(bytes);
+    const offset = manifest.split?.secondaries[1]?.wire.offset ?? 0;
     bytes[offset + 2000] = (bytes[offset + 2000] ?? 0) ^ 1;
     await writeFile(file, bytes);
     const { result } = await runWell(join(built.dir, 'main.js'));
@@ -366,7 +366,7 @@ describe('whether a module is split', () => {
     ['auto, and it would save little', 'auto', undefined],
     ['false', false, undefined],
     ['true', true, 1],
-    ['as many parts as asked for', { parts: 2, minSaving: 100 }, 2],
+    ['as many parts as asked for', { secondaries: 2, minSaving: 100 }, 2],
     ['a saving that it has not', { minSaving: 1e6 }, undefined],
   ] as const)('%s', async (_, option, parts) => {
     const project = await createSplitProject(MAINS.esm);
@@ -444,9 +444,9 @@ describe('whether a module is split', () => {
       console.log(JSON.stringify(${CALLS}));`);
     const built = await buildSplit(project);
     const file = onlyArtifact(built);
-    const { split } = unpackArtifact(await readFile(file), file).map;
+    const { split } = unpackArtifact(await readFile(file), file).manifest;
     const damaged = await readFile(file);
-    const { offset = 0, size = 0 } = split?.parts[1]?.wire ?? {};
+    const { offset = 0, size = 0 } = split?.secondaries[1]?.wire ?? {};
     damaged[offset + size - 1] = ~(damaged[offset + size - 1] ?? 0);
     await writeFile(file, damaged);
     const { result, loads, stderr } = await run(join(built.dir, 'main.js')).then(({ stdout, ...rest }) => ({

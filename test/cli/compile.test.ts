@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { createProfile } from '../../src/profile/create.ts';
 import { formatProfiles } from '../../src/profile/format.ts';
-import type { ArtifactMap } from '../../src/runtime/shared/manifest.ts';
+import type { ArtifactManifest } from '../../src/runtime/shared/manifest.ts';
 import { readelf } from '../artifact/tools.ts';
 import { sample, SAMPLE_RESULT, smallest } from '../v8/modules.ts';
 import { CACHE, ROOT, SQL_JS, temporaryFolder } from '../v8/support.ts';
@@ -45,7 +45,7 @@ interface Compiled {
   output: string;
   size: number;
   wireSize: number;
-  map?: ArtifactMap;
+  manifest?: ArtifactManifest;
   native: { engine: string; size: number; functions: number; compiled: number; codeSize: number }[];
 }
 
@@ -74,9 +74,9 @@ describe('wasm-precompile compile', () => {
       {
         file: path.join(project, 'sample.wasm'),
         output: path.join('out/deep/sample.elf'),
-        size: artifact.map.size,
+        size: artifact.manifest.size,
         wireSize: sample().length,
-        map: artifact.map,
+        manifest: artifact.manifest,
         native: artifact.native.map(({ engine, bytes, statistics }) => ({
           engine,
           size: bytes.length,
@@ -86,7 +86,7 @@ describe('wasm-precompile compile', () => {
     ]);
   });
 
-  it('makes artifacts that the runtime loads with the map that it printed', async () => {
+  it('makes artifacts that the runtime loads with the manifest that it printed', async () => {
     const node = await ensureNode('24');
     const { stdout } = await compile(['sample.wasm', '-o', 'out', '--json', '--target', node]);
     const [compiled] = parse(stdout);
@@ -94,7 +94,7 @@ describe('wasm-precompile compile', () => {
     const result = await run(output, LOAD + LOAD_SYNC, {
       node,
       artifact: path.join(project, 'out/sample.elf'),
-      map: compiled?.map ?? expect.fail(),
+      manifest: compiled?.manifest ?? expect.fail(),
     });
     expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT], warnings: [] });
     expect(result.loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled']);

@@ -37,13 +37,13 @@ describe('wasm-precompile inspect', () => {
   ])('says what is in %s', async (name, form) => {
     const { exitCode, stdout, stderr } = await inspect(name);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
-    const { map, sourceSha256, nativeSections } = unpackArtifact(read(name));
+    const { manifest, sourceSha256, nativeSections } = unpackArtifact(read(name));
     expect(stdout).toMatch(new RegExp(`^${name}: ${form} of \\d+\\.\\d kB, format 1, x64\n`));
     expect(stdout).toContain(`source    SHA-256 ${sourceSha256}`);
-    expect(stdout).toContain(`build id  ${map.buildId}`);
+    expect(stdout).toContain(`build id  ${manifest.buildId}`);
     const segments = [
-      { section: '.wasm', engine: '', ...map.wire },
-      ...map.native.map((segment, index) => ({ section: nativeSections[index], ...segment })),
+      { section: '.wasm', engine: '', ...manifest.wire },
+      ...manifest.native.map((segment, index) => ({ section: nativeSections[index], ...segment })),
     ];
     for (const { section, offset, size, crc32, engine } of segments) {
       const line = stdout.split('\n').find((text) => text.startsWith(`  ${section} `));
@@ -72,12 +72,12 @@ describe('wasm-precompile inspect', () => {
       producer: artifact.producer,
       machine: 'x64',
       sourceSha256: artifact.sourceSha256,
-      buildId: artifact.map.buildId,
+      buildId: artifact.manifest.buildId,
       size: read(name).length,
       segments: [
-        { section: '.wasm', ...artifact.map.wire },
-        { section: artifact.nativeSections[0], ...artifact.map.native[0] },
-        { section: artifact.nativeSections[1], ...artifact.map.native[1] },
+        { section: '.wasm', ...artifact.manifest.wire },
+        { section: artifact.nativeSections[0], ...artifact.manifest.native[0] },
+        { section: artifact.nativeSections[1], ...artifact.manifest.native[1] },
       ],
       interface: artifact.interface,
       native: artifact.native.map(({ engine, statistics }) => ({ engine, ...statistics })),

@@ -2,7 +2,7 @@
 import { cp, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { ReportData, StartReport } from '../../src/report/data.ts';
+import type { ReportData, StartupReport } from '../../src/report/data.ts';
 import { createBenchResult } from '../report/bench-result.ts';
 import { readReport } from '../report/read.ts';
 import { build } from '../support/bundlers.ts';
@@ -49,7 +49,7 @@ const report = (...args: string[]) => cli(['report', ...args], { cwd: project.fo
 
 const readPage = (name = 'wasm-precompile-report.html') => readReport(project.path(name));
 
-const stepsOf = ({ steps }: StartReport) => steps.map(({ name }) => name);
+const stepsOf = ({ steps }: StartupReport) => steps.map(({ name }) => name);
 
 function expectDone({ exitCode, stderr }: Outcome): void {
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });

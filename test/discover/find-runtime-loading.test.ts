@@ -1,10 +1,14 @@
 /** What counts as code that loads a wasm file by itself. */
 import { parseAst } from 'rollup/parseAst';
 import { describe, expect, test } from 'vitest';
-import { findGlue, GLUE_TEXT, type Glue } from '../../src/build/discover/find-runtime-loading.ts';
+import {
+  findRuntimeLoading,
+  RUNTIME_LOADING_TEXT,
+  type RuntimeLoading,
+} from '../../src/build/discover/find-runtime-loading.ts';
 
-function find(code: string): Glue {
-  return findGlue(parseAst(code) as Parameters<typeof findGlue>[0]);
+function find(code: string): RuntimeLoading {
+  return findRuntimeLoading(parseAst(code) as Parameters<typeof findRuntimeLoading>[0]);
 }
 
 /** The specifiers, with the text that would be replaced or wrapped. */
@@ -41,7 +45,7 @@ describe('names of files', () => {
     ['`${__dirname}/x.wasm`', 'text', 'x.wasm', undefined],
     ["file = 'x.wasm'; if (!isDataURI(file)) file = locate(file);", 'text', 'x.wasm', 'locate(file)'],
   ])('%s', (code, kind, specifier, text) => {
-    expect(GLUE_TEXT.test(code)).toBe(true);
+    expect(RUNTIME_LOADING_TEXT.test(code)).toBe(true);
     expect(references(code)).toEqual([[kind, specifier, text ?? code]]);
   });
 
@@ -76,7 +80,7 @@ describe('uses of WebAssembly', () => {
     ['new (WebAssembly.Module)(bytes)', 'Module', 'WebAssembly'],
     ['new globalThis.WebAssembly.Module (bytes)', 'Module', 'globalThis.WebAssembly'],
   ])('%s', (code, name, text) => {
-    expect(GLUE_TEXT.test(code)).toBe(true);
+    expect(RUNTIME_LOADING_TEXT.test(code)).toBe(true);
     expect(uses(code)).toEqual([[name, text]]);
   });
 

@@ -73,7 +73,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   });
 
   test.each([
-    ['glue: false', { glue: false }],
+    ['detect: false', { detect: false }],
     ['exclude', { exclude: '**/one.wasm' }],
   ])('leaves alone what the user excludes: %s', async (option, plugin) => {
     const project = await createBundled(KNOWN);
@@ -82,7 +82,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     const code = await codeOf(project);
     // webpack, Rspack and Farm ship it themselves, under another name.
     expect(code).toMatch(/\bone[-\w.]*\.wasm/);
-    if (option === 'glue: false') expect(code).toContain('new WebAssembly.Module(');
+    if (option === 'detect: false') expect(code).toContain('new WebAssembly.Module(');
     expect(await runWell(project.path('out/main.js'))).toMatchObject({ result: 1, loads: [] });
   });
 

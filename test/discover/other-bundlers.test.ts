@@ -160,7 +160,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', (bundler) => {
     expect(await how({})).toEqual([1, 'precompiled']);
     expect(await how({ exclude: '**/one.wasm' })).toEqual([1]);
     expect(await how({})).toEqual([1, 'precompiled']);
-    expect(await how({ glue: false })).toEqual([1]);
+    expect(await how({ detect: false })).toEqual([1]);
   });
 
   test('leaves alone the ids of modules, and their names in source maps, that load no wasm', async () => {

@@ -237,7 +237,7 @@ describe('whether what it got is a response, wasm-bindgen asks', () => {
   });
 
   test('of everything without the option `glue`', async () => {
-    const { dir } = await build('rollup', await project(), { plugin: { glue: false } });
+    const { dir } = await build('rollup', await project(), { plugin: { detect: false } });
     expect((await runWell(`${dir}/main.js`)).result).toEqual(Array.from({ length: 4 }, () => [6, true]));
   });
 });

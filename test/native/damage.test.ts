@@ -5,7 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { ArtifactMap, NativeSegmentMap } from '../../src/runtime/shared/manifest.ts';
+import type { ArtifactManifest, NativeEntry } from '../../src/runtime/shared/manifest.ts';
 import { CONSTANT, OTHER_CONSTANT, otherSample, sample, SAMPLE_RESULT } from '../v8/modules.ts';
 import { temporaryFolder } from '../v8/support.ts';
 import {
@@ -35,7 +35,7 @@ const STRIDE_IN_WIRE = 5;
 
 let program: Program;
 let other: Program;
-let code: NativeSegmentMap;
+let code: NativeEntry;
 beforeAll(async () => {
   program = await createProgram(path.join(folder, 'program'), SAMPLE, [NODE_26]);
   other = await createProgram(path.join(folder, 'other'), OTHER, [NODE_26]);
@@ -99,7 +99,7 @@ describe('native code', () => {
     const bytes = withForeignCode();
     const result = await start(LOAD, {
       artifact: writeCopy(program, bytes),
-      map: forgeMap(program.map, bytes),
+      manifest: forgeMap(program.manifest, bytes),
     });
     expect(result).toMatchObject({ end: 0, printed: [OTHER_RESULT, OTHER_RESULT] });
     expect(outcomes(result)).toEqual(['precompiled mapped', 'precompiled mapped']);
@@ -109,8 +109,8 @@ describe('native code', () => {
     const bytes = Buffer.from(program.bytes);
     // Less of it than there is: V8 reads beyond the end.
     for (const size of [code.size - 1, code.size >> 1, 64]) {
-      const map = forgeMap(program.map, bytes, { size });
-      const { end, printed } = await start('print(use(create().loadSync()));', { map });
+      const manifest = forgeMap(program.manifest, bytes, { size });
+      const { end, printed } = await start('print(use(create().loadSync()));', { manifest });
       expect(
         typeof end === 'string' || end !== 0 || JSON.stringify(printed) === JSON.stringify([SAMPLE_RESULT]),
       ).toBe(true);
@@ -146,15 +146,15 @@ describe('native code', () => {
   });
 
   it('with bytes after it: compiled', async () => {
-    const map: ArtifactMap = { ...program.map, native: [{ ...code, size: code.size + 16 }] };
-    await expectPlain(/its checksum is wrong/, { map });
+    const manifest: ArtifactManifest = { ...program.manifest, native: [{ ...code, size: code.size + 16 }] };
+    await expectPlain(/its checksum is wrong/, { manifest });
   });
 
   it('with bytes after it, without the check: the process aborts', async () => {
-    const map = forgeMap(program.map, program.bytes, { size: code.size + 16 });
+    const manifest = forgeMap(program.manifest, program.bytes, { size: code.size + 16 });
     for (const options of [
-      { map },
-      { map: { ...program.map, native: map.native }, options: { verify: false } },
+      { manifest },
+      { manifest: { ...program.manifest, native: manifest.native }, options: { verify: false } },
     ]) {
       const { end, printed } = await start('print(use(create().loadSync()));', options);
       expect(end).toMatch(/SIG(TRAP|ABRT|ILL|SEGV)/);
@@ -172,15 +172,15 @@ describe('native code', () => {
     const bytes = flip(code.offset + 4, 0x01);
     await expectPlain(/V8 does not accept it/, {
       artifact: writeCopy(program, bytes),
-      map: forgeMap(program.map, bytes),
+      manifest: forgeMap(program.manifest, bytes),
     });
   });
 });
 
 describe('a file', () => {
   it('cut off after the wire bytes: compiled', async () => {
-    const wireEnd = program.map.wire.offset + program.map.wire.size;
-    const { size } = program.map;
+    const wireEnd = program.manifest.wire.offset + program.manifest.wire.size;
+    const { size } = program.manifest;
     for (const length of [
       size - 1,
       code.offset + code.size - 1,
@@ -196,7 +196,7 @@ describe('a file', () => {
   });
 
   it('cut off before: an error', async () => {
-    const { wire, buildIdOffset } = program.map;
+    const { wire, buildIdOffset } = program.manifest;
     for (const length of [
       wire.offset + wire.size - 1,
       wire.offset + 1,
@@ -232,20 +232,28 @@ describe('a file', () => {
     expect(printed).toMatchObject([{ code: 'ENOENT' }, { code: 'ENOENT' }]);
   });
 
-  it('a map that points beyond its end: an error or compiled', async () => {
-    const { map } = program;
+  it('a manifest that points beyond its end: an error or compiled', async () => {
+    const { manifest } = program;
     const far = 2 ** 40;
-    await expectError(/damaged or missing/, { map: { ...map, wire: { ...map.wire, offset: far } } });
-    await expectError(/damaged or missing/, { map: { ...map, wire: { ...map.wire, size: far } } });
-    await expectPlain(/its checksum is wrong/, { map: { ...map, native: [{ ...code, offset: far }] } });
-    await expectPlain(/its checksum is wrong/, { map: { ...map, native: [{ ...code, size: far }] } });
-    await expectPlain(/its checksum is wrong/, { map: { ...map, native: [{ ...code, size: 0 }] } });
+    await expectError(/damaged or missing/, {
+      manifest: { ...manifest, wire: { ...manifest.wire, offset: far } },
+    });
+    await expectError(/damaged or missing/, {
+      manifest: { ...manifest, wire: { ...manifest.wire, size: far } },
+    });
+    await expectPlain(/its checksum is wrong/, {
+      manifest: { ...manifest, native: [{ ...code, offset: far }] },
+    });
+    await expectPlain(/its checksum is wrong/, {
+      manifest: { ...manifest, native: [{ ...code, size: far }] },
+    });
+    await expectPlain(/its checksum is wrong/, { manifest: { ...manifest, native: [{ ...code, size: 0 }] } });
   });
 
   it('with one changed byte, wherever it is: the results of plain wasm, or an error about the file', async () => {
-    const { map, bytes } = program;
-    const offsets = [...Array(map.buildIdOffset + 20).keys()];
-    for (let at = map.wire.offset; at < map.wire.offset + map.wire.size; at += STRIDE_IN_WIRE)
+    const { manifest, bytes } = program;
+    const offsets = [...Array(manifest.buildIdOffset + 20).keys()];
+    for (let at = manifest.wire.offset; at < manifest.wire.offset + manifest.wire.size; at += STRIDE_IN_WIRE)
       offsets.push(at);
     for (let at = code.offset; at < code.offset + code.size; at += STRIDE_IN_NATIVE) offsets.push(at);
     for (let at = code.offset + code.size; at < bytes.length; at += 211) offsets.push(at);
@@ -257,7 +265,7 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
   bytes[at] ^= 1 << index % 8;
   fs.writeFileSync(altered, bytes);
   bytes[at] ^= 1 << index % 8;
-  const loader = fromArtifact(altered.href, map, { ...options, fallback: 'silent' }, addons);
+  const loader = fromArtifact(altered.href, manifest, { ...options, fallback: 'silent' }, addons);
   let outcome;
   try {
     const result = JSON.stringify(use(index % 2 ? loader.loadSync() : await loader.load()));
@@ -270,7 +278,7 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
 print(outcomes);`);
     expect(end, stderr).toBe(0);
     const inWire = offsets.filter(
-      (at) => at >= map.wire.offset && at < map.wire.offset + map.wire.size,
+      (at) => at >= manifest.wire.offset && at < manifest.wire.offset + manifest.wire.size,
     ).length;
     expect(printed).toEqual([{ right: offsets.length - inWire, error: inWire }]);
     expect(inWire).toBeGreaterThan(50);

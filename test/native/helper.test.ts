@@ -176,18 +176,18 @@ print(use(await create().load()));`,
   describe('the module is compiled where', () => {
     it('V8 refuses the native code', async () => {
       const bytes = Buffer.from(program.bytes);
-      const [segment] = program.map.native;
+      const [segment] = program.manifest.native;
       const at = (segment?.offset ?? 0) + 4;
       bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
       await expectCompiled(/V8 does not accept it/, {
         artifact: writeCopy(program, bytes),
-        map: forgeMap(program.map, bytes),
+        manifest: forgeMap(program.manifest, bytes),
       });
     });
 
     it('the native code is damaged', async () => {
       const bytes = Buffer.from(program.bytes);
-      const [segment] = program.map.native;
+      const [segment] = program.manifest.native;
       const at = (segment?.offset ?? 0) + (segment?.size ?? 0) - 1;
       bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
       await expectCompiled(/its checksum is wrong/, { artifact: writeCopy(program, bytes) });

@@ -153,7 +153,7 @@ print(leftBehind());`);
 
   it('a file that cannot be used is let go of, too', async () => {
     for (const artifact of [
-      writeCopy(program, program.bytes.subarray(0, program.map.wire.offset + 100)),
+      writeCopy(program, program.bytes.subarray(0, program.manifest.wire.offset + 100)),
       writeCopy(program, program.bytes.subarray(0, 10)),
       writeCopy(program, Buffer.alloc(0)),
       writeCopy(

@@ -109,7 +109,7 @@ for (const wire of [[1], [], [7], [-1], [0]]) {
   });
 
   it('a flipped byte in the wire bytes is an error', async () => {
-    const { offset, size } = program.map.wire;
+    const { offset, size } = program.manifest.wire;
     for (const at of [0, 1, size >> 1, size - 1]) {
       const result = await start(`try { ${USE} } catch ({ message }) { print(message); }`, {
         artifact: flip(offset + at),
@@ -130,7 +130,7 @@ for (const wire of [[1], [], [7], [-1], [0]]) {
   });
 
   it('a truncated file is an error, or the module is compiled', async () => {
-    const { wire } = program.map;
+    const { wire } = program.manifest;
     for (const size of [0, 100, wire.offset, wire.offset + (wire.size >> 1), wire.offset + wire.size - 1]) {
       const artifact = writeCopy(program, program.bytes.subarray(0, size));
       const result = await start(`try { ${USE} } catch ({ message }) { print(message); }`, { artifact });
@@ -146,11 +146,11 @@ for (const wire of [[1], [], [7], [-1], [0]]) {
   it('V8 refuses the native code: the module is compiled', async () => {
     // Of another V8, by its own word.
     const bytes = Buffer.from(program.bytes);
-    for (const { offset } of program.map.native)
+    for (const { offset } of program.manifest.native)
       bytes.writeUInt8(bytes.readUInt8(offset + 4) ^ 1, offset + 4);
     const result = await start(USE, {
       artifact: writeCopy(program, bytes),
-      map: forgeMap(program.map, bytes),
+      manifest: forgeMap(program.manifest, bytes),
     });
     expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT] });
     expect(outcomes(result)).toEqual(['compiled mapped']);

@@ -49,7 +49,7 @@ describe.each(NODES)('in Node $version', ({ version, node }) => {
 print(events);`,
       { node, args: ['--require', PRELOAD], options: { fallback: 'error' } },
     );
-    const { wire } = program.map;
+    const { wire } = program.manifest;
     const told = ['told', true, wire.size, wire.crc32, program.artifact];
     expect(result, result.stderr).toMatchObject({
       end: 0,

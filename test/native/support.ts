@@ -10,7 +10,7 @@ import { packArtifact } from '../../src/artifact/pack.ts';
 import { resolveOptions } from '../../src/build/options/options.ts';
 import { createPipeline } from '../../src/build/compile/pipeline.ts';
 import { checksum } from '../../src/runtime/node/checksum.ts';
-import type { ArtifactMap, NativeSegmentMap } from '../../src/runtime/shared/manifest.ts';
+import type { ArtifactManifest, NativeEntry } from '../../src/runtime/shared/manifest.ts';
 import type { ArtifactOptions } from '../../src/runtime/node/index.ts';
 import { USE_SAMPLE } from '../v8/modules.ts';
 import { CACHE, ROOT } from '../v8/support.ts';
@@ -22,7 +22,7 @@ export interface Program {
   artifact: string;
   /** The whole artifact. */
   bytes: Buffer;
-  map: ArtifactMap;
+  manifest: ArtifactManifest;
   /** Paths of the native loader's binaries, by the key that the runtime looks for. */
   addons: Record<string, string>;
 }
@@ -58,7 +58,7 @@ export interface Run {
   limit?: string;
   /** For `fromArtifact`, where not those of the build. */
   artifact?: string;
-  map?: ArtifactMap;
+  manifest?: ArtifactManifest;
   addons?: Record<string, string>;
   /** Whether the program takes these binaries for the build's own. */
   trustAddons?: boolean;
@@ -102,7 +102,7 @@ export async function createProgram(
       progress: { track: (_, job) => job() },
     },
   );
-  const { bytes, map } = packArtifact(await pipeline.compile(await pipeline.read(wasmFile)));
+  const { bytes, manifest } = packArtifact(await pipeline.compile(await pipeline.read(wasmFile)));
   mkdirSync(folder, { recursive: true, mode: 0o755 });
   cpSync(path.join(ROOT, 'dist/runtime'), path.join(folder, 'runtime'), { recursive: true });
   writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }');
@@ -113,7 +113,7 @@ export async function createProgram(
     addons[key] = path.join(folder, `${key}.node`);
     cpSync(file, addons[key]);
   }
-  return { folder, artifact, bytes: Buffer.from(bytes), map, addons };
+  return { folder, artifact, bytes: Buffer.from(bytes), manifest, addons };
 }
 
 let files = 0;
@@ -139,20 +139,20 @@ export function writeScript(program: Program, script: string, changes: Omit<Run,
   writeFileSync(
     file,
     `import { fromArtifact } from './runtime/node/index.js';
-import { fit } from './runtime/node/compatibility.js';
+import { checkCompatibility } from './runtime/node/compatibility.js';
 import { loadAddon } from './runtime/node/addon.js';
 import * as fs from 'node:fs';
 const file = ${JSON.stringify(artifact)};
 const url = ${JSON.stringify(pathToFileURL(artifact).href)};
-const map = ${JSON.stringify(changes.map ?? program.map)};
-const options = { ...${JSON.stringify(options)}, fit };
+const manifest = ${JSON.stringify(changes.manifest ?? program.manifest)};
+const options = { ...${JSON.stringify(options)}, checkCompatibility };
 const addons = ${JSON.stringify(addons)};
-const native = map.native.find(({ engine }) => engine.startsWith('v8-' + process.versions.v8 + '-'));
-const parts = [{ offset: 0, size: map.buildIdOffset + 20 }, map.wire, native];
+const native = manifest.native.find(({ engine }) => engine.startsWith('v8-' + process.versions.v8 + '-'));
+const parts = [{ offset: 0, size: manifest.buildIdOffset + 20 }, manifest.wire, native];
 const addon = new Proxy({}, { get: (_, name) => loadAddon(addons)[name] });
-const create = (changes) => fromArtifact(url, map, { ...options, ...changes }, addons);
+const create = (changes) => fromArtifact(url, manifest, { ...options, ...changes }, addons);
 const compilePlain = () =>
-  new WebAssembly.Module(fs.readFileSync(file).subarray(map.wire.offset, map.wire.offset + map.wire.size));
+  new WebAssembly.Module(fs.readFileSync(file).subarray(manifest.wire.offset, manifest.wire.offset + manifest.wire.size));
 const print = (value) => console.log(JSON.stringify(value));
 ${USE_SAMPLE.replace('export ', '')}
 ${script}
@@ -226,8 +226,8 @@ export function outcomes({ loads }: Result): string[] {
 }
 
 /** The native code of a program for a node, by the version of its V8 (`14.6`). */
-export function segmentFor({ map }: Program, v8: string): NativeSegmentMap {
-  const segment = map.native.find(({ engine }) => engine.startsWith(`v8-${v8}`));
+export function segmentFor({ manifest }: Program, v8: string): NativeEntry {
+  const segment = manifest.native.find(({ engine }) => engine.startsWith(`v8-${v8}`));
   if (!segment) throw new Error(`no native code for V8 ${v8}`);
   return segment;
 }

@@ -21,7 +21,7 @@ const V8: Record<string, string> = { '20.19': '11.3', '22': '12.4', '24': '13.6'
 
 describe('an artifact for four targets', () => {
   it('has the wire bytes once, native code in a section for each, and a native loader for each beside it', () => {
-    expect(program.map.native.map(({ engine }) => engine.split('.', 2).join('.')).toSorted()).toEqual(
+    expect(program.manifest.native.map(({ engine }) => engine.split('.', 2).join('.')).toSorted()).toEqual(
       Object.values(V8)
         .map((version) => `v8-${version}`)
         .toSorted(),
@@ -29,7 +29,7 @@ describe('an artifact for four targets', () => {
     expect(Object.keys(program.addons).toSorted()).toEqual(
       ['115', '127', '137', '147'].map((abi) => `${process.platform}-${process.arch}-${abi}`),
     );
-    const ranges = [program.map.wire, ...program.map.native];
+    const ranges = [program.manifest.wire, ...program.manifest.native];
     for (const { offset } of ranges) expect(offset % 65536).toBe(0);
   });
 
@@ -49,7 +49,7 @@ describe('an artifact for four targets', () => {
         file: program.artifact,
         how: 'precompiled',
         detail: engine,
-        bytes: program.map.wire.size + size,
+        bytes: program.manifest.wire.size + size,
         access: 'mapped',
       })),
     );
@@ -63,7 +63,7 @@ describe('targets with one engine key', () => {
     copyFileSync(NODE_26, copy);
     symlinkSync(NODE_26, link);
     const shared = await createProgram(path.join(folder, 'shared'), SAMPLE, [NODE_26, copy, link]);
-    expect(shared.map.native).toHaveLength(1);
+    expect(shared.manifest.native).toHaveLength(1);
     expect(unpackArtifact(shared.bytes, shared.artifact).native).toHaveLength(1);
     for (const node of [NODE_26, copy, link]) {
       expect(outcomes(await run(shared, LOAD, { node }))).toEqual([

@@ -211,8 +211,8 @@ export const loading: Promise<WebAssembly.Instance> = init({ env: {} });
 export const instance: WebAssembly.Instance = new WebAssembly.Instance(module);
 export const text: string = url;
 export const sum: unknown = quadruple(1);
-declare const map: ArtifactMap;
-export const loaded: WebAssembly.Module = fromArtifact(url, map, { verify: true, fallback: 'warn' }).loadSync();
+declare const manifest: ArtifactMap;
+export const loaded: WebAssembly.Module = fromArtifact(url, manifest, { verify: true, fallback: 'warn' }).loadSync();
 export const initialize: unknown = initializer;
 `;
 

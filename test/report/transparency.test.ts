@@ -1,6 +1,6 @@
 /** A program whose start is measured does what it does otherwise, whatever it does with exported functions. */
 import { describe, expect, test } from 'vitest';
-import { measureStarts } from '../../src/report/startups.ts';
+import { measureStartups } from '../../src/report/startups.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 import { createProject, type Project, run } from '../support/project.ts';
 import { wat } from '../support/wat.ts';
@@ -90,7 +90,7 @@ describe.each(NODE_VERSIONS)('Node %s', (version) => {
     const expected = await run(file, { node });
     expect(expected.exitCode, expected.stderr).toBe(0);
     let output = '';
-    const { exit, starts, notes } = await measureStarts([node, file], {
+    const { exit, starts, notes } = await measureStartups([node, file], {
       cwd: '/',
       env: { NODE_OPTIONS: '' },
       output: (text) => {
@@ -121,7 +121,7 @@ test('Emscripten’s and wasm-bindgen’s glue code works with what it gets', as
     `,
   });
   let output = '';
-  const { starts, failure } = await measureStarts([process.execPath, packages.path('main.mjs')], {
+  const { starts, failure } = await measureStartups([process.execPath, packages.path('main.mjs')], {
     output: (text) => {
       output += text;
     },

@@ -5,7 +5,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { ArtifactMap } from '../../src/runtime/shared/manifest.ts';
+import type { ArtifactManifest } from '../../src/runtime/shared/manifest.ts';
 import { CONSTANT, OTHER_CONSTANT, otherSample, sample, SAMPLE_RESULT } from '../v8/modules.ts';
 import { PRECOMPILING, temporaryFolder } from '../v8/support.ts';
 import { ensureNode } from '../support/nodes.ts';
@@ -43,7 +43,7 @@ const IMMEDIATE = Buffer.alloc(4);
 IMMEDIATE.writeUInt32LE(CONSTANT);
 
 /** Lengths in bytes of artifacts that are cut off after the wire bytes, from the end inward. */
-function lengthsWithWire({ size, wire, native }: ArtifactMap): number[] {
+function lengthsWithWire({ size, wire, native }: ArtifactManifest): number[] {
   const { offset: code, size: codeSize } = native[0] ?? expect.fail();
   const codeEnd = code + codeSize;
   const wireEnd = wire.offset + wire.size;
@@ -115,16 +115,16 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
 
   describe('cut off', () => {
     it('after the wire bytes: compiled', async () => {
-      for (const length of lengthsWithWire(output.map)) {
+      for (const length of lengthsWithWire(output.manifest)) {
         const artifact = writeFile(output, output.bytes.subarray(0, length));
-        await expectFallback(new RegExp(`the file has ${length} bytes instead of ${output.map.size}`), {
+        await expectFallback(new RegExp(`the file has ${length} bytes instead of ${output.manifest.size}`), {
           artifact,
         });
       }
     });
 
     it('in or before the wire bytes: an error', async () => {
-      const { wire, buildIdOffset } = output.map;
+      const { wire, buildIdOffset } = output.manifest;
       const headEnd = buildIdOffset + 20;
       const inside = [wire.size - 1, wire.size >> 1, 1, 0].map((size) => wire.offset + size);
       for (const length of [...inside, headEnd + 1, headEnd]) {
@@ -160,7 +160,7 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
     });
 
     it('in the wire bytes: an error', async () => {
-      const { offset, size } = output.map.wire;
+      const { offset, size } = output.manifest.wire;
       for (const at of [offset, offset + (size >> 1), offset + size - 1]) {
         const bytes = alterBytes(output, (altered) => altered.writeUInt8(altered.readUInt8(at) ^ 1, at));
         const result = await start(LOAD_ERROR, { artifact: writeFile(output, bytes) });
@@ -176,10 +176,14 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
     });
 
     it('anywhere: never another result', async () => {
-      const { map, bytes } = output;
+      const { manifest, bytes } = output;
       const code = onlySegment(output);
-      const offsets = [...Array(map.buildIdOffset + 20).keys()];
-      for (let at = map.wire.offset; at < map.wire.offset + map.wire.size; at += STRIDE_IN_WIRE)
+      const offsets = [...Array(manifest.buildIdOffset + 20).keys()];
+      for (
+        let at = manifest.wire.offset;
+        at < manifest.wire.offset + manifest.wire.size;
+        at += STRIDE_IN_WIRE
+      )
         offsets.push(at);
       for (let at = code.offset; at < code.offset + code.size; at += STRIDE_IN_NATIVE) offsets.push(at);
       for (let at = code.offset + code.size; at < bytes.length; at += 211) offsets.push(at);
@@ -194,7 +198,7 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
   bytes[at] ^= 1 << index % 8;
   writeFileSync(altered, bytes);
   bytes[at] ^= 1 << index % 8;
-  const loader = fromArtifact(altered.href, map, options);
+  const loader = fromArtifact(altered.href, manifest, options);
   try {
     print([at, JSON.stringify(use(index % 2 ? loader.loadSync() : await loader.load()))]);
   } catch (error) {
@@ -208,7 +212,7 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
       expect(result).toMatchObject({ end: 0, warnings: [] });
       expect(result.printed).toEqual(
         offsets.map((at) => {
-          const inWire = at >= map.wire.offset && at < map.wire.offset + map.wire.size;
+          const inWire = at >= manifest.wire.offset && at < manifest.wire.offset + manifest.wire.size;
           return [at, inWire ? damaged : unchanged];
         }),
       );
@@ -237,7 +241,7 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
 
     it('the artifact of another module in another build: an error', async () => {
       // The same sizes everywhere: only the build id and the checksums can tell.
-      expect(other.map.wire.size).toBe(output.map.wire.size);
+      expect(other.manifest.wire.size).toBe(output.manifest.wire.size);
       expect(other.bytes).toHaveLength(output.bytes.length);
       await expectError(/the file belongs to another build/, { artifact: other.artifact });
     });
@@ -279,7 +283,7 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
     });
 
     it("the wire bytes' checksum: wrong results", async () => {
-      const { wire } = output.map;
+      const { wire } = output.manifest;
       const [, ...differing] = [...otherSample().entries()].filter(([at, byte]) => byte !== sample()[at]);
       expect(differing).toEqual([]);
       const at = [...otherSample().entries()].findIndex(([index, byte]) => byte !== sample()[index]);
@@ -287,10 +291,10 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
         output,
         alterBytes(output, (bytes) => bytes.writeUInt8(otherSample()[at] ?? 0, wire.offset + at)),
       );
-      const map = { ...output.map, native: [] };
-      const result = await start(LOAD + LOAD_SYNC, { artifact, map, options: { verify: false } });
+      const manifest = { ...output.manifest, native: [] };
+      const result = await start(LOAD + LOAD_SYNC, { artifact, manifest, options: { verify: false } });
       expect(result).toMatchObject({ end: 0, printed: [OTHER_RESULT, OTHER_RESULT] });
-      const checked = await start(LOAD_ERROR, { artifact, map });
+      const checked = await start(LOAD_ERROR, { artifact, manifest });
       expect(checked.printed).toEqual(
         times(2, { message: expect.stringContaining('its checksum is wrong') }),
       );
@@ -302,7 +306,7 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
         other.bytes.copy(bytes, offset, offset, offset + size);
       });
       const artifact = writeFile(output, mixed);
-      const result = await start(LOAD + LOAD_SYNC, { artifact, map: forgeMap(output.map, mixed) });
+      const result = await start(LOAD + LOAD_SYNC, { artifact, manifest: forgeMap(output.manifest, mixed) });
       expect(result).toMatchObject({ end: 0, printed: [OTHER_RESULT, OTHER_RESULT], warnings: [] });
       expect(result.loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled']);
     });
@@ -310,11 +314,11 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
     it('sizes: V8 itself refuses where something follows', async () => {
       const segment = onlySegment(output);
       for (const script of [LOAD, LOAD_SYNC]) {
-        const map = forgeMap(
-          { ...output.map, native: [{ ...segment, size: segment.size + 1 }] },
+        const manifest = forgeMap(
+          { ...output.manifest, native: [{ ...segment, size: segment.size + 1 }] },
           output.bytes,
         );
-        const result = await start(script, { map });
+        const result = await start(script, { manifest });
         expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT] });
         expect(result.loads.map(({ how }) => how)).toEqual(['compiled']);
       }
@@ -322,14 +326,14 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
 
     it('sizes: a process that may die where native code is not all there', async () => {
       const { size } = onlySegment(output);
-      const map = forgeMap(
-        { ...output.map, native: [{ ...onlySegment(output), size: size >> 1 }] },
+      const manifest = forgeMap(
+        { ...output.manifest, native: [{ ...onlySegment(output), size: size >> 1 }] },
         output.bytes,
       );
       // V8 reads on into whatever lies behind, which differs from one process to the next.
       const ends = new Set<unknown>();
       for (let attempt = 0; attempt < 20 && ![...ends].some(isSignal); attempt++) {
-        for (const script of [LOAD, LOAD_SYNC]) ends.add((await start(script, { map })).end);
+        for (const script of [LOAD, LOAD_SYNC]) ends.add((await start(script, { manifest })).end);
       }
       expect([...ends].filter(isSignal)).not.toEqual([]);
     });

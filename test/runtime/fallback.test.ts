@@ -82,12 +82,12 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
     ])('%s', async (_, from, to) => {
       const segment = onlySegment(output);
       const engine = segment.engine.replace(from, to);
-      const map = { ...output.map, native: [{ ...segment, engine }] };
+      const manifest = { ...output.manifest, native: [{ ...segment, engine }] };
       await expectFallback(
         output,
         new RegExp(`is not among its targets: node \\S+ \\(${engine.slice(0, -18)}\\)`),
         {
-          map,
+          manifest,
         },
       );
     });
@@ -104,17 +104,17 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
     const made = await build(path.join(folder, `forged-${version}`), SAMPLE, [
       await ensureNode(name ?? '22'),
     ]);
-    const map = forgeMap(made.map, made.bytes, {
+    const manifest = forgeMap(made.manifest, made.bytes, {
       engine: onlySegment(output).engine,
       cpu: onlySegment(output).cpu,
     });
-    await expectFallback(made, /V8 does not accept it/, { map });
+    await expectFallback(made, /V8 does not accept it/, { manifest });
   });
 
   it('V8 itself refuses what is no native code', async () => {
     const { offset, size } = onlySegment(output);
     const bytes = alterBytes(output, (altered) => altered.fill(0x5a, offset, offset + size));
-    const options = { artifact: writeFile(output, bytes), map: forgeMap(output.map, bytes) };
+    const options = { artifact: writeFile(output, bytes), manifest: forgeMap(output.manifest, bytes) };
     await expectFallback(output, /V8 does not accept it/, options);
   });
 
@@ -138,7 +138,7 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
       [target, node],
     ]) {
       const made = await build(path.join(folder, `more-flags-${version}-output`), SAMPLE, targets);
-      expect(made.map.native).toHaveLength(2);
+      expect(made.manifest.native).toHaveLength(2);
       for (const args of [[], ['--stack-size=900']]) {
         const result = await run(made, LOAD, { node, args });
         expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT], warnings: [] });
@@ -199,7 +199,7 @@ cpSync(new URL('runtime/', import.meta.url), new URL('copy/', import.meta.url), 
 const copy = await import('./copy/node.js');
 print(copy.fromArtifact === fromArtifact);
 await create().load();
-await copy.fromArtifact(url, map, options).load();`;
+await copy.fromArtifact(url, manifest, options).load();`;
       const result = await run(output, script, { node, args });
       expect(result).toMatchObject({ end: 0, printed: [false] });
       expect(result.loads).toHaveLength(2);

@@ -167,20 +167,20 @@ create().loadSync();`;
 
   it('another CPU than the one that built: V8 is asked what it has', async () => {
     // A trial that no V8 accepts: that of another machine.
-    const [segment] = program.map.native;
+    const [segment] = program.manifest.native;
     if (!segment) throw new Error('no native code');
     const trial = Buffer.from(segment.cpu.trial, 'base64');
     trial.writeUInt32LE(1, 8);
-    const map = {
-      ...program.map,
+    const manifest = {
+      ...program.manifest,
       native: [{ ...segment, cpu: { ...segment.cpu, trial: trial.toString('base64') } }],
     };
-    const result = await runProgram(program, { node, map });
+    const result = await runProgram(program, { node, manifest });
     expect(result).toMatchObject({ end: 0, reasons: [], results: [SAMPLE_RESULT, SAMPLE_RESULT] });
     const lacking = { ...segment.cpu, trial: '', needs: 0x8000_0000, features: '' };
     const refused = await runProgram(program, {
       node,
-      map: { ...map, native: [{ ...segment, cpu: lacking }] },
+      manifest: { ...manifest, native: [{ ...segment, cpu: lacking }] },
     });
     expect(refused.end).toBe(0);
     expect(refused.reasons).toHaveLength(2);

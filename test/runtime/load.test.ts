@@ -386,7 +386,7 @@ describe('in Node 26', () => {
   it('an artifact without native code is compiled without a word', async () => {
     const node = await ensureNode('26');
     const output = await build(path.join(folder, '26-only'), SAMPLE, [await createForeignNode(folder, node)]);
-    expect(output.map.native).toEqual([]);
+    expect(output.manifest.native).toEqual([]);
     const result = await run(output, LOAD + LOAD_SYNC, { node });
     expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT], warnings: [] });
     expect(result.loads).toEqual(
@@ -394,7 +394,7 @@ describe('in Node 26', () => {
         file: output.artifact,
         how: 'compiled',
         detail: 'the artifact holds none',
-        bytes: output.map.wire.size,
+        bytes: output.manifest.wire.size,
       }),
     );
     expect(await run(output, LOAD, { node, options: { fallback: 'error' } })).toMatchObject({ end: 0 });

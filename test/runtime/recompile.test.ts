@@ -23,7 +23,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { OTHER_CONSTANT, otherSample, sample, SAMPLE_RESULT } from '../v8/modules.ts';
 import { ROOT, temporaryFolder } from '../v8/support.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
-import { filesOf, load, loadAndHeal, onlyFile } from './recompiling.ts';
+import { filesOf, load, loadAndRecompile, onlyFile } from './recompiling.ts';
 import { createProgram, type Program } from './transfer.ts';
 
 const temporary = temporaryFolder();
@@ -63,8 +63,8 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
     ['--single-threaded', '--trace-gc', '--expose-gc'],
   ])('%s %s %s: the second start finds native code', async (...args) => {
     const folder = newFolder();
-    const run = { node, args: args.filter(Boolean), heal: { folder } };
-    const first = await loadAndHeal(program, folder, run);
+    const run = { node, args: args.filter(Boolean), recompile: { folder } };
+    const first = await loadAndRecompile(program, folder, run);
     expect(first).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
     expect(first.stderr).toMatch(
       /WASM_PRECOMPILE_FALLBACK.*made once the program is idle, for the next start/,
@@ -89,15 +89,15 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
       expect(existsSync(new URL(url))).toBe(true);
     }
     writeFileSync(path.join(foreign.folder, 'addons.json'), addons);
-    const run = { node, heal: { folder } };
-    expect(await loadAndHeal(foreign, folder, run)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
+    const run = { node, recompile: { folder } };
+    expect(await loadAndRecompile(foreign, folder, run)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
     expect(await load(foreign, run)).toMatchObject(LOADED);
     expect(await load(foreign, { ...run, worker: '{}' })).toMatchObject(LOADED);
   });
 
   it('native code that fits is not healed', async () => {
     const folder = newFolder();
-    const result = await load(program, { node, heal: { folder } });
+    const result = await load(program, { node, recompile: { folder } });
     expect(result).toMatchObject({ end: 0, results: [SAMPLE_RESULT], reasons: [] });
     expect(existsSync(folder)).toBe(false);
   });
@@ -107,7 +107,7 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
     [['--single-threaded', '--allow-natives-syntax'], /healing is off \(Error: --allow-natives-syntax/],
   ])('%j is not healed', async (args, why) => {
     const folder = newFolder();
-    const result = await loadAndHeal(program, folder, { node, args, heal: { folder } });
+    const result = await loadAndRecompile(program, folder, { node, args, recompile: { folder } });
     expect(result).toMatchObject(COMPILED);
     expect(result.stderr).toMatch(why);
     expect(existsSync(folder)).toBe(false);
@@ -115,11 +115,11 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
 
   it('a program that ends at once leaves nothing', async () => {
     const folder = newFolder();
-    expect(await load(program, { node, args: FLAGS, heal: { folder } })).toMatchObject(COMPILED);
+    expect(await load(program, { node, args: FLAGS, recompile: { folder } })).toMatchObject(COMPILED);
     const exit = {
       node,
       args: FLAGS,
-      heal: { folder, delay: 0 },
+      recompile: { folder, delay: 0 },
       script: 'create().loadSync(); process.exit(3);',
     };
     expect(await load(program, exit)).toMatchObject({ end: 3, reasons: [UNHEALED] });
@@ -137,10 +137,10 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
 appendFileSync(${JSON.stringify(log)}, 'x');
 await import(${JSON.stringify(real)});`,
     );
-    const run = { node, args: FLAGS, heal: { folder, host: pathToFileURL(host).href } };
+    const run = { node, args: FLAGS, recompile: { folder, host: pathToFileURL(host).href } };
     const results = await Promise.all(
       Array.from({ length: 50 }, (_, index) =>
-        index % 2 === 0 ? loadAndHealAny(program, folder, run) : load(program, run),
+        index % 2 === 0 ? loadAndRecompileAny(program, folder, run) : load(program, run),
       ),
     );
     for (const { end, results: printed } of results) {
@@ -152,14 +152,14 @@ await import(${JSON.stringify(real)});`,
   });
 });
 
-/** Like `loadAndHeal`, also where another process has healed by then. */
-function loadAndHealAny(program: Program, folder: string, run: Parameters<typeof load>[1]) {
+/** Like `loadAndRecompile`, also where another process has healed by then. */
+function loadAndRecompileAny(program: Program, folder: string, run: Parameters<typeof load>[1]) {
   const script = `
 import fs from 'node:fs';
 print(use(create().loadSync()));
 const list = () => (fs.existsSync(${JSON.stringify(folder)}) ? fs.readdirSync(${JSON.stringify(folder)}) : []);
 while (list().length !== 1 || !list()[0].endsWith('.native')) await new Promise((resolve) => setTimeout(resolve, 50));`;
-  return load(program, { ...run, heal: { delay: 0, ...run.heal }, script });
+  return load(program, { ...run, recompile: { delay: 0, ...run.recompile }, script });
 }
 
 describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (version) => {
@@ -169,9 +169,9 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
     node = await ensureNode(version);
     program = await createProgram(path.join(temporary, `folder-${version}`), SAMPLE, [node]);
   });
-  const runIn = (folder: string) => ({ node, args: FLAGS, heal: { folder } });
-  const heal = async (folder: string) => {
-    await loadAndHeal(program, folder, runIn(folder));
+  const runIn = (folder: string) => ({ node, args: FLAGS, recompile: { folder } });
+  const recompile = async (folder: string) => {
+    await loadAndRecompile(program, folder, runIn(folder));
     return onlyFile(folder);
   };
 
@@ -187,8 +187,8 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
     ...(isRoot ? [['is of another user', (file: string) => chownSync(file, ANOTHER_USER, 0)] as const] : []),
   ] as [string, (file: string) => void][])('a file that %s is not used, and made anew', async (_, change) => {
     const folder = newFolder();
-    change(await heal(folder));
-    expect(await loadAndHeal(program, folder, runIn(folder))).toMatchObject({
+    change(await recompile(folder));
+    expect(await loadAndRecompile(program, folder, runIn(folder))).toMatchObject({
       ...COMPILED,
       reasons: [UNHEALED],
     });
@@ -210,7 +210,7 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
       : []),
   ] as [string, (folder: string) => void][])('a folder that %s is not used', async (_, change) => {
     const folder = newFolder();
-    const file = await heal(folder);
+    const file = await recompile(folder);
     change(folder);
     const result = await load(program, runIn(folder));
     expect(result).toMatchObject({
@@ -224,10 +224,10 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
 
   it.runIf(isRoot)('what another user has planted would run', async () => {
     const folder = newFolder();
-    const file = await heal(folder);
+    const file = await recompile(folder);
     const otherFolder = newFolder();
     const other = await createProgram(path.join(temporary, `planted-${version}`), OTHER_SAMPLE, [node]);
-    await loadAndHeal(other, otherFolder, runIn(otherFolder));
+    await loadAndRecompile(other, otherFolder, runIn(otherFolder));
     const bytes = readFileSync(onlyFile(otherFolder));
     // Under its own checksum it is not taken for the other module's.
     writeFileSync(file, bytes);
@@ -244,7 +244,7 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
 
   it('is bounded: what was not used for longest goes first', async () => {
     const folder = newFolder();
-    const file = await heal(folder);
+    const file = await recompile(folder);
     const { size } = statSync(file);
     const old = ['a', 'b', 'c'].map((name) => path.join(folder, `v8-${name}.native`));
     for (const [age, name] of old.entries()) {
@@ -255,8 +255,8 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
     utimesSync(file, 1, 1);
     // Being used, it is the youngest.
     expect(await load(program, runIn(folder))).toMatchObject(LOADED);
-    const run = { node, args: [...FLAGS, '--stack-size=900'], heal: { folder, maxSize: 3 * size } };
-    await loadAndHeal(program, folder, run);
+    const run = { node, args: [...FLAGS, '--stack-size=900'], recompile: { folder, maxSize: 3 * size } };
+    await loadAndRecompile(program, folder, run);
     expect(old.map((name) => existsSync(name))).toEqual([false, false, true]);
     expect(existsSync(file)).toBe(true);
     expect(filesOf(folder)).toHaveLength(3);
@@ -266,8 +266,8 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
 
   it('what fails is told, and not tried at each start', async () => {
     const folder = newFolder();
-    const run = { node, args: FLAGS, heal: { folder, maxSize: 1 } };
-    expect(await loadAndHeal(program, folder, run)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
+    const run = { node, args: FLAGS, recompile: { folder, maxSize: 1 } };
+    expect(await loadAndRecompile(program, folder, run)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
     const told = {
       ...COMPILED,
       reasons: [expect.stringMatching(/off \(native code cannot be made: it would take/)],
@@ -277,18 +277,18 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
     // Tomorrow.
     const [lock = ''] = filesOf(folder, '.lock');
     utimesSync(lock, 1, 1);
-    expect(await loadAndHealPast(program, folder)).toMatchObject(COMPILED);
+    expect(await loadAndRecompilePast(program, folder)).toMatchObject(COMPILED);
     expect(await load(program, runIn(folder))).toMatchObject(LOADED);
   });
 
   /** Past a lock that has run out. */
-  function loadAndHealPast(from: Program, folder: string) {
-    return loadAndHealAny(from, folder, runIn(folder));
+  function loadAndRecompilePast(from: Program, folder: string) {
+    return loadAndRecompileAny(from, folder, runIn(folder));
   }
 
   it('a lock that was left behind does not stay in the way', async () => {
     const folder = newFolder();
-    const file = await heal(folder);
+    const file = await recompile(folder);
     const lock = file.replace(/-[0-9a-f]{8}\.native$/, '.lock');
     renameSync(file, lock);
     truncateSync(lock, 0);
@@ -297,7 +297,7 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
       reasons: [expect.stringMatching(/healing: native code is being made$/)],
     });
     utimesSync(lock, 1, 1);
-    expect(await loadAndHealPast(program, folder)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
+    expect(await loadAndRecompilePast(program, folder)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
     expect(await load(program, runIn(folder))).toMatchObject(LOADED);
   });
 
@@ -311,7 +311,7 @@ print(use(create().loadSync()));
 const folder = ${JSON.stringify(folder)};
 const list = () => (fs.existsSync(folder) ? fs.readdirSync(folder) : []);
 while (list().length !== 1 || !list()[0].endsWith('.lock') || fs.statSync(folder + '/' + list()[0]).size === 0) await new Promise((resolve) => setTimeout(resolve, 20));`;
-    const run = { node, heal: { folder, delay: 0 }, script };
+    const run = { node, recompile: { folder, delay: 0 }, script };
     expect(await load(program, run)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
     expect((await load(program, run)).reasons).toEqual([
       expect.stringMatching(/the flags of the program are not those of its command line/),
@@ -334,8 +334,8 @@ describe('where it cannot work', () => {
       [{ HOME: home }, path.join(home, '.cache/wasm-precompile')],
       [{ HOME: '/nowhere', XDG_CACHE_HOME: path.join(home, 'xdg') }, path.join(home, 'xdg/wasm-precompile')],
     ] as const) {
-      const run = { node, args: FLAGS, heal: {}, env };
-      await loadAndHeal(program, folder, run);
+      const run = { node, args: FLAGS, recompile: {}, env };
+      await loadAndRecompile(program, folder, run);
       expect(await load(program, run)).toMatchObject(LOADED);
       expect(statSync(folder).mode & 0o777).toBe(0o700);
     }
@@ -345,14 +345,19 @@ describe('where it cannot work', () => {
     ['/proc/1/no', /healing is off \(Error: (ENOENT|EACCES)/],
     ['/dev/null/cache', /healing(: off| is off) \(Error: ENOTDIR/],
   ])('a folder that cannot be made, %s', async (folder, why) => {
-    const result = await loadAndHeal(program, folder, { node, args: FLAGS, heal: { folder } });
+    const result = await loadAndRecompile(program, folder, { node, args: FLAGS, recompile: { folder } });
     expect(result).toMatchObject(COMPILED);
     expect(result.stderr).toMatch(why);
     expect(result.stderr.match(/^\(node:\d+\)/gm)).toHaveLength(1);
   });
 
   it('no home', async () => {
-    const result = await loadAndHeal(program, '/nowhere', { node, args: FLAGS, heal: {}, env: { HOME: '' } });
+    const result = await loadAndRecompile(program, '/nowhere', {
+      node,
+      args: FLAGS,
+      recompile: {},
+      env: { HOME: '' },
+    });
     expect(result).toMatchObject(COMPILED);
   });
 
@@ -364,8 +369,8 @@ describe('where it cannot work', () => {
     [['--allow-fs-read=*', '--allow-child-process'], /healing is off \(Error: .*restricted/],
   ])('the permission model: %j', async (args, why) => {
     const folder = newFolder();
-    const run = { node, args: [...FLAGS, '--permission', ...args], heal: { folder } };
-    const result = await loadAndHeal(program, folder, run);
+    const run = { node, args: [...FLAGS, '--permission', ...args], recompile: { folder } };
+    const result = await loadAndRecompile(program, folder, run);
     expect(result).toMatchObject(COMPILED);
     expect(result.stderr).toMatch(why);
     expect(filesOf(folder, '')).toEqual([]);
@@ -380,9 +385,9 @@ describe('where it cannot work', () => {
       node,
       args: [...FLAGS, '--require', preload, '--inspect=127.0.0.1:0', '--watch-path', '/nowhere'].slice(0, 4),
       env: { NODE_OPTIONS: `--import ${pathToFileURL(preload).href} --no-warnings` },
-      heal: { folder },
+      recompile: { folder },
     };
-    await loadAndHeal(program, folder, run);
+    await loadAndRecompile(program, folder, run);
     const once = readFileSync(log, 'utf8');
     expect(await load(program, run)).toMatchObject(LOADED);
     expect(readFileSync(log, 'utf8')).toBe(once + once);

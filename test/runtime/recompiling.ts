@@ -1,4 +1,4 @@
-/** Programs that heal: those of travel.ts, with a cache folder, and without waiting until they have been idle for long. */
+/** Programs that recompile: those of travel.ts, with a cache folder, and without waiting until they have been idle for long. */
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { type Program, type ProgramResult, type ProgramRun, runProgram } from './transfer.ts';
@@ -11,12 +11,12 @@ export function load(program: Program, run: ProgramRun): Promise<ProgramResult> 
   return runProgram(program, {
     script: LOAD,
     ...run,
-    heal: run.heal && { delay: 60_000, ...run.heal },
+    recompile: run.recompile && { delay: 60_000, ...run.recompile },
   });
 }
 
 /** Loads, and lives until healing has come to its end, good or bad: a file, a reason in the lock, or a debug line. */
-export function loadAndHeal(
+export function loadAndRecompile(
   program: Program,
   folder: string,
   run: Omit<ProgramRun, 'script'>,

@@ -19,7 +19,11 @@ describe('the runtime for browsers', () => {
   it.each([
     ['plain', ['browser/load'], WEB_LIMIT],
     ['with parts', ['browser/load', 'shared/link', 'browser/split'], WEB_SPLIT_LIMIT],
-    ['with parts and modules that others get', ['browser/load', 'shared/link', 'browser/split', 'browser/transfer'], WEB_OTHERS_LIMIT],
+    [
+      'with parts and modules that others get',
+      ['browser/load', 'shared/link', 'browser/split', 'browser/transfer'],
+      WEB_OTHERS_LIMIT,
+    ],
   ])(
     'is small when it is minified and compressed, with all that it has, and imports nothing: %s',
     async (_, parts, limit) => {
@@ -82,17 +86,21 @@ describe('the runtime for Node', () => {
     },
   );
 
-  it.each(['node/index', 'node/plain', 'node/compatibility', 'node/recompile/recompile', 'node/split/load', 'node/recognise'])(
-    'imports no module of Node but the one that asks for the others: %s',
-    async (part) => {
-      const bundle = await rolldown({
-        input: path.join(ROOT, `dist/runtime/${part}.js`),
-        external: /^node:/,
-        platform: 'node',
-      });
-      const { output } = await bundle.generate({ format: 'esm' });
-      await bundle.close();
-      expect([...output[0].imports, ...output[0].dynamicImports]).toEqual(['node:module']);
-    },
-  );
+  it.each([
+    'node/index',
+    'node/plain',
+    'node/compatibility',
+    'node/recompile/recompile',
+    'node/split/load',
+    'node/recognise',
+  ])('imports no module of Node but the one that asks for the others: %s', async (part) => {
+    const bundle = await rolldown({
+      input: path.join(ROOT, `dist/runtime/${part}.js`),
+      external: /^node:/,
+      platform: 'node',
+    });
+    const { output } = await bundle.generate({ format: 'esm' });
+    await bundle.close();
+    expect([...output[0].imports, ...output[0].dynamicImports]).toEqual(['node:module']);
+  });
 });

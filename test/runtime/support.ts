@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { execa } from 'execa';
 import { packArtifact } from '../../src/artifact/pack.ts';
-import type { ArtifactMap, NativeSegmentMap } from '../../src/runtime/shared/manifest.ts';
+import type { ArtifactManifest, NativeEntry } from '../../src/runtime/shared/manifest.ts';
 import type { ArtifactOptions } from '../../src/runtime/node/index.ts';
 import { USE_SAMPLE } from '../v8/modules.ts';
 import { compile, ROOT } from '../v8/support.ts';
@@ -20,19 +20,19 @@ export interface Output {
   artifact: string;
   /** The whole artifact. */
   bytes: Buffer;
-  map: ArtifactMap;
+  manifest: ArtifactManifest;
 }
 
 /** Builds an artifact of a wasm file for some nodes, with the runtime beside it. */
 export async function build(folder: string, wasmFile: string, targets: string[]): Promise<Output> {
   const { contents } = await compile(wasmFile, { targets });
-  const { bytes, map } = packArtifact(contents);
+  const { bytes, manifest } = packArtifact(contents);
   mkdirSync(folder, { recursive: true });
   cpSync(path.join(ROOT, 'dist/runtime'), path.join(folder, 'runtime'), { recursive: true });
   writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }');
   const artifact = path.join(folder, `${path.basename(wasmFile, '.wasm')}.elf`);
   writeFileSync(artifact, bytes);
-  return { folder, artifact, bytes: Buffer.from(bytes), map };
+  return { folder, artifact, bytes: Buffer.from(bytes), manifest };
 }
 
 export interface Run {
@@ -42,7 +42,7 @@ export interface Run {
   env?: Record<string, string>;
   /** For `fromArtifact`, where not those of the build. */
   artifact?: string;
-  map?: ArtifactMap;
+  manifest?: ArtifactManifest;
   options?: Partial<ArtifactOptions> | undefined;
   /** A shell command before node starts, e.g. `ulimit -v 1000000`. */
   limit?: string;
@@ -83,17 +83,17 @@ let scripts = 0;
  * Writes a script into the folder of a program. It may use `create(options)`, which makes a loader, `use(module)`,
  * `print(value)`, `fromArtifact`, `url`, `map` and `options`.
  */
-function writeScript(output: Output, script: string, { artifact, map, options: changes }: Run): string {
+function writeScript(output: Output, script: string, { artifact, manifest, options: changes }: Run): string {
   const file = path.join(output.folder, `script-${scripts++}.mjs`);
   const options: ArtifactOptions = { verify: true, fallback: 'warn', ...changes };
   writeFileSync(
     file,
     `import { fromArtifact } from './runtime/node/index.js';
-import { fit } from './runtime/node/compatibility.js';
+import { checkCompatibility } from './runtime/node/compatibility.js';
 const url = ${JSON.stringify(pathToFileURL(artifact ?? output.artifact).href)};
-const map = ${JSON.stringify(map ?? output.map)};
-const options = { ...${JSON.stringify(options)}, fit };
-const create = (changes) => fromArtifact(url, map, { ...options, ...changes });
+const manifest = ${JSON.stringify(manifest ?? output.manifest)};
+const options = { ...${JSON.stringify(options)}, checkCompatibility };
+const create = (changes) => fromArtifact(url, manifest, { ...options, ...changes });
 const print = (value) => console.log(JSON.stringify(value));
 ${USE_SAMPLE.replace('export ', '')}
 ${script}
@@ -142,9 +142,9 @@ export function times<Value>(count: number, value: Value): Value[] {
 }
 
 /** The native code for the only target. */
-export function onlySegment({ map }: Pick<Output, 'map'>): NativeSegmentMap {
-  const [segment] = map.native;
-  if (!segment || map.native.length > 1) throw new Error('expected native code for one target');
+export function onlySegment({ manifest }: Pick<Output, 'manifest'>): NativeEntry {
+  const [segment] = manifest.native;
+  if (!segment || manifest.native.length > 1) throw new Error('expected native code for one target');
   return segment;
 }
 
@@ -162,27 +162,27 @@ export function writeFile({ folder }: Output, bytes: Uint8Array): string {
   return file;
 }
 
-/** The map of a program with the checksums and the build id that a changed file would need to get past the checks. */
+/** The manifest of a program with the checksums and the build id that a changed file would need to get past the checks. */
 export function forgeMap(
-  map: ArtifactMap,
+  manifest: ArtifactManifest,
   bytes: Buffer,
-  changes: Partial<NativeSegmentMap> = {},
-): ArtifactMap {
+  changes: Partial<NativeEntry> = {},
+): ArtifactManifest {
   const forge = <Segment extends { offset: number; size: number }>(segment: Segment) => ({
     ...segment,
     crc32: crc32(bytes.subarray(segment.offset, segment.offset + segment.size)),
   });
   return {
-    ...map,
+    ...manifest,
     size: bytes.length,
-    buildId: bytes.subarray(map.buildIdOffset, map.buildIdOffset + 20).toString('hex'),
-    wire: forge(map.wire),
-    native: map.native.map((segment) => forge({ ...segment, ...changes })),
+    buildId: bytes.subarray(manifest.buildIdOffset, manifest.buildIdOffset + 20).toString('hex'),
+    wire: forge(manifest.wire),
+    native: manifest.native.map((segment) => forge({ ...segment, ...changes })),
   };
 }
 
 /** In each of the versions that precompile: what a good load looks like. */
-export function precompiled({ artifact, map }: Output): Load {
-  const { engine, size } = onlySegment({ map });
-  return { file: artifact, how: 'precompiled', detail: engine, bytes: size + map.wire.size };
+export function precompiled({ artifact, manifest }: Output): Load {
+  const { engine, size } = onlySegment({ manifest });
+  return { file: artifact, how: 'precompiled', detail: engine, bytes: size + manifest.wire.size };
 }

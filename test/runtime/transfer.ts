@@ -7,14 +7,14 @@ import { packArtifact } from '../../src/artifact/pack.ts';
 import { createPipeline } from '../../src/build/compile/pipeline.ts';
 import { type Options, resolveOptions } from '../../src/build/options/options.ts';
 import { checksum } from '../../src/runtime/node/checksum.ts';
-import type { HealOptions } from '../../src/runtime/node/recompile/recompile.ts';
-import type { ArtifactMap } from '../../src/runtime/shared/manifest.ts';
+import type { RecompileSetup } from '../../src/runtime/node/recompile/recompile.ts';
+import type { ArtifactManifest } from '../../src/runtime/shared/manifest.ts';
 import { USE_SAMPLE } from '../v8/modules.ts';
 import { CACHE, ROOT } from '../v8/support.ts';
 
 export interface Program {
   folder: string;
-  map: ArtifactMap;
+  manifest: ArtifactManifest;
   /** `process.versions.v8` of the first target. */
   v8: string;
 }
@@ -32,7 +32,7 @@ export async function createProgram(
     },
     progress: { track: (_, job) => job() },
   });
-  const { bytes, map } = packArtifact(await pipeline.compile(await pipeline.read(wasm)));
+  const { bytes, manifest } = packArtifact(await pipeline.compile(await pipeline.read(wasm)));
   mkdirSync(folder, { recursive: true });
   cpSync(path.join(ROOT, 'dist/runtime'), path.join(folder, 'runtime'), { recursive: true });
   writeFileSync(path.join(folder, 'package.json'), '{ "type": "module" }');
@@ -44,18 +44,18 @@ export async function createProgram(
     addons[key] = [pathToFileURL(copy).href, checksum(readFileSync(copy))];
   }
   writeFileSync(path.join(folder, 'addons.json'), JSON.stringify(addons));
-  return { folder, map, v8: map.native[0]?.engine.split('-')[1] ?? '' };
+  return { folder, manifest, v8: manifest.native[0]?.engine.split('-')[1] ?? '' };
 }
 
 export interface ProgramRun {
   node: string;
   args?: string[];
   env?: Record<string, string>;
-  map?: ArtifactMap;
+  manifest?: ArtifactManifest;
   /** Options of a worker that runs the script. */
   worker?: string | undefined;
   /** Options of `createHeal`. */
-  heal?: Partial<HealOptions> | undefined;
+  recompile?: Partial<RecompileSetup> | undefined;
   /** May use `create()` and `print()`; default: loads synchronously and asynchronously, and prints both results. */
   script?: string;
 }
@@ -74,32 +74,32 @@ const LOAD_BOTH = `
 print(use(create().loadSync()));
 print(use(await create().load()));`;
 
-function healing(options: Partial<HealOptions>): string {
+function recompiling(options: Partial<RecompileSetup>): string {
   const programs = {
     host: pathToFileURL(path.join(ROOT, 'dist/v8/recompile-host.js')).href,
     compiler: pathToFileURL(path.join(ROOT, 'dist/v8/compile-host.js')).href,
   };
-  return `import { createHeal } from './runtime/node/recompile/recompile.js';
-const heal = createHeal(${JSON.stringify({ delay: 0, ...programs, ...options })});`;
+  return `import { createRecompile } from './runtime/node/recompile/recompile.js';
+const recompile = createRecompile(${JSON.stringify({ delay: 0, ...programs, ...options })});`;
 }
 
 let scripts = 0;
 
 export async function runProgram(
-  { folder, map }: Program,
-  { node, args = [], env, map: other, worker, heal, script = LOAD_BOTH }: ProgramRun,
+  { folder, manifest }: Program,
+  { node, args = [], env, manifest: other, worker, recompile, script = LOAD_BOTH }: ProgramRun,
 ): Promise<ProgramResult> {
   const file = path.join(folder, `program-${scripts++}.mjs`);
   const body = `
 import { fromArtifact } from './runtime/node/index.js';
-import { fit } from './runtime/node/compatibility.js';
+import { checkCompatibility } from './runtime/node/compatibility.js';
 import { readFileSync } from 'node:fs';
-${heal ? healing(heal) : 'let heal;'}
+${recompile ? recompiling(recompile) : 'let recompile;'}
 const addons = JSON.parse(readFileSync(new URL('addons.json', import.meta.url), 'utf8'));
-const map = ${JSON.stringify(other ?? map)};
+const manifest = ${JSON.stringify(other ?? manifest)};
 const url = new URL('module.elf', import.meta.url).href;
 const print = (result) => console.log('RESULT ' + JSON.stringify(result));
-const create = () => fromArtifact(url, map, { verify: true, fallback: 'warn', fit, heal }, addons);
+const create = () => fromArtifact(url, manifest, { verify: true, fallback: 'warn', checkCompatibility, recompile }, addons);
 ${USE_SAMPLE.replace('export ', '')}
 ${script}`;
   writeFileSync(file, body);

@@ -1,6 +1,6 @@
 /** Data segments that become one in the primary, and which stay as they are. */
 import { describe, expect, it } from 'vitest';
-import { joinParts } from '../../src/runtime/shared/reassembly-plan.ts';
+import { reassemble } from '../../src/runtime/shared/reassembly-plan.ts';
 import { Cursor } from '../../src/wasm/binary/cursor.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { type Section, SectionId } from '../../src/wasm/binary/sections.ts';
@@ -98,7 +98,7 @@ async function expectSameMemory(split: SplitText, makeImports: () => WebAssembly
 }
 
 const expectJoined = (split: SplitText) =>
-  expect(Buffer.compare(joinParts(split.parts, split.recipe), split.whole)).toBe(0);
+  expect(Buffer.compare(reassemble(split.parts, split.recipe), split.whole)).toBe(0);
 
 function expectAsItWas({ whole, parts }: SplitText) {
   for (const id of [SectionId.Data, SectionId.DataCount]) {

@@ -1,6 +1,6 @@
 /** Memories that lie beside the primary, and which do not. */
 import { describe, expect, it } from 'vitest';
-import { joinParts } from '../../src/runtime/shared/reassembly-plan.ts';
+import { reassemble } from '../../src/runtime/shared/reassembly-plan.ts';
 import { NO_MAXIMUM, readLimits } from '../../src/runtime/node/split/memory.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { SectionId } from '../../src/wasm/binary/sections.ts';
@@ -48,7 +48,7 @@ describe('a memory beside its primary', () => {
     expect(readLimits(split.memory ?? new Uint8Array())).toEqual(limits);
     const primary = primaryOf(split);
     for (const id of [SectionId.Data, SectionId.Memory]) expect(idsOf(primary)).not.toContain(id);
-    expect(Buffer.compare(joinParts(piecesOf(split), split.recipe), split.whole)).toBe(0);
+    expect(Buffer.compare(reassemble(piecesOf(split), split.recipe), split.whole)).toBe(0);
 
     const whole = await WebAssembly.instantiate(new WebAssembly.Module(split.whole));
     const own = await link(split).create();

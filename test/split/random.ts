@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
-import { joinParts } from '../../src/runtime/shared/reassembly-plan.ts';
+import { reassemble } from '../../src/runtime/shared/reassembly-plan.ts';
 import { Cursor } from '../../src/wasm/binary/cursor.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { SectionId } from '../../src/wasm/binary/sections.ts';
@@ -109,18 +109,18 @@ async function splitAtRandom(whole: string, seed: number): Promise<RandomCase | 
   const hot = new Set<number>();
   for (let i = 0; i < functions; i++) if (random(100) < share) hot.add(importedFunctions + i);
   const split = splitModule(wire, hot, {
-    parts: 1 + random(4),
+    secondaries: 1 + random(4),
     tailCalls: random(2) === 0,
     leastMemory: random(2) === 0 ? 0 : undefined,
     leastBodies: random(2) === 0 ? 0 : undefined,
   });
   if ('whole' in split) return undefined;
-  if (Buffer.compare(joinParts(piecesOf(split), split.recipe), wire) !== 0) {
+  if (Buffer.compare(reassemble(piecesOf(split), split.recipe), wire) !== 0) {
     throw new Error(`seed ${seed}: the parts do not give the whole`);
   }
   const { full } = split;
   const ends = [split.parts.at(0), split.parts.at(-1)].filter((each) => each !== undefined);
-  if (full && Buffer.compare(joinParts(ends, full.recipe), full.primary) !== 0) {
+  if (full && Buffer.compare(reassemble(ends, full.plan), full.primary) !== 0) {
     throw new Error(`seed ${seed}: the parts do not give the full primary`);
   }
   const parts = await Promise.all(

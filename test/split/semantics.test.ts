@@ -88,7 +88,7 @@ describe.each([true, false])('a split module, with tail calls in stubs: %s', (ta
       ['a'],
       ({ a }) => [a?.(), a?.()],
       undefined,
-      { ...options, parts: 3 },
+      { ...options, secondaries: 3 },
     );
     expect(whole).toEqual([45, 45]);
     expect(parts).toEqual(whole);

@@ -1,6 +1,6 @@
 /** What is in which part, and which modules stay whole. */
 import { describe, expect, it } from 'vitest';
-import { joinParts } from '../../src/runtime/shared/reassembly-plan.ts';
+import { reassemble } from '../../src/runtime/shared/reassembly-plan.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { splitModule } from '../../src/wasm/split/split.ts';
 import { assemble, custom, moduleOf, PACKAGES, readPackage, section } from '../wasm/support.ts';
@@ -15,10 +15,10 @@ const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString('latin1');
 
 /** What a split module is put together again to is what it was. */
 function expectWhole(wire: Uint8Array, hot: ReadonlySet<number>, parts?: number) {
-  const split = splitModule(wire, hot, { tailCalls: true, parts });
+  const split = splitModule(wire, hot, { tailCalls: true, secondaries: parts });
   if ('whole' in split) throw new Error(split.whole);
   for (const part of split.parts) expect(WebAssembly.validate(new Uint8Array(part))).toBe(true);
-  expect(Buffer.compare(joinParts(split.parts, split.recipe), wire)).toBe(0);
+  expect(Buffer.compare(reassemble(split.parts, split.recipe), wire)).toBe(0);
   return split;
 }
 

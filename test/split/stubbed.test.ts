@@ -1,6 +1,6 @@
 /** Primaries without the bodies that native code has. */
 import { describe, expect, it } from 'vitest';
-import { joinParts } from '../../src/runtime/shared/reassembly-plan.ts';
+import { reassemble } from '../../src/runtime/shared/reassembly-plan.ts';
 import { readFunctionBodies } from '../../src/wasm/binary/code.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { functionsOf, link, piecesOf, splitText, type SplitText } from './support.ts';
@@ -42,9 +42,9 @@ describe('a lean primary', () => {
     expect(sizesOf(full)['hot']).toBeGreaterThan(sizesOf(primary)['hot'] ?? 0);
     expect(sizesOf(full)['cold']).toBe(sizesOf(primary)['cold']);
     const bodies = lean.parts.at(-1) ?? new Uint8Array();
-    const recipe = lean.full?.recipe ?? new Uint8Array();
-    expect(Buffer.compare(joinParts([primary, bodies], recipe), full)).toBe(0);
-    expect(Buffer.compare(joinParts(piecesOf(lean), lean.recipe), lean.whole)).toBe(0);
+    const recipe = lean.full?.plan ?? new Uint8Array();
+    expect(Buffer.compare(reassemble([primary, bodies], recipe), full)).toBe(0);
+    expect(Buffer.compare(reassemble(piecesOf(lean), lean.recipe), lean.whole)).toBe(0);
 
     const { create, brought } = link(lean);
     const { hot, cold } = functionsOf(await create());

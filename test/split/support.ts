@@ -1,7 +1,7 @@
 /** Modules in the text format, split, and linked by the runtime in this process. */
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { splitModule, type SplitModule, type SplitOptions } from '../../src/wasm/split/split.ts';
-import { partsOf } from '../../src/runtime/shared/reassembly-plan.ts';
+import { piecesInOrder } from '../../src/runtime/shared/reassembly-plan.ts';
 import { adopt, instantiate } from '../../src/runtime/shared/link.ts';
 import { createMemory, fillMemory, readLimits } from '../../src/runtime/node/split/memory.ts';
 import { wat } from '../support/wat.ts';
@@ -31,7 +31,7 @@ export function makeMemory(segment: Uint8Array): WebAssembly.Memory {
 
 /** What a recipe refers to. */
 export function piecesOf({ parts, memory }: Pick<SplitModule, 'parts' | 'memory'>): Uint8Array[] {
-  return partsOf(parts, memory);
+  return piecesInOrder(parts, memory);
 }
 
 export function indicesOf(wire: Uint8Array, names: readonly string[]): Set<number> {

@@ -43,7 +43,7 @@ describe.each(Object.keys(WORKLOADS))('%s', (name) => {
       ['none', new Set<number>(), 0],
       ['half', half, Infinity],
     ] as const) {
-      const split = splitModule(wire, hot, { tailCalls: true, parts: 3, leastMemory });
+      const split = splitModule(wire, hot, { tailCalls: true, secondaries: 3, leastMemory });
       if ('whole' in split) throw new Error(split.whole);
       const [primary, ...secondaries] = split.parts;
       const files = [primary, split.memory, ...secondaries].map((bytes, index) => {

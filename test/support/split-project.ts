@@ -26,7 +26,7 @@ export const WASM = wat(`(module
 export const [USED, START, FIRST, SECOND] = [1, 2, 3, 4];
 
 /** The option for it. */
-export const TWO_PARTS = { parts: 2, minSaving: 0 };
+export const TWO_PARTS = { secondaries: 2, minSaving: 0 };
 
 export const IMPORTS = '{ "./host.js": { seven: () => 7 } }';
 export const CALLS = '[start(), start(), first(100), second(1000), table.get(0)(1), table.get(0) === first]';

@@ -7,13 +7,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { packArtifact } from '../../src/artifact/pack.ts';
-import {
-  CPU_LEVELS,
-  featuresOf,
-  flagsForLevel,
-  neededFeatures,
-  unusedFeatures,
-} from '../../src/v8/cpu.ts';
+import { CPU_LEVELS, featuresOf, flagsForLevel, neededFeatures, unusedFeatures } from '../../src/v8/cpu.ts';
 import { runHost } from '../../src/v8/host-process.ts';
 import { probeTarget } from '../../src/v8/target.ts';
 import { createProgram, runProgram } from '../runtime/transfer.ts';

@@ -17,9 +17,8 @@ const [calls, requested, hot] = lists.map((list) => JSON.parse(list));
 
 const addon = { exports: {} };
 if (addonFile) process.dlopen(addon, addonFile);
-const { serialize: embedderSerialize } = /** @type {Partial<import('../../src/runtime/node/addon.ts').Addon>} */ (
-  addon.exports
-);
+const { serialize: embedderSerialize } =
+  /** @type {Partial<import('../../src/runtime/node/addon.ts').Addon>} */ (addon.exports);
 const hasNatives = Number.parseFloat(process.versions.v8) < 14;
 
 const module = new WebAssembly.Module(readFileSync(file));

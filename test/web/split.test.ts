@@ -427,7 +427,7 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
     }));
     await writeProfiles(project.path('profiles'), [createProfile('index_bg', wire, third)]);
     const results: unknown[] = [];
-    for (const split of [false, { parts: 3 }]) {
+    for (const split of [false, { secondaries: 3 }]) {
       const built = await buildClient(project, {
         plugin: { profile: project.path('profiles'), split },
         vite: { build: { target: 'es2022' } },

@@ -2,16 +2,16 @@
  * Glue code: the ES modules that stand for imports of wasm files. Each function returns one piece of code and
  * looks like it.
  */
-import type { ArtifactMap } from '../../runtime/shared/manifest.ts';
+import type { ArtifactManifest } from '../../runtime/shared/manifest.ts';
 import type { CompileOptions } from '../../runtime/shared/module-handle.ts';
 import type { ArtifactOptions } from '../../runtime/node/index.ts';
 import { findBuiltins } from '../../wasm/binary/builtins.ts';
-import type { Part, WebOptions } from '../../runtime/browser/load.ts';
+import type { ByteRange, FetchOptions } from '../../runtime/browser/load.ts';
 import { groupImports } from '../../wasm/binary/imports.ts';
 import type { WasmInterface } from '../../wasm/binary/types.ts';
 import { isIdentifier } from './identifiers.ts';
-import { mapExpression } from './manifest-text.ts';
-import type { ResolvedHealing } from '../options/options.ts';
+import { manifestExpression } from './manifest-text.ts';
+import type { ResolvedRecompile } from '../options/options.ts';
 import type { ImportForm } from '../requests/request.ts';
 
 export type Platform = 'node' | 'browser';
@@ -21,14 +21,14 @@ export type ModuleSource =
   | {
       kind: 'artifact';
       url: string;
-      map: ArtifactMap;
-      /** Where the module is split, or may be later: characters that its map takes then. */
+      manifest: ArtifactManifest;
+      /** Where the module is split, or may be later: characters that its manifest takes then. */
       split: { mapWidth: number } | undefined;
       options: ArtifactOptions;
       /** As the runtime takes them, the URLs as expressions. */
       addons: [key: string, url: string, checksum: number][];
       /** Undefined where the option is off. The programs are URLs, as expressions. */
-      heal: { options: ResolvedHealing; host: string; compiler: string } | undefined;
+      recompile: { options: ResolvedRecompile; host: string; compiler: string } | undefined;
     }
   | FetchedSource
   /** A split module, for browsers: what a start loads, and what comes in later. */
@@ -48,11 +48,11 @@ export type ModuleSource =
 
 /** What browsers load from one file. */
 export type FetchedSource =
-  | { kind: 'file'; url: string; options: WebOptions }
+  | { kind: 'file'; url: string; options: FetchOptions }
   /** A part of an ELF file. */
-  | { kind: 'range'; url: string; part: Part; options: WebOptions }
+  | { kind: 'range'; url: string; part: ByteRange; options: FetchOptions }
   /** The same, compressed; and the module as a file of its own. */
-  | { kind: 'inflate'; url: string; part: Part; plain: string; options: WebOptions };
+  | { kind: 'inflate'; url: string; part: ByteRange; plain: string; options: FetchOptions };
 
 export interface SecondarySource {
   source: FetchedSource;
@@ -65,7 +65,7 @@ type ArtifactSource = Extract<ModuleSource, { kind: 'artifact' }>;
 /** Forms whose code loads something. */
 type ArtifactForm = Exclude<ImportForm, 'esm'>;
 
-type ArtifactHeal = NonNullable<ArtifactSource['heal']>;
+type ArtifactRecompile = NonNullable<ArtifactSource['recompile']>;
 
 /** The runtime modules, by what runs them. Artifacts are for Node only. */
 function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
@@ -74,7 +74,7 @@ function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
 }
 
 /** The glue code for one form, for Node. `wasmImports` are those module names that name wasm files. */
-export function generateGlue(
+export function generateNodeModule(
   form: ModuleForm,
   source: ModuleSource,
   wasmInterface: WasmInterface,
@@ -86,14 +86,14 @@ export function generateGlue(
 }
 
 /** Forms that give a module or what is made of it. */
-export type ModuleForm = Exclude<ImportForm, 'esm' | 'loader' | 'glue'>;
+export type ModuleForm = Exclude<ImportForm, 'esm' | 'shared' | 'file'>;
 
 /**
  * The glue code for one form, for browsers: all forms of a file share the loader.
  *
  * @param split whether the module is split
  */
-export function generateWebGlue(
+export function generateBrowserModule(
   form: ModuleForm,
   loaderRequest: string,
   wasmInterface: WasmInterface,
@@ -103,8 +103,8 @@ export function generateWebGlue(
   const loader = `import { loader } from ${JSON.stringify(loaderRequest)};`;
   if (split && form === 'module') {
     return `${loader}
-import { loadForOthers } from "wasm-precompile:runtime/browser/transfer";
-export default await loadForOthers(loader);
+import { loadTransferable } from "wasm-precompile:runtime/browser/transfer";
+export default await loadTransferable(loader);
 `;
   }
   const setUp = `import { initializer } from "wasm-precompile:runtime/browser/load";
@@ -117,12 +117,12 @@ ${split ? 'import { instantiate } from "wasm-precompile:runtime/shared/link";\n'
  *
  * @param early whether it begins to load before anybody asks
  */
-export function generateWebLoader(source: ModuleSource, early: boolean): string {
-  const setUp = generateLoader(runtimeFor('browser', source), source, 'loader');
+export function generateSharedHandle(source: ModuleSource, early: boolean): string {
+  const setUp = generateLoader(runtimeFor('browser', source), source, 'shared');
   return early
-    ? `import { start } from "wasm-precompile:runtime/browser/load";
+    ? `import { startEarly } from "wasm-precompile:runtime/browser/load";
 ${setUp}
-start(loader);
+startEarly(loader);
 export { loader };
 `
     : `${setUp}
@@ -160,7 +160,7 @@ ${generateInstance(imports, exports, resolveImport, split ? 'instantiate' : 'Web
  * @param url of the plain file, as an expression
  * @param runningFile the URL of what runs, as an expression
  */
-export function generateGlueFile(
+export function generateFileModule(
   url: string,
   artifact: ArtifactSource | undefined,
   runningFile = 'import.meta.url',
@@ -174,15 +174,15 @@ export const file = /* @__PURE__ */ register(${url}, ${runningFile});
   const {
     imports,
     url: artifactUrl,
-    map,
+    manifest,
     options,
-  } = generateArtifact('wasm-precompile:runtime/node/index', artifact, 'glue');
+  } = generateArtifact('wasm-precompile:runtime/node/index', artifact, 'file');
   return `${register}
 ${imports}
-const map = ${map};
+const manifest = ${manifest};
 const options = ${options};
 export const file = /* @__PURE__ */ register(${url}, ${runningFile}, {
-  url: ${artifactUrl}, map, options, open: () => fromArtifact(${artifactUrl}, map, options, addons),${artifact.split ? ' isWhole, intercept,' : ''}
+  url: ${artifactUrl}, manifest, options, open: () => fromArtifact(${artifactUrl}, manifest, options, addons),${artifact.split ? ' matchesOriginal, intercept,' : ''}
 });
 `;
 }
@@ -214,9 +214,9 @@ export function generateFacade(instanceRequest: string, { exports }: WasmInterfa
 function generateLoader(runtime: string, source: ModuleSource, form: ArtifactForm): string {
   const from = JSON.stringify(runtime);
   if (source.kind === 'artifact') {
-    const { imports, url, map, options } = generateArtifact(runtime, source, form);
+    const { imports, url, manifest, options } = generateArtifact(runtime, source, form);
     return `${imports}
-const loader = /* @__PURE__ */ fromArtifact(${url}, ${map}, ${options}, addons);`;
+const loader = /* @__PURE__ */ fromArtifact(${url}, ${manifest}, ${options}, addons);`;
   }
   switch (source.kind) {
     case 'file':
@@ -239,7 +239,7 @@ const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${JS
 const FETCHERS: Readonly<Record<FetchedSource['kind'], string>> = {
   file: 'fromFile',
   range: 'fromRange',
-  inflate: 'fromDeflated',
+  inflate: 'fromCompressed',
 };
 
 /** @param request the expression for what else `fetch` is told */
@@ -271,8 +271,8 @@ function generateParts(
   });
   const options = [...(verifies ? ['sha256'] : []), ...(warn ? ['warn: true'] : [])];
   return `import { ${[...fetchers].join(', ')} } from ${from};
-import { fromParts } from "wasm-precompile:runtime/browser/split";
-${verifies ? 'import { sha256 } from "wasm-precompile:runtime/browser/sha256";\n' : ''}const loader = /* @__PURE__ */ fromParts(${fetchExpression(primary)}, ${fetchExpression(whole)}, [
+import { fromSplit } from "wasm-precompile:runtime/browser/split";
+${verifies ? 'import { sha256 } from "wasm-precompile:runtime/browser/sha256";\n' : ''}const loader = /* @__PURE__ */ fromSplit(${fetchExpression(primary)}, ${fetchExpression(whole)}, [
 ${parts.join('\n')}
 ], { ${options.join(', ')} });`;
 }
@@ -280,7 +280,7 @@ ${parts.join('\n')}
 /** What `fromArtifact` takes, as expressions, and the statements that they need. */
 function generateArtifact(
   runtime: string,
-  { url, map, split, options, addons, heal }: ArtifactSource,
+  { url, manifest, split, options, addons, recompile }: ArtifactSource,
   form: ArtifactForm,
 ) {
   const binaries = addons.map(
@@ -288,25 +288,29 @@ function generateArtifact(
   );
   return {
     imports: `import { fromArtifact, initializer } from ${JSON.stringify(runtime)};
-import { fit } from "wasm-precompile:runtime/node/compatibility";
-${split ? `${generateSplit(form)}\n` : ''}${heal ? `${generateHeal(heal)}\n` : ''}const addons = { ${binaries.join(', ')} };`,
+import { checkCompatibility } from "wasm-precompile:runtime/node/compatibility";
+${split ? `${generateSplit(form)}\n` : ''}${recompile ? `${generateRecompile(recompile)}\n` : ''}const addons = { ${binaries.join(', ')} };`,
     url,
-    map: mapExpression(map, split?.mapWidth),
-    options: `{ ...${JSON.stringify(options)}, fit${split ? ', split' : ''}${heal ? ', heal' : ''} }`,
+    manifest: manifestExpression(manifest, split?.mapWidth),
+    options: `{ ...${JSON.stringify(options)}, checkCompatibility${split ? ', split' : ''}${recompile ? ', recompile' : ''} }`,
   };
 }
 
 /** Instances of the module are made by the glue code, or by whoever gets it. */
 function generateSplit(form: ArtifactForm): string {
-  const others = 'splitForOthers as split';
+  const others = 'loadSplitShared as split';
   const names =
-    form === 'module' ? others : form === 'glue' ? `intercept, isWhole, ${others}` : 'instantiate, split';
+    form === 'module'
+      ? others
+      : form === 'file'
+        ? `intercept, matchesOriginal, ${others}`
+        : 'instantiate, loadSplit as split';
   return `import { ${names} } from "wasm-precompile:runtime/node/split/load";`;
 }
 
-function generateHeal({ options, host, compiler }: ArtifactHeal): string {
-  return `import { createHeal } from "wasm-precompile:runtime/node/recompile/recompile";
-const heal = /* @__PURE__ */ createHeal({ ...${JSON.stringify(options)}, host: ${host}, compiler: ${compiler} });`;
+function generateRecompile({ options, host, compiler }: ArtifactRecompile): string {
+  return `import { createRecompile } from "wasm-precompile:runtime/node/recompile/recompile";
+const recompile = /* @__PURE__ */ createRecompile({ ...${JSON.stringify(options)}, host: ${host}, compiler: ${compiler} });`;
 }
 
 function generateInstance(

@@ -32,7 +32,13 @@ import { GivenProfiles } from './given-profiles.ts';
 import type { ResolvedOptions } from '../options/options.ts';
 import type { Progress } from './progress.ts';
 import { sha256, sha256OfIndices } from '../../common/sha256.ts';
-import { FOR_BROWSERS, splitForEngines, type SplitParts, type Validator, validatorOf } from './splitting.ts';
+import {
+  FOR_BROWSERS,
+  splitForEngines,
+  type SplitModules,
+  type Validator,
+  validatorOf,
+} from './splitting.ts';
 
 /** A module as it was read, ready to be shipped plain or precompiled. */
 export interface SourceModule {
@@ -79,9 +85,9 @@ export interface Pipeline {
     split?: boolean,
   ): Promise<Contents>;
   /** The parts of a module for browsers, where the option `profile` names its startup profile; undefined where it stays whole. */
-  splitForBrowsers(source: SourceModule): Promise<SplitParts | undefined>;
+  splitForBrowsers(source: SourceModule): Promise<SplitModules | undefined>;
   /** Why a module could not be split: a clause. Undefined where it was, or where that was not to be. */
-  whyWhole(source: SourceModule): string | undefined;
+  unsplitReason(source: SourceModule): string | undefined;
   /** After all modules: a sentence where no module has one of the profiles that the option names. Told once. */
   describeUnusedProfiles(): string | undefined;
   /**
@@ -109,7 +115,7 @@ export function createPipeline(
   /** Why modules were not split, by file. */
   const wholes = new Map<string, string>();
   const compiling = new Map<string, Promise<Contents>>();
-  const splitting = new Map<string, Promise<SplitParts | undefined>>();
+  const splitting = new Map<string, Promise<SplitModules | undefined>>();
   const path = options.profile?.path;
   const given = path === undefined ? undefined : new GivenProfiles(path, warnOnce);
 
@@ -152,7 +158,7 @@ export function createPipeline(
     if (targets.length === 0) return undefined;
     const hot = new Set(keep.keys());
     const validators = targets.map((target) => validatorOf(target, options.timeLimit));
-    const compileParts = async (parts: SplitParts | undefined) => {
+    const compileParts = async (parts: SplitModules | undefined) => {
       if (!parts) return undefined;
       const wire = parts.full?.primary ?? parts.primary;
       const contents = await trimWhole({ ...source, wire }, await compileAll({ ...source, wire }), keep);
@@ -198,7 +204,7 @@ export function createPipeline(
     source: SourceModule,
     hot: ReadonlySet<number>,
     validators: readonly Validator[],
-  ): Promise<SplitParts | undefined> {
+  ): Promise<SplitModules | undefined> {
     if (!options.split) return undefined;
     const { parts, whole, possible } = await splitForEngines(source, hot, validators, options.split, cache);
     if (parts) {
@@ -210,7 +216,7 @@ export function createPipeline(
     return undefined;
   }
 
-  async function splitForBrowsers(source: SourceModule): Promise<SplitParts | undefined> {
+  async function splitForBrowsers(source: SourceModule): Promise<SplitModules | undefined> {
     // What is not larger than what is to be spared is not split whatever its profile says.
     if (!options.split || !given || source.builtins || source.wire.length <= options.split.minSaving) {
       return undefined;
@@ -222,7 +228,7 @@ export function createPipeline(
   /** With native code for no function of the secondaries: it spares V8 a look at all of them. */
   async function describeSplit(
     source: SourceModule,
-    { secondaries, full, ...others }: SplitParts,
+    { secondaries, full, ...others }: SplitModules,
     native: readonly NativeCode[],
     targets: readonly KnownTarget[],
   ): Promise<NonNullable<Contents['split']>> {
@@ -236,7 +242,7 @@ export function createPipeline(
         }),
       ),
     }));
-    return { ...others, full: full?.recipe, secondaries: await Promise.all(emptied) };
+    return { ...others, full: full?.plan, secondaries: await Promise.all(emptied) };
   }
 
   async function compileAll(source: SourceModule): Promise<Contents> {
@@ -357,7 +363,7 @@ export function createPipeline(
     read: (file) => readSource(file, options.strip),
     describeUnusedProfiles: () => given?.describeUnused(),
     trim,
-    whyWhole: ({ file }) => wholes.get(file),
+    unsplitReason: ({ file }) => wholes.get(file),
     splitForBrowsers: (source) =>
       shared(splitting, `${source.file}\0${source.sha256}`, () => splitForBrowsers(source)),
     compile: (source, split = false) =>

@@ -1,7 +1,7 @@
 /** Where glue code gets a module from: as an artifact, as plain wasm or from the JavaScript itself. Emits what that takes. */
 import { pathToFileURL } from 'node:url';
 import { packArtifact } from '../../artifact/pack.ts';
-import { HEAL_HOST_FILE, HOST_FILE } from '../../v8/host-process.ts';
+import { RECOMPILE_HOST_FILE, HOST_FILE } from '../../v8/host-process.ts';
 import { checksum } from '../../runtime/node/checksum.ts';
 import type { CompileOptions } from '../../runtime/shared/module-handle.ts';
 import type { BuildReport } from '../output/build-report.ts';
@@ -11,9 +11,9 @@ import type { ModuleSource, Platform } from '../codegen/generate.ts';
 import { reserveSplit } from '../codegen/manifest-text.ts';
 import type { ResolvedOptions } from '../options/options.ts';
 import { describeBuiltins, type Pipeline, readBytes, type SourceModule } from './pipeline.ts';
-import { mostSecondaries, type SplitParts } from './splitting.ts';
-import { describeContents, describeForWeb, formatSize } from '../output/summary.ts';
-import { DELIVERED, webParts, webSource } from '../output/browser-files.ts';
+import { secondariesLimit, type SplitModules } from './splitting.ts';
+import { describeContents, describeForBrowsers, formatSize } from '../output/summary.ts';
+import { DELIVERED, browserSplitSource, browserSource } from '../output/browser-files.ts';
 
 /** What a module is loaded for. */
 export interface Place {
@@ -35,7 +35,7 @@ export interface SourcesSetup {
 type Artifact = Extract<ModuleSource, { kind: 'artifact' }>;
 
 /** A plain wasm file in the output, with its URL as an expression. */
-export interface GlueSource {
+export interface FileSource {
   url: string;
   artifact: Artifact | undefined;
 }
@@ -65,10 +65,13 @@ export class Sources {
       const { web } = options;
       const parts = await this.partsOf(place, source);
       const how = DELIVERED[web.delivery];
-      output.note(source, describeForWeb(how, source, parts, this.#setup.pipeline.whyWhole(source)));
+      output.note(
+        source,
+        describeForBrowsers(how, source, parts, this.#setup.pipeline.unsplitReason(source)),
+      );
       const emitter = { context, output, web };
-      if (!parts) return webSource(emitter, source);
-      return webParts(emitter, source, parts, settings.web?.development ?? false);
+      if (!parts) return browserSource(emitter, source);
+      return browserSplitSource(emitter, source, parts, settings.web?.development ?? false);
     }
     const why = place.settings.plain ?? this.#whyPlain(source);
     if (why !== undefined) {
@@ -80,7 +83,7 @@ export class Sources {
   }
 
   /** The parts of a module that a page loads; undefined where it is whole. */
-  async partsOf(place: Place, source: SourceModule): Promise<SplitParts | undefined> {
+  async partsOf(place: Place, source: SourceModule): Promise<SplitModules | undefined> {
     if (!isForBrowsers(place) || place.settings.dev || this.#isInlined(place, source)) return undefined;
     return this.#setup.pipeline.splitForBrowsers(source);
   }
@@ -91,7 +94,7 @@ export class Sources {
   }
 
   /** The file itself, for code that loads it by itself, and its artifact where it gets native code. */
-  async chooseForGlue(place: Place, source: SourceModule): Promise<GlueSource> {
+  async chooseForFile(place: Place, source: SourceModule): Promise<FileSource> {
     const url = place.output.emit(place.context, `${source.name}.wasm`, source.wire);
     const why = this.#whyPlain(source);
     if (why === undefined) return { url, artifact: await this.#artifact(place, source, false) };
@@ -102,28 +105,28 @@ export class Sources {
   async #artifact(place: Place, source: SourceModule, imported: boolean): Promise<Artifact> {
     const { context, output } = place;
     const { pipeline, report, training, warn } = this.#setup;
-    const { verify, fallback, heal } = this.#setup.options;
+    const { verify, fallback, recompile: heal } = this.#setup.options;
     const contents = await pipeline.compile(source, true);
-    output.note(source, describeContents(contents, pipeline.whyWhole(source)));
-    const { bytes, map } = packArtifact(contents);
-    report?.add(map);
+    output.note(source, describeContents(contents, pipeline.unsplitReason(source)));
+    const { bytes, manifest } = packArtifact(contents);
+    report?.add(manifest);
     const untrained = training && !context.watchMode;
     if (training && !untrained) warn('Nothing is trained in watch mode: native code holds all functions.');
-    const parts = untrained ? mostSecondaries(source, this.#setup.options.split) : 0;
-    const split = map.split || parts > 0 ? { mapWidth: reserveSplit(map, parts) } : undefined;
+    const parts = untrained ? secondariesLimit(source, this.#setup.options.split) : 0;
+    const split = manifest.split || parts > 0 ? { mapWidth: reserveSplit(manifest, parts) } : undefined;
     const url = untrained
-      ? output.emitUntrained(context, bytes, { source, contents, map, split, imported })
+      ? output.emitUntrained(context, bytes, { source, contents, manifest, split, imported })
       : output.emit(context, `${source.name}.elf`, bytes);
     return {
       kind: 'artifact',
       url,
-      map,
+      manifest,
       split,
       options: { verify, fallback },
       addons: await this.#addons(place),
-      heal: heal && {
+      recompile: heal && {
         options: heal,
-        host: output.emit(context, 'wasm-precompile-heal.mjs', await readBytes(HEAL_HOST_FILE)),
+        host: output.emit(context, 'wasm-precompile-recompile.mjs', await readBytes(RECOMPILE_HOST_FILE)),
         compiler: output.emit(context, 'wasm-precompile-compile.mjs', await readBytes(HOST_FILE)),
       },
     };
@@ -131,7 +134,7 @@ export class Sources {
 
   async #addons({ context, output }: Place): Promise<Artifact['addons']> {
     const { options, pipeline } = this.#setup;
-    const files = await pipeline.addons(options.heal !== undefined);
+    const files = await pipeline.addons(options.recompile !== undefined);
     return Promise.all(
       [...files].map(async ([key, file]): Promise<[string, string, number]> => {
         const binary = await readBytes(file);

@@ -1,12 +1,12 @@
 /** Whether a module is split for demand loading, and its parts: each valid for every target, kept between builds. */
-import { startSize } from '../../artifact/startup-size.ts';
+import { startupSize } from '../../artifact/startup-size.ts';
 import { formatEngineKey } from '../../v8/engine-key.ts';
 import { type KnownTarget, whyInvalid } from '../../v8/target.ts';
 import { messageOf } from '../../common/error.ts';
-import { joinParts, partsOf } from '../../runtime/shared/reassembly-plan.ts';
+import { reassemble, piecesInOrder } from '../../runtime/shared/reassembly-plan.ts';
 import { PRODUCER } from '../../common/version.ts';
 import { SectionId, type Sections } from '../../wasm/binary/sections.ts';
-import { mostParts } from '../../wasm/split/owners.ts';
+import { maxSecondaries } from '../../wasm/split/owners.ts';
 import { splitModule, type SplitModule } from '../../wasm/split/split.ts';
 import { type Cache, cacheKey } from './cache.ts';
 import { sha256, sha256OfIndices } from '../../common/sha256.ts';
@@ -16,18 +16,18 @@ export interface ResolvedSplit {
   /** Whether the user has asked for it, and wants to know why a module stays whole. */
   asked: boolean;
   /** How many secondaries there are to be at most, besides that of a lean primary; undefined: as many as it takes. */
-  parts: number | undefined;
+  secondaries: number | undefined;
   /** Bytes that a start must be spared at least. */
   minSaving: number;
 }
 
-export interface SplitParts {
+export interface SplitModules {
   primary: Uint8Array;
   secondaries: readonly Uint8Array[];
   /** The memory, where it is apart from the primary. */
   memory?: Uint8Array | undefined;
   full?: SplitModule['full'];
-  recipe: Uint8Array;
+  plan: Uint8Array;
 }
 
 /**
@@ -35,7 +35,7 @@ export interface SplitParts {
  * split all the same.
  */
 export type SplitResult =
-  | { parts: SplitParts; whole?: undefined; possible?: undefined }
+  | { parts: SplitModules; whole?: undefined; possible?: undefined }
   | { parts?: undefined; whole: string; possible?: boolean };
 
 /** A module as it will be loaded. */
@@ -100,14 +100,14 @@ export const FOR_BROWSERS: Validator = {
 };
 
 /** How many secondaries a module can have at most: the map in the glue code has room for them. */
-export function mostSecondaries(
+export function secondariesLimit(
   { module }: Pick<LoadedModule, 'module'>,
   split: ResolvedSplit | undefined,
 ): number {
   if (!split) return 0;
   const code = module.sections.find(({ id }) => id === SectionId.Code);
   // One more has the bodies of what native code has.
-  return (split.parts ?? mostParts(code?.size ?? 0)) + 1;
+  return (split.secondaries ?? maxSecondaries(code?.size ?? 0)) + 1;
 }
 
 /**
@@ -118,7 +118,7 @@ export async function splitForEngines(
   { file, wire }: LoadedModule,
   hot: ReadonlySet<number>,
   validators: readonly Validator[],
-  { parts, minSaving }: ResolvedSplit,
+  { secondaries: parts, minSaving }: ResolvedSplit,
   cache: Cache,
 ): Promise<SplitResult> {
   const leastBodies = Math.max(...validators.map((each) => each.leastBodies));
@@ -142,22 +142,22 @@ export async function splitForEngines(
   const split = splitModule(
     wire,
     hot,
-    { parts, tailCalls: true, near: NEAR, leastMemory, leastBodies },
+    { secondaries: parts, tailCalls: true, near: NEAR, leastMemory, leastBodies },
     file,
   );
   if ('whole' in split) return split;
   const [primary, ...secondaries] = split.parts;
   if (!primary) return { whole: 'it has no parts' };
   const { memory, full } = split;
-  const saving = wire.length - startSize({ primary: full?.primary ?? primary, memory });
+  const saving = wire.length - startupSize({ primary: full?.primary ?? primary, memory });
   if (saving < minSaving) {
     return { whole: `it would save a start no more than ${formatSize(saving)}`, possible: true };
   }
-  if (Buffer.compare(joinParts(partsOf(split.parts, memory), split.recipe), wire) !== 0) {
+  if (Buffer.compare(reassemble(piecesInOrder(split.parts, memory), split.recipe), wire) !== 0) {
     return { whole: 'its parts do not make the same module again' };
   }
   const bodies = secondaries.at(-1);
-  if (full && bodies && Buffer.compare(joinParts([primary, bodies], full.recipe), full.primary) !== 0) {
+  if (full && bodies && Buffer.compare(reassemble([primary, bodies], full.plan), full.primary) !== 0) {
     return { whole: 'its parts do not make its primary again' };
   }
   const most = Math.min(...validators.map(({ maxPart }) => maxPart));
@@ -171,15 +171,15 @@ export async function splitForEngines(
   const reasons = await Promise.all(validators.map((validator) => validator.whyInvalid(modules)));
   const reason = reasons.find((each) => each !== undefined);
   if (reason !== undefined) return { whole: `its parts are not valid: ${reason}` };
-  const found: SplitParts = { primary, secondaries, memory, full, recipe: split.recipe };
+  const found: SplitModules = { primary, secondaries, memory, full, plan: split.recipe };
   await cache.set(entry, encodeParts(found));
   return { parts: found };
 }
 
 /** A count, then sizes, then bytes: u32, little-endian. What is not there is empty. */
-function encodeParts({ primary, secondaries, memory, full, recipe }: SplitParts): Uint8Array {
+function encodeParts({ primary, secondaries, memory, full, plan: recipe }: SplitModules): Uint8Array {
   const none = new Uint8Array();
-  const optional = [memory ?? none, full?.primary ?? none, full?.recipe ?? none];
+  const optional = [memory ?? none, full?.primary ?? none, full?.plan ?? none];
   const chunks = [primary, recipe, ...optional, ...secondaries];
   const head = Buffer.alloc(4 * (chunks.length + 1));
   for (const [index, value] of [chunks.length, ...chunks.map(({ length }) => length)].entries()) {
@@ -188,7 +188,7 @@ function encodeParts({ primary, secondaries, memory, full, recipe }: SplitParts)
   return Buffer.concat([head, ...chunks]);
 }
 
-function decodeParts(encoded: Uint8Array): SplitParts {
+function decodeParts(encoded: Uint8Array): SplitModules {
   const { buffer, byteOffset, byteLength } = encoded;
   const bytes = Buffer.from(buffer, byteOffset, byteLength);
   const count = bytes.readUInt32LE(0);
@@ -203,9 +203,9 @@ function decodeParts(encoded: Uint8Array): SplitParts {
     chunks;
   return {
     primary,
-    recipe,
+    plan: recipe,
     secondaries,
     memory: memory.length > 0 ? memory : undefined,
-    full: full.length > 0 ? { primary: full, recipe: fullRecipe } : undefined,
+    full: full.length > 0 ? { primary: full, plan: fullRecipe } : undefined,
   };
 }

@@ -36,14 +36,14 @@ export interface Use extends Range {
  * `typeof Response === 'function' && source instanceof Response`, as wasm-bindgen asks before it instantiates. In Node the classes
  * of `fetch` are loaded when they are first asked for, which takes as long as the module itself.
  */
-export interface Question {
+export interface TypeTest {
   /** Where the question begins, in characters. */
   start: number;
   /** The variable that is asked about. */
   name: string;
 }
 
-export interface Glue {
+export interface RuntimeLoading {
   /** Whether it is an ES module: it may have neither imports nor exports. */
   esm: boolean;
   references: Reference[];
@@ -51,7 +51,7 @@ export interface Glue {
   /** Calls of the global `fetch`: the callees. */
   fetches: Range[];
   /** Questions whether something is a response or a request. */
-  questions: Question[];
+  questions: TypeTest[];
   /** Node's `__dirname`, where the module has none of its own; `shorthand`: as `{ __dirname }`. */
   folders: (Range & { shorthand: boolean })[];
   /** Wasm files whose modules come when the code runs already, by `import()`, `import.source()` or `require()`: as they are written. */
@@ -61,7 +61,7 @@ export interface Glue {
 }
 
 /** Cheap: texts without any of this have nothing to find. */
-export const GLUE_TEXT =
+export const RUNTIME_LOADING_TEXT =
   /\.wasm(?:\?module)?["'`]|\bWebAssembly\b[\s\S]{0,9}\b(?:compile|instantiate|Module)/;
 
 type Positioned<Of = Node> = Of & Range;
@@ -74,7 +74,7 @@ const OWN_CLASSES = ['WebAssembly', 'ArrayBuffer', 'Promise'];
 const FUNCTIONS = new Set<string>(['compile', 'compileStreaming', 'instantiate', 'instantiateStreaming']);
 
 /** @param ast with the positions of nodes, as every parser of bundlers gives them */
-export function findGlue(ast: Program): Glue {
+export function findRuntimeLoading(ast: Program): RuntimeLoading {
   const names = findNames(ast);
   // What is put in the place of globals needs these itself.
   const isPossible = !names.declared.has('globalThis') && !names.declared.has('Symbol');
@@ -87,7 +87,7 @@ export function findGlue(ast: Program): Glue {
         node.object.name === 'globalThis' &&
         propertyName(node) === name;
 
-  const glue: Glue = {
+  const glue: RuntimeLoading = {
     esm: names.esm,
     references: [],
     uses: [],
@@ -239,7 +239,7 @@ function findLate(node: Node): string | undefined {
   return request?.form === (isSource ? 'esm' : 'module') ? request.file : undefined;
 }
 
-function findQuestion(node: Node, isGlobal: (node: Node, name: string) => boolean): Question | undefined {
+function findQuestion(node: Node, isGlobal: (node: Node, name: string) => boolean): TypeTest | undefined {
   if (node.type !== 'LogicalExpression' || node.operator !== '&&') return undefined;
   const { left, right } = node;
   if (right.type !== 'BinaryExpression' || right.operator !== 'instanceof') return undefined;

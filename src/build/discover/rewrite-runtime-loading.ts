@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Program } from 'estree';
 import { MagicString, type SourceMap } from 'magic-string';
 import type { BundlerContext } from '../bundler-context.ts';
-import { findGlue, type Glue, type Reference } from './find-runtime-loading.ts';
+import { findRuntimeLoading, type RuntimeLoading, type Reference } from './find-runtime-loading.ts';
 import { formatRequest } from '../requests/request.ts';
 import { resolveFile } from '../requests/resolve-file.ts';
 
@@ -18,10 +18,10 @@ import { resolveFile } from '../requests/resolve-file.ts';
 const REGISTERED = 'globalThis[Symbol.for("wasm-precompile.glue")]';
 
 /** Ids of modules that are looked at. */
-export const GLUE_ID = /^[^\0?]+\.(?:[cm]?[jt]sx?|vue|svelte|astro)(?:\?.*)?$/;
+export const SCRIPT_ID = /^[^\0?]+\.(?:[cm]?[jt]sx?|vue|svelte|astro)(?:\?.*)?$/;
 
 /** What is asked of the bundler besides its context. */
-export interface GlueHost {
+export interface ScriptHost {
   /** Fails where the code cannot be parsed. */
   parse: (code: string) => Program | Promise<Program>;
   /** Whether the bundler knows CommonJS itself: its modules come here as they are. */
@@ -32,7 +32,7 @@ export interface GlueHost {
   hasNode: boolean;
 }
 
-interface GlueSetup extends GlueHost {
+interface GlueSetup extends ScriptHost {
   /** Whether code is changed that loads files by itself. */
   glue: boolean;
   /** Whether code is changed that gets modules late. */
@@ -43,18 +43,18 @@ interface GlueSetup extends GlueHost {
   found: (file: string) => void;
 }
 
-export interface TransformedGlue {
+export interface RewrittenScript {
   code: string;
   map: SourceMap;
 }
 
 /** @returns undefined where there is nothing to change */
-export async function transformGlue(
+export async function rewriteRuntimeLoading(
   context: BundlerContext,
   code: string,
   id: string,
   setup: GlueSetup,
-): Promise<TransformedGlue | undefined> {
+): Promise<RewrittenScript | undefined> {
   const file = id.replace(/\?.*$/, '');
   if (!isAbsolute(file)) return undefined;
   const glue = await find(setup, code);
@@ -69,9 +69,9 @@ export async function transformGlue(
   return { code: text.toString(), map: text.generateMap({ source: id, hires: 'boundary' }) };
 }
 
-async function find({ parse }: GlueHost, code: string): Promise<Glue | undefined> {
+async function find({ parse }: ScriptHost, code: string): Promise<RuntimeLoading | undefined> {
   try {
-    return findGlue(await parse(code));
+    return findRuntimeLoading(await parse(code));
   } catch {
     // The bundler will say it better.
     return undefined;
@@ -120,9 +120,9 @@ async function resolveReference(
 
 function rewrite(
   text: MagicString,
-  glue: Glue,
+  glue: RuntimeLoading,
   references: readonly Resolved[],
-  { commonJs: knowsCommonJs, hasImportMeta = true }: GlueHost,
+  { commonJs: knowsCommonJs, hasImportMeta = true }: ScriptHost,
 ): void {
   for (const { start, end } of glue.uses) {
     // Where nothing was registered, or where this is not Node, it is what it was.
@@ -158,7 +158,7 @@ function rewrite(
     }
   }
   const statements = files.map((file) => {
-    const from = JSON.stringify(formatRequest({ file, form: 'glue' }));
+    const from = JSON.stringify(formatRequest({ file, form: 'file' }));
     return commonJs
       ? `const ${nameOf(file)} = require(${from}).file;`
       : `import { file as ${nameOf(file)} } from ${from};`;
@@ -178,7 +178,7 @@ async function getsOurs(
 }
 
 /** A call, not a module that is only run: bundlers leave those out where nothing of them is used. */
-function interceptFirst(text: MagicString, glue: Glue, { commonJs }: GlueHost): void {
+function interceptFirst(text: MagicString, glue: RuntimeLoading, { commonJs }: ScriptHost): void {
   const link = '"wasm-precompile:runtime/shared/link"';
   const name = freeName(text.original, '$wasmPrecompileIntercept');
   // Modules without imports and exports may be either; those that come late are mostly imported.

@@ -66,7 +66,7 @@ export interface Options {
    * Look for packages that load their wasm files themselves, in server builds, and give them native code, too. Only code that
    * is bundled is seen. Default: `true`.
    */
-  glue?: boolean;
+  detect?: boolean;
   /**
    * Write an HTML page about the artifacts of a build: `true` writes `wasm-precompile-report.html` beside the output folder,
    * a path writes it there. Not in watch mode. Default: `false`.
@@ -88,20 +88,20 @@ export interface Options {
    */
   platform?: 'node' | 'browser';
   /** What browsers get. */
-  web?: WebBuildOptions;
+  web?: WebOptions;
   /** Seconds that compiling one module for one target may take. Default: 300. */
   timeLimit?: number;
   /**
    * Where native code does not fit the machine that runs the program, it is made there, in the background, and kept for
    * the next start in this folder: an absolute path, or `true` for one in the user's own cache folder. Default: `false`.
    */
-  heal?: boolean | string | HealingOptions;
+  recompile?: boolean | string | RecompileOptions;
 }
 
 /** How a page gets a module. */
 export type Delivery = 'stream' | 'range' | 'inflate';
 
-export interface WebBuildOptions {
+export interface WebOptions {
   /**
    * - `'stream'`: a plain wasm file, which the host compresses, and the browser compiles as it comes in and caches
    * - `'range'`: an ELF file, of which the browser asks for the module's part
@@ -121,7 +121,7 @@ export interface WebBuildOptions {
   integrity?: boolean;
 }
 
-export interface HealingOptions {
+export interface RecompileOptions {
   /** An absolute path on the machine that runs the program. Default: `wasm-precompile` in the user's own cache folder. */
   folder?: string;
   /** Seconds for which the program must have been idle. Default: 1. */
@@ -132,7 +132,7 @@ export interface HealingOptions {
 
 export interface SplitOptions {
   /** How many parts come in later, at most, besides that of what native code has. Default: one for every 4 MiB of code. */
-  parts?: number;
+  secondaries?: number;
   /** Bytes that a start must be spared at least. Default: 524288 (512 KiB). */
   minSaving?: number;
 }
@@ -175,18 +175,18 @@ export interface ResolvedOptions {
   fallback: 'warn' | 'silent' | 'error';
   inline: number | undefined;
   threshold: number;
-  glue: boolean;
+  detect: boolean;
   report: boolean | string;
   dts: DeclarationStyle | undefined;
   cache: string | false | CacheStore;
   platform: 'node' | 'browser' | undefined;
   /** Milliseconds. */
   timeLimit: number;
-  heal: ResolvedHealing | undefined;
-  web: Required<WebBuildOptions>;
+  recompile: ResolvedRecompile | undefined;
+  web: Required<WebOptions>;
 }
 
-export interface ResolvedHealing {
+export interface ResolvedRecompile {
   folder?: string;
   /** Milliseconds. */
   delay?: number;
@@ -254,11 +254,11 @@ const optionsSchema = v.strictObject({
         v.boolean(),
         v.literal('auto'),
         v.strictObject({
-          parts: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64))),
+          secondaries: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(64))),
           minSaving: v.optional(v.pipe(v.number(), v.minValue(0)), DEFAULT_MIN_SAVING),
         }),
       ],
-      "Expected 'auto', true, false, or { parts (1 to 64), minSaving (a number of bytes) }",
+      "Expected 'auto', true, false, or { secondaries (1 to 64), minSaving (a number of bytes) }",
     ),
     'auto',
   ),
@@ -273,7 +273,7 @@ const optionsSchema = v.strictObject({
     v.pipe(v.number(), v.minValue(0, 'Expected a number of bytes, 0 or more')),
     DEFAULT_THRESHOLD,
   ),
-  glue: v.optional(v.boolean(), true),
+  detect: v.optional(v.boolean(), true),
   report: v.optional(
     v.union(
       [v.boolean(), v.pipe(v.string(), v.nonEmpty())],
@@ -305,7 +305,7 @@ const optionsSchema = v.strictObject({
     }),
     {},
   ),
-  heal: v.optional(
+  recompile: v.optional(
     v.union(
       [
         v.boolean(),
@@ -340,7 +340,7 @@ export function resolveOptions(options: Options = {}): ResolvedOptions {
     });
     throw new WasmPrecompileError('INVALID_OPTIONS', `unplugin-wasm-precompile: ${problems.join('; ')}`);
   }
-  const { include, exclude, inline, platform, cpu, profile, split, timeLimit, heal, dts, ...rest } =
+  const { include, exclude, inline, platform, cpu, profile, split, timeLimit, recompile, dts, ...rest } =
     parsed.output;
   return {
     ...rest,
@@ -352,14 +352,16 @@ export function resolveOptions(options: Options = {}): ResolvedOptions {
     cpu,
     platform,
     timeLimit: timeLimit * 1000,
-    heal: resolveHealing(heal),
+    recompile: resolveRecompile(recompile),
   };
 }
 
-function resolveHealing(heal: v.InferOutput<typeof optionsSchema>['heal']): ResolvedHealing | undefined {
-  if (typeof heal === 'boolean') return heal ? {} : undefined;
-  if (typeof heal === 'string') return { folder: heal };
-  const { folder, delay, maxSize } = heal;
+function resolveRecompile(
+  recompile: v.InferOutput<typeof optionsSchema>['recompile'],
+): ResolvedRecompile | undefined {
+  if (typeof recompile === 'boolean') return recompile ? {} : undefined;
+  if (typeof recompile === 'string') return { folder: recompile };
+  const { folder, delay, maxSize } = recompile;
   return {
     ...(folder === undefined ? {} : { folder }),
     ...(delay === undefined ? {} : { delay: delay * 1000 }),
@@ -369,9 +371,9 @@ function resolveHealing(heal: v.InferOutput<typeof optionsSchema>['heal']): Reso
 
 function resolveSplit(split: v.InferOutput<typeof optionsSchema>['split']): ResolvedSplit | undefined {
   if (split === false) return undefined;
-  if (split === 'auto') return { asked: false, parts: undefined, minSaving: DEFAULT_MIN_SAVING };
-  if (split === true) return { asked: true, parts: undefined, minSaving: 0 };
-  return { asked: true, parts: split.parts, minSaving: split.minSaving };
+  if (split === 'auto') return { asked: false, secondaries: undefined, minSaving: DEFAULT_MIN_SAVING };
+  if (split === true) return { asked: true, secondaries: undefined, minSaving: 0 };
+  return { asked: true, secondaries: split.secondaries, minSaving: split.minSaving };
 }
 
 function resolveProfile(profile: v.InferOutput<typeof optionsSchema>['profile']): ProfileSource | undefined {

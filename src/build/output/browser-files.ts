@@ -1,7 +1,7 @@
 /** Where a page gets a module from: emits the files of each delivery. */
 import { createHash } from 'node:crypto';
 import { packForBrowsers } from '../../artifact/pack.ts';
-import type { WebOptions } from '../../runtime/browser/load.ts';
+import type { FetchOptions } from '../../runtime/browser/load.ts';
 import { PRODUCER } from '../../common/version.ts';
 import { interfaceOf } from '../../wasm/binary/module.ts';
 import type { BundlerContext } from '../bundler-context.ts';
@@ -9,7 +9,7 @@ import type { EnvironmentOutput } from './environment-output.ts';
 import type { FetchedSource, ModuleSource } from '../codegen/generate.ts';
 import type { ResolvedOptions } from '../options/options.ts';
 import type { SourceModule } from '../compile/pipeline.ts';
-import type { SplitParts } from '../compile/splitting.ts';
+import type { SplitModules } from '../compile/splitting.ts';
 
 export interface Emitter {
   context: BundlerContext;
@@ -21,7 +21,7 @@ export interface Emitter {
  * All files are named `.wasm`: static hosts then answer with `application/wasm`, without which nothing is compiled as it
  * comes in.
  */
-export function webSource(emitter: Emitter, source: SourceModule): FetchedSource {
+export function browserSource(emitter: Emitter, source: SourceModule): FetchedSource {
   switch (emitter.web.delivery) {
     case 'stream':
       return plainFile(emitter, source);
@@ -38,10 +38,10 @@ export function webSource(emitter: Emitter, source: SourceModule): FetchedSource
  *
  * @param warn whether calls that have to wait for their part say so in the console
  */
-export function webParts(
+export function browserSplitSource(
   emitter: Emitter,
   source: SourceModule,
-  parts: SplitParts,
+  parts: SplitModules,
   warn: boolean,
 ): ModuleSource {
   const primary = { ...source, wire: parts.primary };
@@ -53,7 +53,7 @@ export function webParts(
   const [first, ...others] =
     emitter.web.delivery === 'range'
       ? ranges(emitter, source, parts)
-      : [webSource(emitter, primary), ...secondaries.map((part) => webSource(emitter, part))];
+      : [browserSource(emitter, primary), ...secondaries.map((part) => browserSource(emitter, part))];
   return {
     kind: 'parts',
     url: first.url,
@@ -101,7 +101,7 @@ function inflated(emitter: Emitter, source: SourceModule): FetchedSource {
 function ranges(
   emitter: Emitter,
   source: SourceModule,
-  parts?: SplitParts,
+  parts?: SplitModules,
 ): [FetchedSource, ...FetchedSource[]] {
   const split = parts && {
     ...parts,
@@ -129,8 +129,8 @@ function optionsOf(
   { web }: Emitter,
   { builtins }: SourceModule,
   ...answers: readonly Uint8Array[]
-): WebOptions {
-  const options: WebOptions = builtins ? { builtins: builtins.constantsModule } : {};
+): FetchOptions {
+  const options: FetchOptions = builtins ? { builtins: builtins.constantsModule } : {};
   if (!web.integrity) return options;
   // Subresource integrity (https://www.w3.org/TR/SRI/): any of the hashes will do.
   const hashes = answers.map((bytes) => `sha384-${hashOf('sha384', bytes)}`);

@@ -20,7 +20,7 @@ export interface GraphChunk {
 /** By file name. */
 export type ChunkGraph = Readonly<Record<string, GraphChunk | { type: 'asset' }>>;
 
-export interface WebStart {
+export interface EarlyStart {
   /** Whether a module is one of our loaders. */
   isLoader: (id: string) => boolean;
   /** Whether a module is ours altogether, so that nobody minds when it runs. */
@@ -35,7 +35,7 @@ export interface WebStart {
  * @param lazily whether what is imported lazily counts, too; what is not comes first
  */
 export function findStarters(
-  start: WebStart,
+  start: EarlyStart,
   graph: ChunkGraph,
   fileName: string,
   lazily = false,
@@ -54,7 +54,7 @@ export function findStarters(
  *
  * @param lazily whether code counts, too, that is imported lazily itself
  */
-export function findLater(start: WebStart, graph: ChunkGraph, entry: string, lazily = false): GraphChunk[] {
+export function findLater(start: EarlyStart, graph: ChunkGraph, entry: string, lazily = false): GraphChunk[] {
   const there = new Set(closure(graph, entry));
   const later = new Set<GraphChunk>();
   for (const target of closure(graph, entry, lazily).flatMap(({ dynamicImports }) => dynamicImports)) {
@@ -74,7 +74,7 @@ export function findLater(start: WebStart, graph: ChunkGraph, entry: string, laz
  * needed statically has been started before.
  */
 export async function startLazily(
-  start: WebStart,
+  start: EarlyStart,
   graph: ChunkGraph,
   code: string,
   { fileName }: GraphChunk,

@@ -11,20 +11,20 @@ const ENCODED = /(?<=sourceMappingURL=data:application\/json;(?:charset=[\w-]+;)
 const OPENED = new RegExp(`${OPEN}([^${CLOSE}]*)${CLOSE}`, 'g');
 
 /** @param text of a file, each character a byte */
-export function openInlineMaps(text: string): string {
+export function openInlineSourceMaps(text: string): string {
   return text.replaceAll(ENCODED, (base64) => {
     const json = Buffer.from(base64, 'base64').toString('latin1');
     return encode(json) === base64 ? `${OPEN}${json}${CLOSE}` : base64;
   });
 }
 
-/** The opposite of {@link openInlineMaps}. */
-export function closeInlineMaps(text: string): string {
+/** The opposite of {@link openInlineSourceMaps}. */
+export function closeInlineSourceMaps(text: string): string {
   return text.replaceAll(OPENED, (_, json: string) => encode(json));
 }
 
 /** What the first one says, as JSON. */
-export function readInlineMap(text: string): string | undefined {
+export function readInlineSourceMap(text: string): string | undefined {
   const [base64] = text.match(ENCODED) ?? [];
   return base64 === undefined ? undefined : Buffer.from(base64, 'base64').toString('utf8');
 }

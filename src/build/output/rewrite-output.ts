@@ -10,7 +10,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomic } from '../../common/write-atomic.ts';
 import { encodePath } from '../../common/encode-path.ts';
-import { closeInlineMaps, openInlineMaps } from './inline-source-maps.ts';
+import { closeInlineSourceMaps, openInlineSourceMaps } from './inline-source-maps.ts';
 
 /** A file of the output. */
 export interface OutputFile {
@@ -83,7 +83,8 @@ export async function rewriteOutput(
   const contents = new Map(made.map((replacement) => [replacement.name, replacement.contents]));
   for (const { name, before, after } of texts) {
     const text = replaceAll(after, renamed);
-    if (text !== before || names.has(name)) contents.set(name, Buffer.from(closeInlineMaps(text), 'latin1'));
+    if (text !== before || names.has(name))
+      contents.set(name, Buffer.from(closeInlineSourceMaps(text), 'latin1'));
   }
   const writes = [...contents];
   const write = async ([name, bytes]: [string, Uint8Array]) =>
@@ -102,7 +103,7 @@ async function readTexts(folder: string, files: readonly OutputFile[]): Promise<
     try {
       // One after another: an output may have thousands of files.
       // oxlint-disable-next-line no-await-in-loop
-      const text = openInlineMaps(await readFile(join(folder, file.name), 'latin1'));
+      const text = openInlineSourceMaps(await readFile(join(folder, file.name), 'latin1'));
       texts.push({ ...file, before: text, after: text });
     } catch (error) {
       // Another plugin has taken it away.

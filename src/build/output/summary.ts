@@ -1,6 +1,6 @@
 /** What became of each module of a build, in one line. */
 import type { ArtifactContents, NativeCode, SplitContents } from '../../artifact/contents.ts';
-import { startSize } from '../../artifact/startup-size.ts';
+import { startupSize } from '../../artifact/startup-size.ts';
 import { formatBytes } from '../../common/format-bytes.ts';
 
 /** What became of a module. */
@@ -91,7 +91,7 @@ export function describeContents(
 }
 
 /** The same for a module that browsers get. */
-export function describeForWeb(
+export function describeForBrowsers(
   how: string,
   { wire }: Pick<ArtifactContents, 'wire'>,
   parts: Parts | undefined,
@@ -103,7 +103,7 @@ export function describeForWeb(
 type Parts = Pick<SplitContents, 'primary' | 'memory'> & { secondaries: readonly unknown[] };
 
 function sizesOf(parts: Parts, wire: Uint8Array): SplitSizes {
-  return { start: startSize(parts), whole: wire.length, parts: parts.secondaries.length };
+  return { start: startupSize(parts), whole: wire.length, parts: parts.secondaries.length };
 }
 
 function describe(outcome: Outcome): string {

@@ -3,10 +3,10 @@ import type { ArtifactContents } from '../../artifact/contents.ts';
 import { packArtifact } from '../../artifact/pack.ts';
 import { messageOf } from '../../common/error.ts';
 import { matchProfile } from '../../profile/match.ts';
-import type { ArtifactMap } from '../../runtime/shared/manifest.ts';
+import type { ArtifactManifest } from '../../runtime/shared/manifest.ts';
 import { hashModule } from '../../wasm/binary/hash.ts';
 import type { WasmInterface } from '../../wasm/binary/types.ts';
-import { formatMap } from '../codegen/manifest-text.ts';
+import { formatManifest } from '../codegen/manifest-text.ts';
 import type { Pipeline, SourceModule } from '../compile/pipeline.ts';
 import { type OutputFile, type Replacement, type Rewritten, rewriteOutput } from './rewrite-output.ts';
 import { runTraining, type TrainingCommand } from './training-runs.ts';
@@ -15,8 +15,8 @@ import { runTraining, type TrainingCommand } from './training-runs.ts';
 export interface UntrainedArtifact extends OutputFile {
   source: SourceModule;
   contents: ArtifactContents<WasmInterface>;
-  map: ArtifactMap;
-  /** Where it may be split: characters that the map takes in the glue code, filled up. */
+  manifest: ArtifactManifest;
+  /** Where it may be split: characters that the manifest takes in the glue code, filled up. */
   split: { mapWidth: number } | undefined;
   /** Whether something imports it. Code that loads files by itself often names others besides, for other engines. */
   imported: boolean;
@@ -42,7 +42,7 @@ export interface TrainedArtifact {
   source: SourceModule;
   contents: ArtifactContents<WasmInterface>;
   bytes: Uint8Array;
-  map: ArtifactMap;
+  manifest: ArtifactManifest;
 }
 
 /** Why the names of files are kept. */
@@ -85,7 +85,7 @@ export class Training {
 
   async #apply(output: Output): Promise<TrainedArtifact[]> {
     const { artifacts, folder } = output;
-    if (artifacts.some(({ map }) => !this.#trained.has(map.buildId))) await this.#train(artifacts);
+    if (artifacts.some(({ manifest }) => !this.#trained.has(manifest.buildId))) await this.#train(artifacts);
     // An earlier output of the folder may use the same file, and was not trained.
     for (const earlier of this.#left.splice(0)) {
       if (earlier.folder === folder) await this.#rewrite({ ...earlier, keepNames: SHARED_FOLDER });
@@ -98,18 +98,21 @@ export class Training {
   async #rewrite(output: Output): Promise<TrainedArtifact[]> {
     const { folder, keepNames, files, artifacts, update } = output;
     const { warn } = this.#setup;
-    const left = artifacts.filter(({ map }) => !this.#trained.has(map.buildId));
+    const left = artifacts.filter(({ manifest }) => !this.#trained.has(manifest.buildId));
     if (left.length > 0) this.#left.push({ ...output, artifacts: left });
     const byName = new Map<string, TrainedArtifact>();
     const replacements: Replacement[] = [];
-    for (const { name, map, split } of artifacts) {
-      const trained = this.#trained.get(map.buildId);
+    for (const { name, manifest, split } of artifacts) {
+      const trained = this.#trained.get(manifest.buildId);
       if (!trained) continue;
       byName.set(name, trained);
       replacements.push({
         name,
         contents: trained.bytes,
-        text: { before: formatMap(map, split?.mapWidth), after: formatMap(trained.map, split?.mapWidth) },
+        text: {
+          before: formatManifest(manifest, split?.mapWidth),
+          after: formatManifest(trained.manifest, split?.mapWidth),
+        },
       });
     }
     const rewritten = await rewriteOutput(folder, files, replacements, keepNames === undefined);
@@ -118,7 +121,7 @@ export class Training {
     for (const name of rewritten.skipped) {
       byName.delete(name);
       warn(
-        `${name} keeps native code for all functions: no glue code with its map was found, so nobody uses it, or another plugin ` +
+        `${name} keeps native code for all functions: no glue code with its manifest was found, so nobody uses it, or another plugin ` +
           'has rewritten it. In that case use `wasm-precompile train` and the path of its result as `profile`.',
       );
     }
@@ -130,8 +133,8 @@ export class Training {
     const training = await runTraining(this.#setup);
     if (!training) return;
     const { profiles, runs } = training;
-    for (const { source, contents: untrained, map, split, imported } of artifacts) {
-      if (this.#trained.has(map.buildId)) continue;
+    for (const { source, contents: untrained, manifest, split, imported } of artifacts) {
+      if (this.#trained.has(manifest.buildId)) continue;
       if (untrained.native.length === 0) continue;
       // What ran is what was built: a profile of anything else, of another module with the same name, says nothing.
       const sha256 = hashModule(source.bytes, source.module);
@@ -150,7 +153,7 @@ export class Training {
         runs,
         split !== undefined,
       );
-      this.#trained.set(map.buildId, { source, contents, ...packArtifact(contents) });
+      this.#trained.set(manifest.buildId, { source, contents, ...packArtifact(contents) });
     }
   }
 }

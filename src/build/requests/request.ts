@@ -6,10 +6,10 @@
  * - `module`: the `WebAssembly.Module`
  * - `instance`: the same instance as `esm`, with its globals as `WebAssembly.Global`: for imports between wasm
  *   modules. Only glue code asks for it
- * - `glue`: the file itself in the output, for code that loads it by itself. Only `transform-glue.ts` asks for it
- * - `loader`: what gives the module to all other forms, in browsers, so that they share it. Only glue code asks for it
+ * - `file`: the file itself in the output, for code that loads it by itself. Only `transform-glue.ts` asks for it
+ * - `shared`: what gives the module to all other forms, in browsers, so that they share it. Only glue code asks for it
  */
-export type ImportForm = 'esm' | 'init' | 'module' | 'instance' | 'glue' | 'loader';
+export type ImportForm = 'esm' | 'init' | 'module' | 'instance' | 'file' | 'shared';
 
 export interface ImportRequest {
   /** The request without its query. */
@@ -21,8 +21,8 @@ const FORM_BY_QUERY: Readonly<Record<string, ImportForm>> = {
   init: 'init',
   module: 'module',
   'wasm-instance': 'instance',
-  'wasm-glue': 'glue',
-  'wasm-loader': 'loader',
+  'wasm-file': 'file',
+  'wasm-shared': 'shared',
 };
 
 /** Parameters that Vite's dev server adds: a time stamp, a mark for imports, a version. */

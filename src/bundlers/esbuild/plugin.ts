@@ -4,15 +4,15 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, relative, resolve } from 'node:path';
 import type { BuildResult, ImportKind, Loader, OnLoadResult, PluginBuild } from 'esbuild';
 import type { UnpluginOptions } from 'unplugin';
-import { type Bundle, runtimeFile } from '../../build/plugin.ts';
+import { type WasmPlugin, runtimeFile } from '../../build/plugin.ts';
 import type { BundlerContext, EmittedFile, WrittenOutput } from '../../build/bundler-context.ts';
 import { findHash } from '../../build/output/file-names.ts';
-import { GLUE_TEXT } from '../../build/discover/find-runtime-loading.ts';
+import { RUNTIME_LOADING_TEXT } from '../../build/discover/find-runtime-loading.ts';
 import type { Platform } from '../../build/codegen/generate.ts';
 import { parseScript, type ScriptLanguage } from '../../build/discover/parse-script.ts';
 import { hasSideEffects, splitRequest } from '../../build/requests/request.ts';
 import { sha256 } from '../../common/sha256.ts';
-import { GLUE_ID, type TransformedGlue } from '../../build/discover/rewrite-runtime-loading.ts';
+import { SCRIPT_ID, type RewrittenScript } from '../../build/discover/rewrite-runtime-loading.ts';
 import { messageOf, WasmPrecompileError } from '../../common/error.ts';
 import { NAME } from '../../common/version.ts';
 import { isFolder } from '../is-folder.ts';
@@ -53,13 +53,13 @@ interface Settings {
   ) => Pick<WrittenOutput, 'files' | 'find'>;
 }
 
-export function esbuildPlugins(bundle: Bundle): UnpluginOptions[] {
+export function esbuildPlugins(bundle: WasmPlugin): UnpluginOptions[] {
   return [
     { name: NAME, esbuild: { setup: (build) => setUp(bundle, build, settingsOfEsbuild(bundle, build)) } },
   ];
 }
 
-export function bunPlugins(bundle: Bundle): UnpluginOptions[] {
+export function bunPlugins(bundle: WasmPlugin): UnpluginOptions[] {
   return [
     {
       name: NAME,
@@ -74,7 +74,7 @@ export function bunPlugins(bundle: Bundle): UnpluginOptions[] {
   ];
 }
 
-function setUp(bundle: Bundle, build: PluginBuild, settings: Settings): void {
+function setUp(bundle: WasmPlugin, build: PluginBuild, settings: Settings): void {
   const { platform, format, publicPath, folder, root } = settings;
   /** By the paths of their modules. */
   const emitted = new Map<string, Uint8Array>();
@@ -185,8 +185,8 @@ function setUp(bundle: Bundle, build: PluginBuild, settings: Settings): void {
     };
   });
 
-  if (bundle.findsGlue(context.platform)) {
-    build.onLoad({ filter: GLUE_ID, namespace: 'file' }, ({ path, with: attributes }) => {
+  if (bundle.detectsRuntimeLoading(context.platform)) {
+    build.onLoad({ filter: SCRIPT_ID, namespace: 'file' }, ({ path, with: attributes }) => {
       const loader = loaderOf(path, settings.loaders);
       return isScript(loader) && Object.keys(attributes ?? {}).length === 0
         ? loadGlue(bundle, context, settings, path, loader)
@@ -227,7 +227,7 @@ function fileUrl(file: string, platform: Platform, { format, publicPath, commonJ
 
 /** Only what is changed: other plugins, and the bundler, load all else. */
 async function loadGlue(
-  bundle: Bundle,
+  bundle: WasmPlugin,
   context: BundlerContext,
   { resolver, sourceMaps, runningFile }: Settings,
   file: string,
@@ -235,8 +235,8 @@ async function loadGlue(
 ): Promise<OnLoadResult | undefined> {
   // In an archive, which only the bundler can read.
   const code = await readFile(file, 'utf8').catch(() => undefined);
-  if (code === undefined || !GLUE_TEXT.test(code)) return undefined;
-  const changed = await bundle.transformGlue(
+  if (code === undefined || !RUNTIME_LOADING_TEXT.test(code)) return undefined;
+  const changed = await bundle.rewriteRuntimeLoading(
     { ...context, resolve: resolver('import-statement') },
     code,
     file,
@@ -276,7 +276,7 @@ function isScript(loader: Loader | undefined): loader is ScriptLanguage {
   return loader === 'js' || loader === 'jsx' || loader === 'ts' || loader === 'tsx';
 }
 
-function withMap({ code, map }: TransformedGlue, original: string, file: string): string {
+function withMap({ code, map }: RewrittenScript, original: string, file: string): string {
   map.sources = [basename(file)];
   map.sourcesContent = [original];
   return `${code}\n//# sourceMappingURL=${map.toUrl()}`;
@@ -296,7 +296,7 @@ function fileOf(importer: string, root: string | undefined): string | undefined 
   return root === undefined || isAbsolute(importer) ? importer : resolve(root, importer);
 }
 
-function settingsOfEsbuild(bundle: Bundle, build: PluginBuild): Settings {
+function settingsOfEsbuild(bundle: WasmPlugin, build: PluginBuild): Settings {
   const { initialOptions: options } = build;
   const root = options.absWorkingDir ?? process.cwd();
   const { outdir, outfile, publicPath, entryNames, chunkNames, assetNames, logLevel } = options;

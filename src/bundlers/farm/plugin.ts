@@ -4,10 +4,10 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix, relative, resolve } from 'node:path';
 import type { CompilationContext, JsPlugin } from '@farmfe/core';
 import type { UnpluginOptions } from 'unplugin';
-import { type Bundle, runtimeFile } from '../../build/plugin.ts';
+import { type WasmPlugin, runtimeFile } from '../../build/plugin.ts';
 import type { BundlerContext, EmittedFile } from '../../build/bundler-context.ts';
 import { encodePath } from '../../common/encode-path.ts';
-import { GLUE_TEXT } from '../../build/discover/find-runtime-loading.ts';
+import { RUNTIME_LOADING_TEXT } from '../../build/discover/find-runtime-loading.ts';
 import type { Platform } from '../../build/codegen/generate.ts';
 import { parseScript, type ScriptLanguage } from '../../build/discover/parse-script.ts';
 import { hasSideEffects, splitRequest } from '../../build/requests/request.ts';
@@ -23,7 +23,7 @@ const KINDS = new Set<unknown>(['import', 'dynamicImport', 'require', 'exportFro
 /** Farm has TypeScript until all plugins are done. */
 const LANGUAGES: ScriptLanguage[] = ['js', 'jsx', 'ts', 'tsx'];
 
-export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
+export function farmPlugins(bundle: WasmPlugin): UnpluginOptions[] {
   let root = '';
   let folder = '';
   let publicPath = '/';
@@ -153,12 +153,17 @@ export function farmPlugins(bundle: Bundle): UnpluginOptions[] {
     transform: {
       filters: { moduleTypes: LANGUAGES },
       async executor({ content, resolvedPath, moduleType }, context) {
-        if (!GLUE_TEXT.test(content)) return null;
-        const changed = await bundle.transformGlue(contextOf(context, resolvedPath), content, resolvedPath, {
-          parse: (text) => parseScript(text, moduleType as ScriptLanguage),
-          commonJs: true,
-          hasNode: true,
-        });
+        if (!RUNTIME_LOADING_TEXT.test(content)) return null;
+        const changed = await bundle.rewriteRuntimeLoading(
+          contextOf(context, resolvedPath),
+          content,
+          resolvedPath,
+          {
+            parse: (text) => parseScript(text, moduleType as ScriptLanguage),
+            commonJs: true,
+            hasNode: true,
+          },
+        );
         return changed ? { content: changed.code, sourceMap: changed.map.toString() } : null;
       },
     },

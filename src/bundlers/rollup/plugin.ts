@@ -3,8 +3,8 @@ import { dirname, resolve } from 'node:path';
 import type { Program } from 'estree';
 import type { UnpluginOptions } from 'unplugin';
 import type { ResolvedConfig } from 'vite';
-import { type Bundle, RESOLVE_FILTER } from '../../build/plugin.ts';
-import type { BundlerContext, Resolved, WebSettings, WrittenOutput } from '../../build/bundler-context.ts';
+import { type WasmPlugin, RESOLVE_FILTER } from '../../build/plugin.ts';
+import type { BundlerContext, Resolved, PageSettings, WrittenOutput } from '../../build/bundler-context.ts';
 import { encodePath } from '../../common/encode-path.ts';
 import {
   type AssetFileNames,
@@ -14,13 +14,13 @@ import {
   type WrittenFile,
 } from '../../build/output/file-names.ts';
 import type { Platform } from '../../build/codegen/generate.ts';
-import { GLUE_TEXT } from '../../build/discover/find-runtime-loading.ts';
+import { RUNTIME_LOADING_TEXT } from '../../build/discover/find-runtime-loading.ts';
 import { parseRequest, WASM_REQUEST } from '../../build/requests/request.ts';
 import { conflict } from '../../build/requests/conflict.ts';
 import { SOURCE_PHASE } from '../../build/requests/source-phase.ts';
-import { GLUE_ID } from '../../build/discover/rewrite-runtime-loading.ts';
+import { SCRIPT_ID } from '../../build/discover/rewrite-runtime-loading.ts';
 import { viteInlineLimit } from '../vite/inline-limit.ts';
-import { viteWebSettings } from '../vite/page-settings.ts';
+import { pageSettings } from '../vite/page-settings.ts';
 import { startLazily } from '../../build/output/early-start.ts';
 import { NAME } from '../../common/version.ts';
 import { updateBundle } from './update-bundle.ts';
@@ -82,7 +82,7 @@ interface EmittedAsset {
 }
 
 /** The plugins for one bundler. */
-export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
+export function rollupPlugins(bundle: WasmPlugin): UnpluginOptions[] {
   const assets = new Assets();
   /** Rolldown's own. */
   let platform: Platform | undefined;
@@ -204,7 +204,7 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
           dev: config.command === 'serve',
           inlineLimit: viteInlineLimit(config.build.assetsInlineLimit),
           urlImports: true,
-          web: viteWebSettings(config),
+          web: pageSettings(config),
         };
       },
       async renderChunk(code, chunk, { format }, { chunks }) {
@@ -253,12 +253,12 @@ export function rollupPlugins(bundle: Bundle): UnpluginOptions[] {
   // When all that is left is JavaScript, and CommonJS is ES modules where the bundler does not know it.
   const transformGlue = {
     order: 'post' as const,
-    filter: { id: GLUE_ID, code: GLUE_TEXT },
+    filter: { id: SCRIPT_ID, code: RUNTIME_LOADING_TEXT },
     handler(this: unknown, code: string, id: string, meta?: object) {
       const context = this as RollupContext;
       // Only Rolldown says, which has TypeScript until the end.
       const lang = meta && 'moduleType' in meta ? String(meta.moduleType) : undefined;
-      return bundle.transformGlue(contextOf(context), code, id, {
+      return bundle.rewriteRuntimeLoading(contextOf(context), code, id, {
         parse: (text) => context.parse(text, lang === undefined ? {} : { lang }),
         commonJs: context.meta.rolldownVersion !== undefined,
         hasNode: hasNode(context),
@@ -388,7 +388,7 @@ function fileUrl({ relativePath, format }: FileUrl): string | undefined {
 /** In a page where that is not relative to the chunk, or the chunk does not know its own place; else undefined. */
 function pageUrl(
   { relativePath, format, fileName, chunkId }: FileUrl,
-  { worker, urlInChunk }: WebSettings,
+  { worker, urlInChunk }: PageSettings,
 ): string | undefined {
   const elsewhere = urlInChunk(fileName, chunkId);
   const base = format === 'iife' && worker ? 'self.location.href' : undefined;

@@ -2,7 +2,7 @@
  * The bundler's own description of an output, which plugins after ours and the caller of the bundler get: kept true to
  * what training has made of the files on the disk.
  */
-import { readInlineMap } from '../../build/output/inline-source-maps.ts';
+import { readInlineSourceMap } from '../../build/output/inline-source-maps.ts';
 import type { Rewritten } from '../../build/output/rewrite-output.ts';
 
 /** What Rollup, Rolldown and Vite say of a file; each of them leaves some of it out. */
@@ -53,7 +53,7 @@ function updateEntry(entry: BundleEntry, { names, contents }: Rewritten): void {
     entry.code = code;
     const mapFile = entry.sourcemapFileName ?? `${before}.map`;
     const mapBytes = contents.get(mapFile);
-    updateMap(entry, mapBytes ? decode(mapBytes) : readInlineMap(code));
+    updateMap(entry, mapBytes ? decode(mapBytes) : readInlineSourceMap(code));
   }
   if (names.has(before)) entry.fileName = renamed(before);
   if (entry.sourcemapFileName && names.has(entry.sourcemapFileName)) {

@@ -1,10 +1,10 @@
 /** What Vite decides of pages: where their files are, and whether they may have chunks of their own. */
 import { posix } from 'node:path';
 import type { ResolvedConfig } from 'vite';
-import type { WebSettings } from '../../build/bundler-context.ts';
+import type { PageSettings } from '../../build/bundler-context.ts';
 import { encodePath } from '../../common/encode-path.ts';
 
-export function viteWebSettings(config: ResolvedConfig): WebSettings {
+export function pageSettings(config: ResolvedConfig): PageSettings {
   const { base, build, isWorker } = config;
   const { renderBuiltUrl } = config.experimental;
   return {

@@ -5,17 +5,17 @@ import { fileURLToPath } from 'node:url';
 import remapping, { type SourceMapInput } from '@jridgewell/remapping';
 import type { UnpluginOptions } from 'unplugin';
 import type { AssetInfo, Compilation, Compiler, LoaderContext } from 'webpack';
-import { type Bundle, runtimeFile } from '../../build/plugin.ts';
+import { type WasmPlugin, runtimeFile } from '../../build/plugin.ts';
 import type { BundlerContext, EmittedFile } from '../../build/bundler-context.ts';
 import { conflict } from '../../build/requests/conflict.ts';
 import { encodePath } from '../../common/encode-path.ts';
-import { GLUE_TEXT } from '../../build/discover/find-runtime-loading.ts';
+import { RUNTIME_LOADING_TEXT } from '../../build/discover/find-runtime-loading.ts';
 import type { Platform } from '../../build/codegen/generate.ts';
 import { parseScript } from '../../build/discover/parse-script.ts';
 import { formatRequest, hasSideEffects, parseRequest } from '../../build/requests/request.ts';
 import type { HashPlace } from '../../build/output/rewrite-output.ts';
 import { sha256 } from '../../common/sha256.ts';
-import { GLUE_ID } from '../../build/discover/rewrite-runtime-loading.ts';
+import { SCRIPT_ID } from '../../build/discover/rewrite-runtime-loading.ts';
 import { WasmPrecompileError } from '../../common/error.ts';
 import { NAME } from '../../common/version.ts';
 import { isFolder } from '../is-folder.ts';
@@ -37,8 +37,8 @@ export interface LoaderOptions {
 }
 
 /** What webpack-glue-loader.ts is given. */
-export interface GlueLoaderOptions {
-  transform: (loader: LoaderContext<GlueLoaderOptions>, module: LoadedModule) => Promise<LoadedModule>;
+export interface TransformLoaderOptions {
+  transform: (loader: LoaderContext<TransformLoaderOptions>, module: LoadedModule) => Promise<LoadedModule>;
 }
 
 /** What one loader gives to the next. */
@@ -51,7 +51,7 @@ export interface LoadedModule {
  * unplugin's own `resolveId` and `load` know only the paths of files here. So a rule says what is ours, by its query and by what
  * imports it: not `new URL('./x.wasm', import.meta.url)`.
  */
-export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
+export function webpackPlugins(bundle: WasmPlugin): UnpluginOptions[] {
   const apply = (compiler: Compiler) => {
     const hooks = new CompilerHooks(bundle, compiler);
     // The last rule: it decides of the type, whatever others make of wasm files.
@@ -79,7 +79,7 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
       if (!hooks.findsGlue) return;
       compiler.options.module.rules.push({
         // Not all modules: a loader costs time, and changes ids of modules and names in source maps.
-        test: { and: [GLUE_ID, (file: string) => hooks.mayHoldGlue(unescape(file))] },
+        test: { and: [SCRIPT_ID, (file: string) => hooks.mayHoldGlue(unescape(file))] },
         // When it is JavaScript.
         enforce: 'post',
         use: [
@@ -87,7 +87,7 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
             loader: GLUE_LOADER,
             options: {
               transform: (loader, module) => hooks.transformGlue(loader, module),
-            } satisfies GlueLoaderOptions,
+            } satisfies TransformLoaderOptions,
           },
         ],
       });
@@ -117,14 +117,14 @@ export function webpackPlugins(bundle: Bundle): UnpluginOptions[] {
 }
 
 class CompilerHooks {
-  readonly #bundle: Bundle;
+  readonly #bundle: WasmPlugin;
   readonly #compiler: Compiler;
   /** By the names of files. */
   readonly #emitted = new Map<string, { digest: string; by: string; info: AssetInfo }>();
   /** By path: every import asks. */
   readonly #mayHoldGlue = new Map<string, boolean>();
 
-  constructor(bundle: Bundle, compiler: Compiler) {
+  constructor(bundle: WasmPlugin, compiler: Compiler) {
     this.#bundle = bundle;
     this.#compiler = compiler;
   }
@@ -174,7 +174,7 @@ class CompilerHooks {
     try {
       // The bundler's own file system keeps what it will ask for next.
       const text = this.#compiler.inputFileSystem?.readFileSync?.(file).toString() ?? '';
-      may = GLUE_TEXT.test(text);
+      may = RUNTIME_LOADING_TEXT.test(text);
     } catch {
       // There is no such file: the bundler will say it better, or makes the module itself.
     }
@@ -183,20 +183,23 @@ class CompilerHooks {
   }
 
   get findsGlue(): boolean {
-    return this.#bundle.findsGlue(this.#bundle.platform(this.#ownPlatform));
+    return this.#bundle.detectsRuntimeLoading(this.#bundle.platform(this.#ownPlatform));
   }
 
   /** @returns the same where there is nothing to change */
-  async transformGlue(loader: LoaderContext<GlueLoaderOptions>, module: LoadedModule): Promise<LoadedModule> {
+  async transformGlue(
+    loader: LoaderContext<TransformLoaderOptions>,
+    module: LoadedModule,
+  ): Promise<LoadedModule> {
     // oxlint-disable-next-line no-underscore-dangle
     const type = loader._module?.type;
     if (type !== undefined && !type.startsWith('javascript/')) return module;
     const code = module.contents.toString();
-    if (!GLUE_TEXT.test(code)) return module;
+    if (!RUNTIME_LOADING_TEXT.test(code)) return module;
     // Which files are there, and which of them are ours, is nothing that webpack knows of.
     this.#keepForWatching(loader);
     const file = unescape(loader.resourcePath);
-    const changed = await this.#bundle.transformGlue(this.#contextOfLoader(loader), code, file, {
+    const changed = await this.#bundle.rewriteRuntimeLoading(this.#contextOfLoader(loader), code, file, {
       parse: (text) => parseScript(text, 'js'),
       // In what counts as an ES module there is no `require`, even if it has neither imports nor exports.
       commonJs: type !== 'javascript/esm',
@@ -255,7 +258,7 @@ class CompilerHooks {
     };
   }
 
-  #contextOfLoader(loader: LoaderContext<LoaderOptions | GlueLoaderOptions>): BundlerContext {
+  #contextOfLoader(loader: LoaderContext<LoaderOptions | TransformLoaderOptions>): BundlerContext {
     // oxlint-disable-next-line no-underscore-dangle
     const compilation = loader._compilation;
     if (!compilation) throw new Error(`${loader.resourcePath}: the bundler gives its loaders no compilation`);

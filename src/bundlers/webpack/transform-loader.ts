@@ -1,11 +1,11 @@
 /** The loader of webpack.ts for code that loads wasm files by itself: webpack finds loaders by their files. */
 import type { LoaderContext, LoaderDefinitionFunction } from 'webpack';
-import type { GlueLoaderOptions, LoadedModule } from './plugin.ts';
+import type { TransformLoaderOptions, LoadedModule } from './plugin.ts';
 
 type SourceMap = Parameters<LoaderDefinitionFunction>[1];
 
 export default async function transform(
-  this: LoaderContext<GlueLoaderOptions>,
+  this: LoaderContext<TransformLoaderOptions>,
   contents: Buffer,
   map: SourceMap,
   additional: unknown,

@@ -6,7 +6,7 @@ import { buildSection } from './builds.ts';
 import { element } from './dom.ts';
 import { growthSection } from './growth-section.ts';
 import { peerSection } from './peer-section.ts';
-import { startSection } from './startup-section.ts';
+import { startupSection } from './startup-section.ts';
 import { treemapSection } from './treemap.ts';
 
 const data = JSON.parse(document.querySelector('#data')?.textContent ?? '') as ReportData;
@@ -14,7 +14,7 @@ const { bench } = data;
 
 const sections = [
   artifactSection(data.artifacts, data.unreadable ?? []),
-  startSection(data.starts, data.notes ?? []),
+  startupSection(data.starts, data.notes ?? []),
   treemapSection(data.artifacts),
   bench && benchSection(bench),
   bench && growthSection(bench.growth),

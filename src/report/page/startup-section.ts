@@ -1,5 +1,5 @@
 /** One start of each module, step by step. */
-import type { StartReport, StartStep, StepName } from '../data.ts';
+import type { StartupReport, StartupStep, StepName } from '../data.ts';
 import { barChart, type BarSeries, shorten } from './bars.ts';
 import { details, element, paragraph, table } from './dom.ts';
 import { formatMilliseconds } from './format.ts';
@@ -13,8 +13,8 @@ const COLOURS: Readonly<Record<StepName, string>> = {
   'first call': 'step-call',
 };
 
-export function startSection(
-  starts: readonly StartReport[],
+export function startupSection(
+  starts: readonly StartupReport[],
   missing: readonly string[],
 ): Section | undefined {
   if (starts.length === 0 && missing.length === 0) return undefined;
@@ -58,7 +58,7 @@ export function startSection(
   );
 }
 
-function startCard({ module, node, mode, steps }: StartReport): HTMLElement {
+function startCard({ module, node, mode, steps }: StartupReport): HTMLElement {
   const end = Math.max(0, ...steps.map((step) => step.end));
   const busy = steps.reduce((sum, step) => sum + step.end - step.start, 0);
   const label =
@@ -78,7 +78,7 @@ function startCard({ module, node, mode, steps }: StartReport): HTMLElement {
   );
 }
 
-function stepSeries({ name, start, end, detail }: StartStep, index: number): BarSeries {
+function stepSeries({ name, start, end, detail }: StartupStep, index: number): BarSeries {
   const bar = {
     from: start,
     to: end,

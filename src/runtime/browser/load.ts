@@ -5,11 +5,16 @@
  * Chromium keeps code for later visits only of responses that come from the network as they are, and only where
  * compiling begins with the request: so nothing is built in JavaScript that need not be.
  */
-import { type AsyncModuleLoader, compileArguments, type CompileOptions, once } from '../shared/module-handle.ts';
+import {
+  type AsyncModuleHandle,
+  compileArguments,
+  type CompileOptions,
+  once,
+} from '../shared/module-handle.ts';
 
 export { initializer } from '../shared/module-handle.ts';
 
-export interface WebOptions extends CompileOptions {
+export interface FetchOptions extends CompileOptions {
   /** What the bytes of the response must be, as `fetch` takes it. */
   integrity?: string;
   /** What else `fetch` is told. */
@@ -17,18 +22,18 @@ export interface WebOptions extends CompileOptions {
 }
 
 /** A part of a file, in bytes. */
-export type Part = readonly [offset: number, size: number];
+export type ByteRange = readonly [offset: number, size: number];
 
 /** The module in a response; undefined where the response is the module. */
 type Unpack = (response: Response) => ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
 
 /** A loader for a plain wasm file: delivery `stream`. */
-export function fromFile(url: string, options: WebOptions = {}): AsyncModuleLoader {
+export function fromFile(url: string, options: FetchOptions = {}): AsyncModuleHandle {
   return fromUrl(url, options);
 }
 
 /** A loader for a part of an ELF file, which servers that know ranges send alone: delivery `range`. */
-export function fromRange(url: string, part: Part, options: WebOptions = {}): AsyncModuleLoader {
+export function fromRange(url: string, part: ByteRange, options: FetchOptions = {}): AsyncModuleHandle {
   const [offset, size] = part;
   const headers = { range: `bytes=${offset}-${offset + size - 1}` };
   return fromUrl(
@@ -44,12 +49,12 @@ export function fromRange(url: string, part: Part, options: WebOptions = {}): As
  *
  * @param plain URL of the module as a file of its own, for browsers that cannot inflate
  */
-export function fromDeflated(
+export function fromCompressed(
   url: string,
-  part: Part,
+  part: ByteRange,
   plain: string,
-  options: WebOptions = {},
-): AsyncModuleLoader {
+  options: FetchOptions = {},
+): AsyncModuleHandle {
   if (typeof DecompressionStream === 'undefined') return fromUrl(plain, { ...options, integrity: '' });
   return fromUrl(url, options, (response) =>
     cut(response, part).pipeThrough(new DecompressionStream('deflate')),
@@ -57,7 +62,7 @@ export function fromDeflated(
 }
 
 /** A loader for a module in the bundle itself. */
-export function fromBase64(base64: string, options: CompileOptions = {}): AsyncModuleLoader {
+export function fromBase64(base64: string, options: CompileOptions = {}): AsyncModuleHandle {
   return {
     load: once(() => {
       const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
@@ -67,7 +72,7 @@ export function fromBase64(base64: string, options: CompileOptions = {}): AsyncM
 }
 
 /** Begins to load before anybody asks. Who asks later gets this module, or a new attempt where it failed. */
-export function start(loader: AsyncModuleLoader): void {
+export function startEarly(loader: AsyncModuleHandle): void {
   loader.load().catch(() => {});
 }
 
@@ -76,10 +81,10 @@ class Refusal extends Error {}
 
 function fromUrl(
   url: string,
-  options: WebOptions,
+  options: FetchOptions,
   unpack: Unpack = () => undefined,
   headers: Record<string, string> = {},
-): AsyncModuleLoader {
+): AsyncModuleHandle {
   let type: string | null;
   const attempt = async (cache: RequestCache) => {
     type = WASM;
@@ -122,7 +127,7 @@ async function compile(response: Response, options: CompileOptions): Promise<Web
 }
 
 /** A part of a body, as it comes in. */
-function cut({ body }: Response, [offset, size]: Part): ReadableStream<Uint8Array<ArrayBuffer>> {
+function cut({ body }: Response, [offset, size]: ByteRange): ReadableStream<Uint8Array<ArrayBuffer>> {
   // Of the next bytes, from the start of the part.
   let position = -offset;
   const reader = body?.getReader();

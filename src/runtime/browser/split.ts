@@ -3,28 +3,28 @@
  * an instance, the secondaries are fetched one after another with low priority, and compiled in the background. A call that
  * comes earlier than its part loads that at once, which blocks: no other way lets a call wait.
  */
-import { adopt, type LoadPart } from '../shared/link.ts';
-import type { AsyncModuleLoader } from '../shared/module-handle.ts';
-import type { Part } from './load.ts';
+import { adopt, type LoadSecondary } from '../shared/link.ts';
+import type { AsyncModuleHandle } from '../shared/module-handle.ts';
+import type { ByteRange } from './load.ts';
 
 /** A secondary. */
-export interface WebPart {
+export interface SecondarySource {
   /** Loads it in the background. */
-  load: (request: RequestInit) => AsyncModuleLoader;
+  load: (request: RequestInit) => AsyncModuleHandle;
   /** Where it is as it is, for calls that cannot wait. */
   url: string;
   /** Where it is in a file. */
-  part?: Part;
+  part?: ByteRange;
   /** Its SHA-256 in base64, where that is to be checked. */
   sha256?: string;
 }
 
-export interface SplitLoader extends AsyncModuleLoader {
+export interface SplitHandle extends AsyncModuleHandle {
   /** The module as it was before it was split. */
-  whole: AsyncModuleLoader;
+  whole: AsyncModuleHandle;
 }
 
-export interface WebSplitOptions {
+export interface SplitLoadOptions {
   /** In base64; only where parts have one. */
   sha256?: (bytes: Uint8Array) => string;
   /** Says in the console which calls had to wait. */
@@ -52,12 +52,12 @@ const PROBE = [
  *
  * @param whole for browsers that cannot do with parts, and for whoever needs the module itself
  */
-export function fromParts(
-  primary: AsyncModuleLoader,
-  whole: AsyncModuleLoader,
-  parts: readonly WebPart[],
-  options: WebSplitOptions = {},
-): SplitLoader {
+export function fromSplit(
+  primary: AsyncModuleHandle,
+  whole: AsyncModuleHandle,
+  parts: readonly SecondarySource[],
+  options: SplitLoadOptions = {},
+): SplitHandle {
   if (!canSplit()) return { load: whole.load, whole };
   const adopted = new WeakSet<WebAssembly.Module>();
   const load = async () => {
@@ -91,8 +91,8 @@ function canSplit(): boolean {
 
 function adoptParts(
   primary: WebAssembly.Module,
-  parts: readonly WebPart[],
-  { sha256, warn }: WebSplitOptions,
+  parts: readonly SecondarySource[],
+  { sha256, warn }: SplitLoadOptions,
 ): void {
   const modules: WebAssembly.Module[] = [];
   let begun = false;
@@ -115,7 +115,7 @@ function adoptParts(
     coming = undefined;
   };
 
-  const load: LoadPart = (number, calledFunction) => {
+  const load: LoadSecondary = (number, calledFunction) => {
     const start = performance.now();
     const part = parts[number - 1];
     if (!part) throw new RangeError(`there is no part ${number}`);
@@ -146,7 +146,11 @@ function adoptParts(
 }
 
 /** @param busy whether the file is being loaded in the background */
-function compileNow(part: WebPart, busy: boolean, hash: WebSplitOptions['sha256']): WebAssembly.Module {
+function compileNow(
+  part: SecondarySource,
+  busy: boolean,
+  hash: SplitLoadOptions['sha256'],
+): WebAssembly.Module {
   try {
     const bytes = fetchNow(part, busy);
     if (hash && hash(bytes) !== part.sha256) throw new Error('its content is not that of the build');
@@ -161,7 +165,7 @@ function compileNow(part: WebPart, busy: boolean, hash: WebSplitOptions['sha256'
  * Chromium has a request wait for another one for the same file: for 20 s, since that one goes on only when the call has returned.
  * So it gets another URL then.
  */
-function fetchNow({ url, part }: WebPart, busy: boolean): Uint8Array<ArrayBuffer> {
+function fetchNow({ url, part }: SecondarySource, busy: boolean): Uint8Array<ArrayBuffer> {
   try {
     return cut(request(busy ? `${url}${url.includes('?') ? '&' : '?'}now` : url, part), part);
   } catch (error) {
@@ -171,7 +175,7 @@ function fetchNow({ url, part }: WebPart, busy: boolean): Uint8Array<ArrayBuffer
   }
 }
 
-function request(url: string, part: Part | undefined): XMLHttpRequest {
+function request(url: string, part: ByteRange | undefined): XMLHttpRequest {
   const get = new XMLHttpRequest();
   get.open('GET', url, false);
   if (part) get.setRequestHeader('range', `bytes=${part[0]}-${part[0] + part[1] - 1}`);
@@ -184,7 +188,7 @@ function request(url: string, part: Part | undefined): XMLHttpRequest {
 }
 
 /** The bytes of a response: of the part where the server has sent all of the file. */
-function cut(get: XMLHttpRequest, part: Part | undefined): Uint8Array<ArrayBuffer> {
+function cut(get: XMLHttpRequest, part: ByteRange | undefined): Uint8Array<ArrayBuffer> {
   const bytes =
     get.responseType === 'arraybuffer'
       ? new Uint8Array(get.response as ArrayBuffer)

@@ -5,7 +5,7 @@
  */
 import { adoptCopy, intercept, isPrimary, replace } from '../shared/link.ts';
 import { findIn, replaceIn } from '../shared/message.ts';
-import type { SplitLoader } from './split.ts';
+import type { SplitHandle } from './split.ts';
 
 type LoadWhole = () => Promise<WebAssembly.Module>;
 type Post = (this: unknown, message: unknown, ...rest: unknown[]) => void;
@@ -20,7 +20,7 @@ const queues = new WeakMap<object, Promise<void>>();
 const { structuredClone: clone } = globalThis;
 
 /** The module of a loader, for whoever makes instances of it. */
-export async function loadForOthers(loader: SplitLoader): Promise<WebAssembly.Module> {
+export async function loadTransferable(loader: SplitHandle): Promise<WebAssembly.Module> {
   const module = await loader.load();
   if (!isPrimary(module)) return module;
   wholes.set(module, loader.whole.load);

@@ -4,7 +4,7 @@
  */
 import { builtin } from './builtin.ts';
 import { checksum } from './checksum.ts';
-import type { SegmentMap } from '../shared/manifest.ts';
+import type { SegmentEntry } from '../shared/manifest.ts';
 
 const { readFileSync } = builtin('node:fs');
 const { fileURLToPath } = builtin('node:url');
@@ -24,7 +24,7 @@ export interface Contents {
 }
 
 /** A part of a file, in bytes. */
-export type Range = Pick<SegmentMap, 'offset' | 'size'>;
+export type Range = Pick<SegmentEntry, 'offset' | 'size'>;
 
 /** The exports of src/native/addon.cc. */
 export interface Addon {
@@ -77,11 +77,11 @@ export interface Addon {
    *
    * @param size bytes of native code
    */
-  startHelper(size: number): Helper | undefined;
+  startWorker(size: number): DeserializationWorker | undefined;
 }
 
 /** A thread of its own for one load. */
-export interface Helper {
+export interface DeserializationWorker {
   /** Something else than `{ module }` where the helper has no module, for whatever reason. */
   deserialize(contents: Contents, flagHash: number): Promise<unknown>;
   stop(): void;

@@ -2,7 +2,7 @@
  * Loads an artifact:
  *  1. Choose the native code by engine key; see whether this process may use native code at all.
  *  2. Map (or read) the file's head, the wire bytes and the chosen native code.
- *  3. Check that it is the file that the map was made for, and the checksums.
+ *  3. Check that it is the file that the manifest was made for, and the checksums.
  *  4. Let V8 deserialize; where anything is missing or wrong, compile the wire bytes.
  */
 import { builtin } from './builtin.ts';
@@ -10,7 +10,7 @@ import {
   type Addon,
   type Addons,
   type Contents,
-  type Helper,
+  type DeserializationWorker,
   isNode,
   loadAddon,
   NOT_NODE,
@@ -18,16 +18,16 @@ import {
 } from './addon.ts';
 import { getCrc32 } from './crc32.ts';
 import { getHook } from './preload-hooks.ts';
-import type { ArtifactMap, NativeSegmentMap, SegmentMap } from '../shared/manifest.ts';
+import type { ArtifactManifest, NativeEntry, SegmentEntry } from '../shared/manifest.ts';
 import {
   deserialize,
   type Deserialized,
   flagsOf,
   HAS_NATIVES,
   isRunningWith,
-  type Words,
+  type HeaderWords,
 } from './natives.ts';
-import { readParts } from './read.ts';
+import { readRanges } from './read.ts';
 import { fail, type FallbackMode, reportFallback } from './fallback.ts';
 import { reportLoad } from './debug.ts';
 import { either, type Steps } from './steps.ts';
@@ -39,9 +39,9 @@ export interface ArtifactOptions {
   verify: boolean;
   fallback: FallbackMode;
   /** Of fit.ts. Without it, nobody knows whether native code may be used in this process, and none is. */
-  fit?: Fit;
+  checkCompatibility?: CheckCompatibility;
   /** Of heal.ts, where the option asks for it. */
-  heal?: Heal;
+  recompile?: Recompile;
   /** Of split.ts, where the artifact may be that of a split module. */
   split?: ArtifactLoad;
 }
@@ -49,7 +49,7 @@ export interface ArtifactOptions {
 /** Loads an artifact. */
 export type ArtifactLoad = (
   url: string,
-  map: ArtifactMap,
+  manifest: ArtifactManifest,
   options: ArtifactOptions,
   addons: Addons,
   asynchronous: boolean,
@@ -72,7 +72,7 @@ type Refusal = readonly [reason: string, advice: string];
 
 /** Native code for this V8, and the native loader where it is there; or why there is none. */
 type Choice =
-  | { refusal?: undefined; segment: NativeSegmentMap; addon: Addon | undefined; fit: Fit }
+  | { refusal?: undefined; segment: NativeEntry; addon: Addon | undefined; fit: CheckCompatibility }
   | { refusal: Refusal; segment?: undefined; addon?: undefined; fit?: undefined };
 
 /**
@@ -80,10 +80,10 @@ type Choice =
  *
  * @returns the words that its header needs here; or why it may not
  */
-export type Fit = (segment: NativeSegmentMap, addon: Addon | undefined) => Words | string;
+export type CheckCompatibility = (segment: NativeEntry, addon: Addon | undefined) => HeaderWords | string;
 
 /** A module of healed native code, with its engine key, or what is being done about that. */
-export type Healed =
+export type Recompiled =
   | { refused?: undefined; module: WebAssembly.Module; engine: string }
   | { refused: string; module?: WebAssembly.Module | undefined };
 
@@ -92,7 +92,12 @@ export type Healed =
  *
  * @param wire what is to be compiled
  */
-export type Heal = (file: string, map: ArtifactMap, wire: ArrayBuffer, addons: Addons) => Healed;
+export type Recompile = (
+  file: string,
+  manifest: ArtifactManifest,
+  wire: ArrayBuffer,
+  addons: Addons,
+) => Recompiled;
 
 /** The wire bytes among the parts of an artifact: head, wire bytes, native code. */
 const WIRE = 1;
@@ -102,13 +107,13 @@ const BUILD_ID_SIZE = 20;
 
 /**
  * @param url file URL of the artifact
- * @param map what the build wrote of its layout
+ * @param manifest what the build wrote of its layout
  * @param addons the native loader's binaries
  * @param asynchronous whether the caller waits for what is yielded
  */
 export function* loadArtifact(
   url: string,
-  map: ArtifactMap,
+  manifest: ArtifactManifest,
   options: ArtifactOptions,
   addons: Addons,
   asynchronous: boolean,
@@ -123,31 +128,31 @@ export function* loadArtifact(
     addon,
     fit,
     refusal: refused,
-  } = recorder ? refuse('recording') : chooseNative(map, options, addons);
-  const parts = [{ offset: 0, size: map.buildIdOffset + BUILD_ID_SIZE }, map.wire];
+  } = recorder ? refuse('recording') : chooseNative(manifest, options, addons);
+  const parts = [{ offset: 0, size: manifest.buildIdOffset + BUILD_ID_SIZE }, manifest.wire];
   // Where there is no handler, address space may be scarce (trap-handler.ts).
   const native = addon?.handlesSegv() === false ? undefined : segment;
   if (native) parts.push(native);
   // Other threads read, while this one sees whether it may use what they read.
   const arrive = startReading(file, parts, native && addon, asynchronous);
-  let helper: Helper | undefined;
+  let helper: DeserializationWorker | undefined;
   let contents: Contents | undefined;
   try {
     const words = segment ? fit(segment, addon) : '';
-    if (asynchronous && native && typeof words !== 'string') helper = addon?.startHelper(native.size);
+    if (asynchronous && native && typeof words !== 'string') helper = addon?.startWorker(native.size);
     contents = yield* arrive();
     observe?.('map');
     const { segments, crcs, size, mapped } = contents;
     const [head, wire, code] = segments;
     // Undefined where nobody can tell.
-    const isIntact = (bytes: ArrayBuffer, part: SegmentMap) => {
+    const isIntact = (bytes: ArrayBuffer, part: SegmentEntry) => {
       const crc = crcs?.[parts.indexOf(part)] ?? getCrc32()?.(new Uint8Array(bytes));
       return crc === undefined ? undefined : crc === part.crc32;
     };
-    const foreign = describeDifference(map, size, head);
+    const foreign = describeDifference(manifest, size, head);
     if (
       !wire ||
-      (foreign ? !isIntact(wire, map.wire) : options.verify && isIntact(wire, map.wire) === false)
+      (foreign ? !isIntact(wire, manifest.wire) : options.verify && isIntact(wire, manifest.wire) === false)
     ) {
       const why = foreign ?? 'its checksum is wrong';
       fail(`${file}: its wasm module is damaged or missing: ${why}. ${REDEPLOY}`);
@@ -182,7 +187,7 @@ export function* loadArtifact(
     }
     const source = primary?.full?.().buffer ?? wire;
     // What a build on this machine would cure.
-    const healed = refusal[1] === REBUILD && options.heal?.(file, map, source, addons);
+    const healed = refusal[1] === REBUILD && options.recompile?.(file, manifest, source, addons);
     if (healed) {
       if (healed.refused === undefined)
         return report(healed.module, 'precompiled', healed.engine, source.byteLength);
@@ -190,7 +195,7 @@ export function* loadArtifact(
       refusal = [`${refusal[0]}; healing: ${healed.refused}`, REBUILD];
     }
     if (recorder) recorder(source, file);
-    else if (map.native[0]) reportFallback(options.fallback, file, ...refusal);
+    else if (manifest.native[0]) reportFallback(options.fallback, file, ...refusal);
     module ??= yield* either(
       asynchronous,
       () => new WebAssembly.Module(source),
@@ -203,7 +208,7 @@ export function* loadArtifact(
   }
 }
 
-/** Starts to map parts of an artifact, where the native loader is there. @returns gives them when they are there, or reads them */
+/** Starts to manifest parts of an artifact, where the native loader is there. @returns gives them when they are there, or reads them */
 function startReading(
   file: string,
   parts: readonly Range[],
@@ -215,7 +220,7 @@ function startReading(
   if (arrival instanceof Promise) arrival.catch(() => {});
   return function* arrive() {
     try {
-      if (!arrival) return yield* readParts(file, parts, asynchronous);
+      if (!arrival) return yield* readRanges(file, parts, asynchronous);
       return (typeof arrival === 'function' ? arrival() : yield arrival) as Contents;
     } catch (cause) {
       return fail(
@@ -226,20 +231,24 @@ function startReading(
   };
 }
 
-/** In what a file differs from the one that the map was made for. */
+/** In what a file differs from the one that the manifest was made for. */
 function describeDifference(
-  map: ArtifactMap,
+  manifest: ArtifactManifest,
   size: number,
   head: ArrayBuffer | undefined,
 ): string | undefined {
   if (!head || Buffer.from(head, 0, 4).toString('latin1') !== '\x7fELF') return 'it is not an ELF file';
-  if (Buffer.from(head, map.buildIdOffset).toString('hex') !== map.buildId)
+  if (Buffer.from(head, manifest.buildIdOffset).toString('hex') !== manifest.buildId)
     return 'the file belongs to another build';
-  return size === map.size ? undefined : `the file has ${size} bytes instead of ${map.size}`;
+  return size === manifest.size ? undefined : `the file has ${size} bytes instead of ${manifest.size}`;
 }
 
 /** The native code for this engine, or why there is none. */
-function chooseNative({ native }: ArtifactMap, { verify, fit }: ArtifactOptions, addons: Addons): Choice {
+function chooseNative(
+  { native }: ArtifactManifest,
+  { verify, checkCompatibility: fit }: ArtifactOptions,
+  addons: Addons,
+): Choice {
   const { versions, platform, arch } = process;
   if (!native[0]) return refuse('the artifact holds none');
   if (!fit) return refuse('the option `fit` is missing');

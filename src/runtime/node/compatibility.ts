@@ -8,7 +8,7 @@
  *    This is not guessed: with these flags at their defaults, V8's flag hash must be that of the build.
  */
 import type { Addon } from './addon.ts';
-import type { Fit } from './artifact.ts';
+import type { CheckCompatibility } from './artifact.ts';
 import { isMainThread, setFlags } from './builtin.ts';
 import type { CpuRequirements } from '../shared/manifest.ts';
 import {
@@ -65,7 +65,7 @@ let features: number | undefined;
 let explained = '';
 let attempts = 20;
 
-export const fit: Fit = (segment, addon) => {
+export const checkCompatibility: CheckCompatibility = (segment, addon) => {
   const missing = trapHandlerMissing(addon);
   if (missing) return missing;
   const { cpu } = segment;

@@ -4,30 +4,30 @@
  */
 import type { Addons } from './addon.ts';
 import { type ArtifactOptions, loadArtifact } from './artifact.ts';
-import type { ArtifactMap } from '../shared/manifest.ts';
-import { createLoader, type ModuleLoader } from './steps.ts';
+import type { ArtifactManifest } from '../shared/manifest.ts';
+import { createHandle, type ModuleHandle } from './steps.ts';
 
 export type { Addons } from './addon.ts';
-export type { ArtifactOptions, Fit } from './artifact.ts';
+export type { ArtifactOptions, CheckCompatibility as Fit } from './artifact.ts';
 export { checksum } from './checksum.ts';
 export { initializer } from '../shared/module-handle.ts';
-export type { ArtifactMap } from '../shared/manifest.ts';
-export type { ModuleLoader } from './steps.ts';
+export type { ArtifactManifest as ArtifactMap } from '../shared/manifest.ts';
+export type { ModuleHandle as ModuleLoader } from './steps.ts';
 
 /**
  * A loader for an artifact.
  *
  * @param url file URL of the artifact
- * @param map what the build wrote of its layout
+ * @param manifest what the build wrote of its layout
  * @param addons file URLs and checksums (`checksum`) of the native loader's binaries; without them files are read instead of mapped, and
  *   Node 26 and later compile
  */
 export function fromArtifact(
   url: string,
-  map: ArtifactMap,
+  manifest: ArtifactManifest,
   options: ArtifactOptions,
   addons: Addons = {},
-): ModuleLoader {
+): ModuleHandle {
   const load = options.split ?? loadArtifact;
-  return createLoader((asynchronous) => load(url, map, options, addons, asynchronous));
+  return createHandle((asynchronous) => load(url, manifest, options, addons, asynchronous));
 }

@@ -1,7 +1,7 @@
 /** Hands native code to V8: through its test natives up to V8 13 (Node 24), through the native loader since. */
 import type { Addon, Contents } from './addon.ts';
 import { builtin, isMainThread, setFlags } from './builtin.ts';
-import type { NativeSegmentMap } from '../shared/manifest.ts';
+import type { NativeEntry } from '../shared/manifest.ts';
 
 const { runInThisContext, Script } = builtin('node:vm');
 
@@ -21,7 +21,7 @@ export interface Flags {
 }
 
 /** The words of a header that V8 compares with its own. */
-export type Words = readonly [cpuFeatures: number, flags: Flags];
+export type HeaderWords = readonly [cpuFeatures: number, flags: Flags];
 
 /**
  * V8 compares version, CPU features and flags; all else must have been checked before.
@@ -109,7 +109,7 @@ export function allowNatives<Function>(compile: () => Function): Function | unde
 }
 
 /** Those of the build: the hash is the last part of an engine key. */
-export function flagsOf({ engine, cpu }: NativeSegmentMap): Flags {
+export function flagsOf({ engine, cpu }: NativeEntry): Flags {
   return { hash: Number(`0x${engine.slice(-8)}`), tag: cpu.versionTag };
 }
 

@@ -3,7 +3,7 @@ import { builtin } from './builtin.ts';
 import { getHook } from './preload-hooks.ts';
 import { compileArguments, type CompileOptions } from '../shared/module-handle.ts';
 import { reportLoad } from './debug.ts';
-import { createLoader, either, type ModuleLoader, type Steps } from './steps.ts';
+import { createHandle, either, type ModuleHandle, type Steps } from './steps.ts';
 
 export { initializer } from '../shared/module-handle.ts';
 
@@ -15,9 +15,9 @@ const { promisify } = builtin('node:util');
 const readFileAsync = promisify(readFile);
 
 /** A loader for a plain wasm file, by its file URL. */
-export function fromFile(url: string, options: CompileOptions = {}): ModuleLoader {
+export function fromFile(url: string, options: CompileOptions = {}): ModuleHandle {
   const file = fileURLToPath(url);
-  return createLoader((asynchronous) => {
+  return createHandle((asynchronous) => {
     const source = either(
       asynchronous,
       () => readFileSync(file),
@@ -28,9 +28,9 @@ export function fromFile(url: string, options: CompileOptions = {}): ModuleLoade
 }
 
 /** A loader for a module in the bundle itself. */
-export function fromBase64(base64: string, options: CompileOptions = {}): ModuleLoader {
+export function fromBase64(base64: string, options: CompileOptions = {}): ModuleHandle {
   const decode = () => Buffer.from(base64, 'base64');
-  return createLoader((asynchronous) =>
+  return createHandle((asynchronous) =>
     compileBytes(
       '(inline module)',
       either(asynchronous, decode, async () => decode()),

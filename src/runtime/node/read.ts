@@ -8,7 +8,7 @@ const { promisify } = builtin('node:util');
 
 const readAsync = promisify(read);
 
-export function* readParts(file: string, ranges: readonly Range[], asynchronous: boolean): Steps<Contents> {
+export function* readRanges(file: string, ranges: readonly Range[], asynchronous: boolean): Steps<Contents> {
   const fd = openSync(file, 'r');
   try {
     const reads = ranges.map(({ offset, size }) => [fd, new Uint8Array(size), 0, size, offset] as const);

@@ -5,29 +5,29 @@
 import { builtin } from './builtin.ts';
 import { getCrc32 } from './crc32.ts';
 import { type FallbackMode, reportFallback } from './fallback.ts';
-import type { ArtifactMap, SegmentMap } from '../shared/manifest.ts';
-import type { ModuleLoader } from './steps.ts';
+import type { ArtifactManifest, SegmentEntry } from '../shared/manifest.ts';
+import type { ModuleHandle } from './steps.ts';
 
 const { closeSync, openSync, readFile, readSync } = builtin('node:fs');
 const { dirname: folderOf, isAbsolute, join, normalize } = builtin('node:path');
 const { fileURLToPath } = builtin('node:url');
 
 /** The artifact of a file. */
-export interface GlueArtifact {
+export interface KnownArtifact {
   /** File URL. */
   url: string;
-  map: ArtifactMap;
+  manifest: ArtifactManifest;
   options: { fallback: FallbackMode };
   /** A new loader: what it gives is not kept here for longer than the program keeps it. */
-  open: () => ModuleLoader;
+  open: () => ModuleHandle;
   /** Of split.ts, where the artifact may be that of a split module. */
-  isWhole?: (url: string, map: ArtifactMap, bytes: Uint8Array) => boolean;
+  matchesOriginal?: (url: string, manifest: ArtifactManifest, bytes: Uint8Array) => boolean;
   /** Of link.ts, with it. */
   intercept?: () => boolean;
 }
 
 /** A plain wasm file in the output. */
-export interface GlueFile {
+export interface KnownFile {
   /** File URL. */
   url: string;
   path: string;
@@ -54,7 +54,7 @@ type Instantiated = WebAssembly.WebAssemblyInstantiatedSource;
 
 /** Gives nothing where the engine should compile. */
 interface Known {
-  artifact: GlueArtifact;
+  artifact: KnownArtifact;
   load: () => Promise<WebAssembly.Module | undefined>;
   loadSync: () => WebAssembly.Module | undefined;
 }
@@ -74,10 +74,10 @@ let responses = new WeakMap<object, Known>();
 const NAME = Symbol.for('wasm-precompile.glue');
 
 /** @param artifact undefined for files that have no native code */
-export function register(url: string, base: string, artifact?: GlueArtifact): GlueFile {
+export function register(url: string, base: string, artifact?: KnownArtifact): KnownFile {
   const path = fileURLToPath(url);
   // Before the program gets hold of a function that makes instances.
-  const isUsable = artifact && (!artifact.map.split || artifact.intercept?.());
+  const isUsable = artifact && (!artifact.manifest.split || artifact.intercept?.());
   const known = isUsable ? createKnown(artifact) : undefined;
   files.set(url, { path, known });
   if (known) publish(known);
@@ -106,13 +106,13 @@ function publish(known: Known): void {
   const own = { bySize, responses, Module, compile, instantiate, compileStreaming, instantiateStreaming };
   const shared = ((globalThis as Record<symbol, unknown>)[NAME] ??= own) as typeof own;
   ({ bySize, responses } = shared);
-  const { size } = wholeOf(known.artifact.map);
+  const { size } = wholeOf(known.artifact.manifest);
   bySize.set(size, [...(bySize.get(size) ?? []), known]);
 }
 
 /** The module as the program has it. */
-function wholeOf({ wire, split }: ArtifactMap): Pick<SegmentMap, 'size' | 'crc32'> {
-  return split?.whole ?? wire;
+function wholeOf({ wire, split }: ArtifactManifest): Pick<SegmentEntry, 'size' | 'crc32'> {
+  return split?.original ?? wire;
 }
 
 function dirname(from: string): string {
@@ -204,7 +204,7 @@ function recognise(source: unknown, options: Args): Known | undefined {
     let why: unknown;
     try {
       if (hasBytes(artifact, bytes)) return known;
-      if (getCrc32()?.(bytes) === wholeOf(artifact.map).crc32) why = 'it holds another module';
+      if (getCrc32()?.(bytes) === wholeOf(artifact.manifest).crc32) why = 'it holds another module';
     } catch (error) {
       why = error;
     }
@@ -224,14 +224,14 @@ function viewOf(source: unknown): Uint8Array | undefined {
 /** Bytes: as much as a processor's cache holds together with what it is compared with. */
 const STEP = 65_536;
 
-function hasBytes({ url, map, isWhole }: GlueArtifact, bytes: Uint8Array): boolean {
-  if (map.split) return isWhole?.(url, map, bytes) === true;
+function hasBytes({ url, manifest, matchesOriginal: isWhole }: KnownArtifact, bytes: Uint8Array): boolean {
+  if (manifest.split) return isWhole?.(url, manifest, bytes) === true;
   const fd = openSync(fileURLToPath(url), 'r');
   try {
     const step = Buffer.allocUnsafe(STEP);
     for (let at = 0; at < bytes.length; at += STEP) {
       const part = bytes.subarray(at, at + STEP);
-      const size = readSync(fd, step, 0, part.length, map.wire.offset + at);
+      const size = readSync(fd, step, 0, part.length, manifest.wire.offset + at);
       if (step.compare(part, 0, part.length, 0, size) !== 0) return false;
     }
     return true;
@@ -240,7 +240,7 @@ function hasBytes({ url, map, isWhole }: GlueArtifact, bytes: Uint8Array): boole
   }
 }
 
-function reportUnused({ url, options }: GlueArtifact, why: unknown): void {
+function reportUnused({ url, options }: KnownArtifact, why: unknown): void {
   reportFallback(options.fallback, fileURLToPath(url), String(why), 'Deploy one whole build again.');
 }
 
@@ -265,10 +265,10 @@ async function receive(
   return { response: loaded ? response : new Response(bytes, response), loaded };
 }
 
-function createKnown(artifact: GlueArtifact): Known {
-  const { open, map } = artifact;
+function createKnown(artifact: KnownArtifact): Known {
+  const { open, manifest } = artifact;
   /** A clone of a primary is the whole module (travel.ts). */
-  const isCloned = !map.split;
+  const isCloned = !manifest.split;
   /** Not kept alive for a program that is done with it. */
   let last: WeakRef<WebAssembly.Module> | undefined;
   let loading: Promise<WebAssembly.Module> | undefined;

@@ -1,10 +1,10 @@
 /** One description of work that can be done at once or asynchronously: a generator that awaits only what it yields. */
-import { type AsyncModuleLoader, once } from '../shared/module-handle.ts';
+import { type AsyncModuleHandle, once } from '../shared/module-handle.ts';
 
 /** Yields only where it was asked to work asynchronously. */
 export type Steps<Result> = Generator<Promise<unknown>, Result, unknown>;
 
-export interface ModuleLoader extends AsyncModuleLoader {
+export interface ModuleHandle extends AsyncModuleHandle {
   loadSync(): WebAssembly.Module;
 }
 
@@ -18,7 +18,7 @@ export function* either<Result>(
 }
 
 /** Loads once, whichever way is asked for first. */
-export function createLoader(steps: (asynchronous: boolean) => Steps<WebAssembly.Module>): ModuleLoader {
+export function createHandle(steps: (asynchronous: boolean) => Steps<WebAssembly.Module>): ModuleHandle {
   let module: WebAssembly.Module | undefined;
   return {
     load: once(async () => (module ??= await runLater(steps(true)))),

@@ -6,11 +6,11 @@
 import { absentExport, HOOK_EXPORT, MEMORY_IMPORT, SPLIT, START_EXPORT } from './split-names.ts';
 
 /** Gives the module of a secondary. Called at each instance's first call of a function in it, with the index of that. */
-export type LoadPart = (part: number, calledFunction: number) => WebAssembly.Module;
+export type LoadSecondary = (part: number, calledFunction: number) => WebAssembly.Module;
 
 /** How instances of a primary are made whole. */
 export interface Split {
-  load: LoadPart;
+  load: LoadSecondary;
   /** Told of each instance, before anything of it runs. */
   instantiated?: () => void;
   /** Makes the memory of an instance, where the primary imports it. */
@@ -30,7 +30,7 @@ const { Instance, Module, instantiate: instantiateNative } = WebAssembly;
  *     (func (export "") (param i32 i32) local.get 0 local.get 1 call 0))
  */
 // prettier-ignore
-export const HELPER = Uint8Array.of(
+export const TRAMPOLINE = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 2, 127, 127, 0, 2, 5, 1, 0, 0, 0, 0, 3, 2, 1, 0, 7, 4, 1, 0, 0, 1, 10, 10, 1, 8, 0,
   32, 0, 32, 1, 16, 0, 11,
 );
@@ -100,7 +100,7 @@ function complete(
     void new Instance(load(part, calledFunction), linked);
     (exports[absentExport(part)] as WebAssembly.Global).value = 0;
   };
-  helper ??= new Module(HELPER);
+  helper ??= new Module(TRAMPOLINE);
   const { '': hook } = new Instance(helper, { '': { '': bringIn } }).exports;
   (exports[HOOK_EXPORT] as WebAssembly.Table).set(0, hook);
   const own = Object.entries(exports).filter(([name]) => !isAdded(name));

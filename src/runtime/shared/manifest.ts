@@ -2,7 +2,7 @@
  * Where the segments of an artifact are. The build writes it into the glue code as JSON, so that the runtime need not
  * parse the ELF structure to find its way. Offsets and sizes are in bytes, offsets from the start of the file.
  */
-export interface ArtifactMap {
+export interface ArtifactManifest {
   /** Of the whole file. */
   size: number;
   /** 40 hexadecimal digits. */
@@ -10,48 +10,48 @@ export interface ArtifactMap {
   /** Where the 20 bytes of the build id are in the file. */
   buildIdOffset: number;
   /** Of a split module the primary. */
-  wire: SegmentMap;
-  native: NativeSegmentMap[];
+  wire: SegmentEntry;
+  native: NativeEntry[];
   /** Where the module is split. */
-  split?: SplitMap | undefined;
+  split?: SplitEntry | undefined;
 }
 
 /** What a split module has besides its primary. */
-export interface SplitMap {
+export interface SplitEntry {
   /** The secondaries, by their numbers less one. */
-  parts: PartMap[];
+  secondaries: SecondaryEntry[];
   /** The memory, where the primary imports it (memory.ts). */
-  memory?: MemoryMap | undefined;
+  memory?: MemoryEntry | undefined;
   /** How the full primary is put together of `wire` and the last secondary, where `wire` is lean and of use to native code only. */
-  full?: SegmentMap | undefined;
+  full?: SegmentEntry | undefined;
   /** How the whole module is put together again (join.ts): of the primary, the secondaries and the memory. */
-  recipe: SegmentMap;
+  plan: SegmentEntry;
   /** The whole module. */
-  whole: Pick<SegmentMap, 'size' | 'crc32'>;
+  original: Pick<SegmentEntry, 'size' | 'crc32'>;
 }
 
 /** The segment has these numbers, too; the memory is made before it is read. */
-export interface MemoryMap extends SegmentMap {
+export interface MemoryEntry extends SegmentEntry {
   /** Pages. */
   initial: number;
   /** Pages, or `NO_MAXIMUM`. */
   maximum: number;
 }
 
-export interface PartMap {
-  wire: SegmentMap;
+export interface SecondaryEntry {
+  wire: SegmentEntry;
   /** One for each engine of the map's `native`, in the same order; null where there is none. */
-  native: (SegmentMap | null)[];
+  native: (SegmentEntry | null)[];
 }
 
-export interface SegmentMap {
+export interface SegmentEntry {
   offset: number;
   size: number;
   /** As `zlib.crc32` computes it, unsigned. */
   crc32: number;
 }
 
-export interface NativeSegmentMap extends SegmentMap {
+export interface NativeEntry extends SegmentEntry {
   /**
    * The engine key: V8's version, platform and architecture must be those of the running process; CPU features and flag hash
    * are the words that the header of the native code has.

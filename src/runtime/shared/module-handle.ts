@@ -1,6 +1,6 @@
 /** What the runtimes for Node and for browsers share. */
 
-export interface AsyncModuleLoader {
+export interface AsyncModuleHandle {
   /** Gives the module; the work is done once, and again after a failure. */
   load(): Promise<WebAssembly.Module>;
 }
@@ -16,7 +16,7 @@ export interface CompileOptions {
  * @param instantiate that of link.ts, where the module may be split
  */
 export function initializer(
-  loader: AsyncModuleLoader,
+  loader: AsyncModuleHandle,
   instantiate: (
     module: WebAssembly.Module,
     imports: WebAssembly.Imports,

@@ -1,21 +1,21 @@
 /**
  * The recipe for putting a split module together again: u32 count of steps; for each step u32 part, u32 offset, u32 size, all
  * little-endian; then bytes that no part has. A step takes bytes of a part, or of the latter where its part is the number of
- * parts. The result is the module as it was, byte for byte. A memory that lies beside the primary counts as a part: {@link partsOf}.
+ * parts. The result is the module as it was, byte for byte. A memory that lies beside the primary counts as a part: {@link piecesInOrder}.
  */
-import type { ArtifactMap, SegmentMap } from './manifest.ts';
+import type { ArtifactManifest, SegmentEntry } from './manifest.ts';
 
 /** In the order that recipes count them in: the primary, the secondaries, the memory where it lies beside the primary. */
-export function partsOf<Part>(modules: readonly Part[], memory: Part | undefined): Part[] {
+export function piecesInOrder<Part>(modules: readonly Part[], memory: Part | undefined): Part[] {
   return memory === undefined ? [...modules] : [...modules, memory];
 }
 
 /** Where a recipe is in an artifact, and what it is for. */
-export type Joined = readonly [recipe: SegmentMap, ...parts: SegmentMap[]];
+export type Reassembly = readonly [recipe: SegmentEntry, ...parts: SegmentEntry[]];
 
 /** What gives the full primary, where that of an artifact is lean. */
-export function fullOf({ wire, split }: ArtifactMap): Joined | undefined {
-  const bodies = split?.parts.at(-1)?.wire;
+export function fullOf({ wire, split }: ArtifactManifest): Reassembly | undefined {
+  const bodies = split?.secondaries.at(-1)?.wire;
   return split?.full && bodies && [split.full, wire, bodies];
 }
 
@@ -28,7 +28,7 @@ export function encodeWords(words: readonly number[]): Uint8Array {
   return new Uint8Array(view.buffer);
 }
 
-export function encodeRecipe(
+export function encodePlan(
   steps: readonly { part: number; offset: number; size: number }[],
   literals: readonly Uint8Array[],
 ): Uint8Array {
@@ -63,7 +63,7 @@ export function piecesOf(parts: readonly Uint8Array[], recipe: Uint8Array): Uint
 }
 
 /** @throws RangeError where the recipe is not that of the parts */
-export function joinParts(parts: readonly Uint8Array[], recipe: Uint8Array): Uint8Array<ArrayBuffer> {
+export function reassemble(parts: readonly Uint8Array[], recipe: Uint8Array): Uint8Array<ArrayBuffer> {
   const pieces = piecesOf(parts, recipe);
   const joined = new Uint8Array(pieces.reduce((size, { length }) => size + length, 0));
   let end = 0;

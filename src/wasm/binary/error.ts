@@ -1,7 +1,7 @@
 import { WasmPrecompileError } from '../../common/error.ts';
 
 /** What is wrong with wire bytes, and where. */
-export interface Complaint {
+export interface UnsupportedFeature {
   /** Path or name of the file, where there is one. */
   file?: string | undefined;
   /** Where in the format, such as `type section`. */
@@ -23,7 +23,7 @@ const ADVICE = {
 /** The error for wire bytes that cannot be read: `INVALID_WASM`, or `UNSUPPORTED_WASM` for what may be valid. */
 export function wasmError(
   code: keyof typeof ADVICE,
-  { file, place, offset, expected, found, advice = ADVICE[code] }: Complaint,
+  { file, place, offset, expected, found, advice = ADVICE[code] }: UnsupportedFeature,
   options?: ErrorOptions,
 ): WasmPrecompileError {
   const where = `offset 0x${offset.toString(16)} (${place})`;

@@ -1,4 +1,4 @@
-import { encodeRecipe } from '../../runtime/shared/reassembly-plan.ts';
+import { encodePlan } from '../../runtime/shared/reassembly-plan.ts';
 import type { Copy } from './writer.ts';
 
 /**
@@ -7,7 +7,7 @@ import type { Copy } from './writer.ts';
  * @param wire the module
  * @param copies by part, what was taken over from the module
  */
-export function makeRecipe(wire: Uint8Array, copies: readonly (readonly Copy[])[]): Uint8Array {
+export function makePlan(wire: Uint8Array, copies: readonly (readonly Copy[])[]): Uint8Array {
   const literals = copies.length;
   const sorted = copies
     .flatMap((each, part) => each.map((copy) => ({ ...copy, part })))
@@ -33,7 +33,7 @@ export function makeRecipe(wire: Uint8Array, copies: readonly (readonly Copy[])[
     at = end;
   }
   keep(wire.length);
-  return encodeRecipe(steps, kept);
+  return encodePlan(steps, kept);
 }
 
 /**

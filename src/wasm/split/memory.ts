@@ -29,7 +29,7 @@ const PAGE_SIZE = 65_536;
  * @param data undefined where it must stay as it is
  * @param leastSize bytes that are worth it
  */
-export function canBeApart(
+export function canBeSeparate(
   data: Data | undefined,
   { sections, state }: Pick<Anatomy, 'sections' | 'state'>,
   leastSize: number,

@@ -5,7 +5,7 @@ export const PRIMARY = 0;
 const PART_SIZE = 4 * 1024 ** 2;
 
 /** The most secondaries that a module is cut into, for all of its code. */
-export function mostParts(codeSize: number, partSize = PART_SIZE): number {
+export function maxSecondaries(codeSize: number, partSize = PART_SIZE): number {
   return Math.max(1, Math.ceil(codeSize / partSize));
 }
 
@@ -23,7 +23,7 @@ export function assignOwners(
   parts: number | undefined,
 ): number[] {
   const total = sizes.reduce((sum, size, i) => (stays[i] ? sum : sum + size), 0);
-  const share = total / (parts ?? mostParts(total));
+  const share = total / (parts ?? maxSecondaries(total));
   let part = 0;
   let filled = 0;
   let last = 0;

@@ -12,7 +12,7 @@ const LABEL_NAMES = 3;
 const DATA_NAMES = 9;
 
 /** The part that names are written for. */
-export interface NamedPart {
+export interface NamedModule {
   isPrimary: boolean;
   /** Whether it has the module's data segments with their indices. */
   hasData: boolean;
@@ -30,7 +30,7 @@ export interface NamedPart {
 export function splitNames(
   bytes: Uint8Array,
   section: Range,
-  { isPrimary, hasData, isOwn }: NamedPart,
+  { isPrimary, hasData, isOwn }: NamedModule,
   writer: Writer,
 ): boolean {
   try {
@@ -60,7 +60,7 @@ export function splitNames(
 }
 
 /** @param nested whether each function has a map of names */
-function readOwn(content: Cursor, nested: boolean, isOwn: NamedPart['isOwn']): Range[] {
+function readOwn(content: Cursor, nested: boolean, isOwn: NamedModule['isOwn']): Range[] {
   const own: Range[] = [];
   const skipName = () => {
     const size = content.u32('the size of a name');

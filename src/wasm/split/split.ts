@@ -25,7 +25,7 @@
  * those with `ref.func`, since JavaScript can tell the functions of two instances apart.
  */
 import { WasmPrecompileError } from '../../common/error.ts';
-import { partsOf } from '../../runtime/shared/reassembly-plan.ts';
+import { piecesInOrder } from '../../runtime/shared/reassembly-plan.ts';
 import {
   absentExport,
   FUNCTIONS_EXPORT,
@@ -41,11 +41,11 @@ import { PREAMBLE_SIZE, SECTION_ORDER, type Section, SectionId } from '../binary
 import { type Anatomy, Kind, type Range, readAnatomy, STATE_KINDS, type StateKind } from './anatomy.ts';
 import { type Data, findData, writeData } from './data.ts';
 import { type Instructions, readInstructions } from './instructions.ts';
-import { canBeApart, writeMemory } from './memory.ts';
+import { canBeSeparate, writeMemory } from './memory.ts';
 import { splitNames } from './split-name-section.ts';
 import { findNear } from './near.ts';
 import { assignOwners, PRIMARY } from './owners.ts';
-import { composeCopies, makeRecipe } from './make-reassembly-plan.ts';
+import { composeCopies, makePlan } from './make-reassembly-plan.ts';
 import { Writer } from './writer.ts';
 
 export interface SplitOptions {
@@ -53,7 +53,7 @@ export interface SplitOptions {
    * How many secondaries there are to be at most, besides that of a lean primary. Default: as many as it takes to have 4 MiB of code in
    * each.
    */
-  parts?: number | undefined;
+  secondaries?: number | undefined;
   /**
    * Whether stubs may use tail calls, so that they take no room on the stack. Where the module has tail calls itself they do in
    * any case: else a loop through several parts would grow the stack.
@@ -73,7 +73,7 @@ export interface SplitModule {
   /** The memory where it is apart from the primary: see runtime/node/split/memory.ts. */
   memory?: Uint8Array | undefined;
   /** Where the primary is lean: what its native code is that of, and what gives it of the primary and the last secondary (recipe.ts). */
-  full?: { primary: Uint8Array; recipe: Uint8Array } | undefined;
+  full?: { primary: Uint8Array; plan: Uint8Array } | undefined;
   /** How to put the module together again: see recipe.ts. */
   recipe: Uint8Array;
   /** Numbers of parts, by declared function: of the full primary, where that at hand is lean. */
@@ -86,7 +86,7 @@ export interface SplitModule {
 const IDENTITY_SECTION = `${SPLIT}:module`;
 
 /** Why a module is left whole: a clause; and whether it could be split all the same. */
-export interface Whole {
+export interface Unsplit {
   whole: string;
   possible?: boolean;
 }
@@ -134,7 +134,7 @@ export function splitModule(
   hot: ReadonlySet<number>,
   options: SplitOptions,
   file?: string,
-): SplitModule | Whole {
+): SplitModule | Unsplit {
   try {
     const anatomy = readAnatomy(wire, file);
     const obstacle = findObstacle(anatomy);
@@ -184,7 +184,7 @@ class Splitter {
     anatomy: Anatomy,
     instructions: readonly Instructions[],
     hot: ReadonlySet<number>,
-    { parts, tailCalls, near = 0, leastMemory = Infinity, leastBodies = Infinity }: SplitOptions,
+    { secondaries: parts, tailCalls, near = 0, leastMemory = Infinity, leastBodies = Infinity }: SplitOptions,
   ) {
     this.#wire = wire;
     this.#anatomy = anatomy;
@@ -206,7 +206,7 @@ class Splitter {
     if (bodiless.length > 0) this.#parts += 1;
     this.#called = this.#findCalled(instructions, new Set(bodiless));
     const data = findData(wire, anatomy, instructions);
-    this.#isMemoryApart = canBeApart(data, anatomy, leastMemory);
+    this.#isMemoryApart = canBeSeparate(data, anatomy, leastMemory);
     this.#data = data && (this.#isMemoryApart || data.runs.length < data.segments) ? data : undefined;
     const crossing = new Set(this.#called.flatMap((called) => [...called]));
     const byOwner = [...crossing].toSorted((a, b) => this.#ownerOf(a) - this.#ownerOf(b) || a - b);
@@ -214,7 +214,7 @@ class Splitter {
     this.#bodiless = new Map(bodiless.map((index, i) => [index, byOwner.length + i]));
   }
 
-  split(): SplitModule | Whole {
+  split(): SplitModule | Unsplit {
     if (this.#parts === 1) return { whole: 'nothing is left to move', possible: true };
     const isLean = this.#bodiless.size > 0;
     const writers = Array.from({ length: this.#parts }, (_, part) =>
@@ -225,9 +225,9 @@ class Splitter {
       parts: writers.map(({ bytes }) => bytes),
       memory: memory?.bytes,
       full: isLean ? this.#full(writers) : undefined,
-      recipe: makeRecipe(
+      recipe: makePlan(
         this.#wire,
-        partsOf(writers, memory).map(({ copies }) => copies),
+        piecesInOrder(writers, memory).map(({ copies }) => copies),
       ),
       owners: this.#owners,
       bound: this.#bound,
@@ -257,7 +257,7 @@ class Splitter {
     const full = this.#primary(false);
     const parts = [writers.at(PRIMARY), writers.at(-1)].map((writer) => writer?.copies ?? []);
     const copies = parts.map((each) => composeCopies(full.copies, each));
-    return { primary: full.bytes, recipe: makeRecipe(full.bytes, copies) };
+    return { primary: full.bytes, plan: makePlan(full.bytes, copies) };
   }
 
   #findCalled(instructions: readonly Instructions[], bodiless: ReadonlySet<number>): Set<number>[] {

@@ -75,7 +75,7 @@ function makeWithParents(folder: string): void {
 }
 
 /** The native code in a healed file. One that is damaged, or that others may write, is removed where that is possible. */
-export function readHealed(folder: string, name: string): ArrayBuffer | undefined {
+export function readRecompiled(folder: string, name: string): ArrayBuffer | undefined {
   const file = join(folder, name);
   try {
     const fd = openSync(file, FLAGS);

@@ -9,24 +9,24 @@
  */
 import { builtin } from '../builtin.ts';
 import { type Addon, type Addons, loadAddon } from '../addon.ts';
-import type { Heal, Healed } from '../artifact.ts';
+import type { Recompile, Recompiled } from '../artifact.ts';
 import { getCrc32 } from '../crc32.ts';
 import { commandLine } from '../compatibility.ts';
-import { defaultFolder, isTrustedFolder, makeFolder, readHealed } from './folder.ts';
+import { defaultFolder, isTrustedFolder, makeFolder, readRecompiled } from './folder.ts';
 import { whenIdle } from './idle.ts';
 import { fullOf } from '../../shared/reassembly-plan.ts';
-import type { ArtifactMap, SegmentMap } from '../../shared/manifest.ts';
+import type { ArtifactManifest, SegmentEntry } from '../../shared/manifest.ts';
 import { deserialize, getFlagHash, HAS_NATIVES } from '../natives.ts';
 import { trapHandlerMissing } from '../trap-handler.ts';
 
-export type { Heal, Healed } from '../artifact.ts';
+export type { Recompile as Heal, Recompiled as Healed } from '../artifact.ts';
 
 const { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync } = builtin('node:fs');
 const { basename, join } = builtin('node:path');
 const { fileURLToPath } = builtin('node:url');
 const { debuglog } = builtin('node:util');
 
-export interface HealOptions {
+export interface RecompileSetup {
   /** Absolute path of the cache folder. Default: `wasm-precompile` where the user's caches are. */
   folder?: string | undefined;
   /** Milliseconds for which the event loop must have been idle; 0: as soon as it turns. Default: 1000. */
@@ -40,7 +40,7 @@ export interface HealOptions {
 }
 
 /** What heal-host.js is to do. */
-export interface HealJob {
+export interface RecompileJob {
   /** `process.versions.v8` of the process that asks: the executable may be another one by now. */
   v8: string;
   flagHash: number;
@@ -48,7 +48,7 @@ export interface HealJob {
   flags: string[];
   artifact: string;
   /** The wire bytes; or a recipe for them, and what it is for (join.ts). */
-  wire: readonly SegmentMap[];
+  wire: readonly SegmentEntry[];
   folder: string;
   /** What files for this module and these flags begin with. */
   id: string;
@@ -66,7 +66,7 @@ const LOCK_LIFE = 15 * 60_000;
 const FAILURE_LIFE = 24 * 60 * 60_000;
 
 /** Keeps a process that heals from healing: an executable that is no plain node would run the whole program again. */
-const MARK = 'WASM_PRECOMPILE_HEALING';
+const MARK = 'WASM_PRECOMPILE_RECOMPILING';
 
 /** Variables that change V8's flags, what node runs first, or how a child talks to its parent. */
 const REMOVED_VARIABLES = ['NODE_OPTIONS', 'NODE_V8_COVERAGE', 'NODE_CHANNEL_FD', 'ELECTRON_RUN_AS_NODE'];
@@ -76,23 +76,23 @@ const debug = debuglog('wasm-precompile');
 /** Each is healed once at most in a thread. */
 const asked = new Set<string>();
 
-export function createHeal(options: HealOptions): Heal {
-  return (file, map, wire, addons) => {
+export function createRecompile(options: RecompileSetup): Recompile {
+  return (file, manifest, wire, addons) => {
     try {
-      return heal(options, file, map, wire, addons);
+      return recompile(options, file, manifest, wire, addons);
     } catch (error) {
       return { refused: `off (${error as Error})` };
     }
   };
 }
 
-function heal(
-  options: HealOptions,
+function recompile(
+  options: RecompileSetup,
   file: string,
-  map: ArtifactMap,
+  manifest: ArtifactManifest,
   wire: ArrayBuffer,
   addons: Addons,
-): Healed {
+): Recompiled {
   const addon = loadAddon(addons);
   const off = whyOff(addon);
   if (off) return { refused: `off (${off})` };
@@ -100,12 +100,12 @@ function heal(
   const { platform, arch, versions } = process;
   const flagHash = getFlagHash();
   const engine = `v8-${versions.v8}-${platform}-${arch}`;
-  const id = `${engine}-${hex(flagHash)}-${map.buildId}-${hex(map.wire.crc32)}`;
+  const id = `${engine}-${hex(flagHash)}-${manifest.buildId}-${hex(manifest.wire.crc32)}`;
   const folder = options.folder ?? defaultFolder();
   const known = list(folder, id);
   let module: WebAssembly.Module | undefined;
   for (const name of known) {
-    const code = readHealed(folder, name);
+    const code = readRecompiled(folder, name);
     // Without its CPU features V8 does not take it: it is of another machine with which the folder is shared.
     const result = code && deserialize(code, wire, { hash: flagHash }, loader, {});
     if (result && result.refused === undefined) {
@@ -121,7 +121,7 @@ function heal(
       v8: versions.v8,
       flagHash,
       artifact: file,
-      wire: fullOf(map) ?? [map.wire],
+      wire: fullOf(manifest) ?? [manifest.wire],
       folder,
       id,
       compiler: fileURLToPath(options.compiler),
@@ -147,7 +147,7 @@ function whyOff(addon: Addon | string): string | undefined {
 }
 
 /** Has native code made, where no other process does so or has done so since. */
-function start(host: string, job: Omit<HealJob, 'flags'>, known: readonly string[]): void {
+function start(host: string, job: Omit<RecompileJob, 'flags'>, known: readonly string[]): void {
   const { folder, id } = job;
   try {
     const flags = commandLine();
@@ -164,7 +164,7 @@ function start(host: string, job: Omit<HealJob, 'flags'>, known: readonly string
       if (list(folder, id).some((name) => !known.includes(name))) return release();
       const child = builtin('node:child_process').spawn(
         process.execPath,
-        [host, JSON.stringify({ ...job, flags } satisfies HealJob)],
+        [host, JSON.stringify({ ...job, flags } satisfies RecompileJob)],
         {
           cwd: folder,
           detached: true,

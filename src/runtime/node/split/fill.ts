@@ -2,9 +2,9 @@
 import type { Addon, Contents } from '../addon.ts';
 import { getCrc32 } from '../crc32.ts';
 import { describeDamage, fail } from '../fallback.ts';
-import type { MemoryMap } from '../../shared/manifest.ts';
+import type { MemoryEntry } from '../../shared/manifest.ts';
 import { createMemory, fillMemory } from './memory.ts';
-import { readParts } from '../read.ts';
+import { readRanges } from '../read.ts';
 
 /**
  * Begins with the memory of one instance; with the native loader another thread works at it. The checksum is always compared: the
@@ -14,7 +14,7 @@ import { readParts } from '../read.ts';
  */
 export function startMemory(
   file: string,
-  segment: MemoryMap,
+  segment: MemoryEntry,
   addon: Addon | undefined,
 ): () => WebAssembly.Memory {
   const memory = createMemory(segment);
@@ -25,8 +25,8 @@ export function startMemory(
 }
 
 /** What the native loader's `fill` does, without it. */
-function read(file: string, segment: MemoryMap, memory: WebAssembly.Memory): number | undefined {
-  const { segments } = readParts(file, [segment], false).next().value as Contents;
+function read(file: string, segment: MemoryEntry, memory: WebAssembly.Memory): number | undefined {
+  const { segments } = readRanges(file, [segment], false).next().value as Contents;
   const [bytes] = segments.map((each) => each && new Uint8Array(each));
   if (!bytes) return undefined;
   // Where nobody can tell, it counts as right.

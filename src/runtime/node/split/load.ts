@@ -9,13 +9,19 @@ import { getCrc32 } from '../crc32.ts';
 import { describeDamage, fail } from '../fallback.ts';
 import { startMemory } from './fill.ts';
 import { getHook } from '../preload-hooks.ts';
-import { fullOf, type Joined, joinParts, partsOf, piecesOf } from '../../shared/reassembly-plan.ts';
+import {
+  fullOf,
+  type Reassembly,
+  reassemble,
+  piecesInOrder,
+  piecesOf,
+} from '../../shared/reassembly-plan.ts';
 import { adopt, intercept } from '../../shared/link.ts';
-import type { ArtifactMap, SegmentMap, SplitMap } from '../../shared/manifest.ts';
-import { readParts } from '../read.ts';
+import type { ArtifactManifest, SegmentEntry, SplitEntry } from '../../shared/manifest.ts';
+import { readRanges } from '../read.ts';
 import { reportColdCall, reportLoad } from '../debug.ts';
 import { either, type Steps } from '../steps.ts';
-import { guardTravel } from './transfer.ts';
+import { guardTransfer } from './transfer.ts';
 
 export { instantiate, intercept } from '../../shared/link.ts';
 
@@ -23,31 +29,31 @@ const { openSync } = builtin('node:fs');
 const { fileURLToPath, pathToFileURL } = builtin('node:url');
 
 /** For modules of which only our glue code makes instances, by {@link instantiate}. */
-export const split: ArtifactLoad = (...load) => loadSplit(false, ...load);
+export const loadSplit: ArtifactLoad = (...load) => loadWith(false, ...load);
 
 /** For modules that others get: they make instances as they like. */
-export const splitForOthers: ArtifactLoad = (...load) => loadSplit(true, ...load);
+export const loadSplitShared: ArtifactLoad = (...load) => loadWith(true, ...load);
 
-function* loadSplit(
+function* loadWith(
   others: boolean,
-  ...[url, map, options, addons, asynchronous]: Parameters<ArtifactLoad>
+  ...[url, manifest, options, addons, asynchronous]: Parameters<ArtifactLoad>
 ): Steps<WebAssembly.Module> {
-  const { split: parts } = map;
-  if (!parts) return yield* loadArtifact(url, map, options, addons, asynchronous);
+  const { split: parts } = manifest;
+  if (!parts) return yield* loadArtifact(url, manifest, options, addons, asynchronous);
   const file = fileURLToPath(url);
   const open = keepOpen(file);
   const recorder = getHook('recorder');
   if (recorder || (others && !intercept())) {
-    const { buffer } = readJoined(open, wholeOf(map, parts));
+    const { buffer } = readJoined(open, wholeOf(manifest, parts));
     recorder?.(buffer, file);
     const why = recorder ? 'recording' : 'functions of WebAssembly cannot be replaced';
     return yield* compile(file, buffer, why, asynchronous);
   }
 
   const { memory } = parts;
-  const full = fullOf(map);
+  const full = fullOf(manifest);
   let first: (() => WebAssembly.Memory) | undefined;
-  const primary = yield* loadArtifact(url, map, options, addons, asynchronous, {
+  const primary = yield* loadArtifact(url, manifest, options, addons, asynchronous, {
     begin(addon) {
       try {
         if (memory) first = startMemory(file, memory, addon);
@@ -63,7 +69,7 @@ function* loadSplit(
       const known = modules.get(number);
       if (known) return known;
       reportColdCall(file, number, calledFunction);
-      const partMap = mapOfPart(map, parts, number);
+      const partMap = mapOfPart(manifest, parts, number);
       const module = open(
         (path) =>
           loadArtifact(pathToFileURL(path).href, partMap, options, addons, false).next()
@@ -87,19 +93,24 @@ function* loadSplit(
         return open((path) => startMemory(path, memory, addon)());
       }),
   });
-  if (others) guardTravel(primary, () => new WebAssembly.Module(readJoined(open, wholeOf(map, parts))));
+  if (others)
+    guardTransfer(primary, () => new WebAssembly.Module(readJoined(open, wholeOf(manifest, parts))));
   return primary;
 }
 
 /** A secondary, as if it were the only module of the artifact. */
-function mapOfPart(map: ArtifactMap, { parts }: SplitMap, number: number): ArtifactMap {
+function mapOfPart(
+  manifest: ArtifactManifest,
+  { secondaries: parts }: SplitEntry,
+  number: number,
+): ArtifactManifest {
   const part = parts[number - 1];
   if (!part) throw new RangeError(`there is no part ${number}`);
-  const native = map.native.flatMap((each, index) => {
+  const native = manifest.native.flatMap((each, index) => {
     const segment = part.native[index];
     return segment ? [{ ...each, ...segment }] : [];
   });
-  return { ...map, wire: part.wire, native, split: undefined };
+  return { ...manifest, wire: part.wire, native, split: undefined };
 }
 
 type Open = <Result>(use: (path: string) => Result) => Result;
@@ -136,16 +147,16 @@ function keepOpen(file: string): Open {
   return access;
 }
 
-function readJoined(open: Open, ranges: Joined): Uint8Array<ArrayBuffer> {
+function readJoined(open: Open, ranges: Reassembly): Uint8Array<ArrayBuffer> {
   const [recipe, ...parts] = open((path) => readSegments(path, ranges));
-  return joinParts(parts, recipe);
+  return reassemble(parts, recipe);
 }
 
 /** Whether a split artifact is that of a module with these bytes. */
-export function isWhole(url: string, map: ArtifactMap, bytes: Uint8Array): boolean {
-  const { split: parts } = map;
+export function matchesOriginal(url: string, manifest: ArtifactManifest, bytes: Uint8Array): boolean {
+  const { split: parts } = manifest;
   if (!parts) return false;
-  const [recipe, ...pieces] = readSegments(fileURLToPath(url), wholeOf(map, parts));
+  const [recipe, ...pieces] = readSegments(fileURLToPath(url), wholeOf(manifest, parts));
   let end = 0;
   return piecesOf(pieces, recipe).every((piece) => {
     const start = end;
@@ -155,13 +166,16 @@ export function isWhole(url: string, map: ArtifactMap, bytes: Uint8Array): boole
 }
 
 /** What gives the module as it was before it was split. */
-function wholeOf({ wire }: ArtifactMap, { parts, memory, recipe }: SplitMap): Joined {
-  return [recipe, ...partsOf<SegmentMap>([wire, ...parts.map((part) => part.wire)], memory)];
+function wholeOf(
+  { wire }: ArtifactManifest,
+  { secondaries: parts, memory, plan: recipe }: SplitEntry,
+): Reassembly {
+  return [recipe, ...piecesInOrder<SegmentEntry>([wire, ...parts.map((part) => part.wire)], memory)];
 }
 
 /** Those whose checksums are right. */
-function readSegments(path: string, ranges: Joined): [Uint8Array, ...Uint8Array[]] {
-  const { segments } = readParts(path, ranges, false).next().value as Contents;
+function readSegments(path: string, ranges: Reassembly): [Uint8Array, ...Uint8Array[]] {
+  const { segments } = readRanges(path, ranges, false).next().value as Contents;
   return ranges.map((range, index) => {
     const segment = segments[index];
     const bytes = segment && new Uint8Array(segment);

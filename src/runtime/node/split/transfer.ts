@@ -17,7 +17,7 @@ let guarded: 'no' | 'soon' | 'yes' = 'no';
  *
  * @param compileWhole called once, where it comes to that
  */
-export function guardTravel(primary: WebAssembly.Module, compileWhole: () => WebAssembly.Module): void {
+export function guardTransfer(primary: WebAssembly.Module, compileWhole: () => WebAssembly.Module): void {
   let whole: WebAssembly.Module | undefined;
   wholes.set(primary, () => (whole ??= compileWhole()));
   if (guarded === 'yes') return;
