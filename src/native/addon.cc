@@ -13,7 +13,7 @@
 //   reservedBy(create) -> bytes of address space that calling `create` took, or -1 where that cannot be known
 //   handlesSegv() -> whether somebody handles SIGSEGV, in an address space without limit
 //   cpuFeatures(found) -> what one thread has found, for all of the process; 0 before
-//   startHelper(size) -> a worker that deserializes (helper.h), or undefined
+//   startWorker(size) -> a worker that deserializes (helper.h), or undefined
 //   versionTag() -> V8's version and flags in one number
 
 #include <node_api.h>
@@ -560,7 +560,7 @@ napi_value Init(napi_env env, napi_value exports) {
                    {"handlesSegv", HandlesSegv},
                    {"cpuFeatures", CpuFeatures},
                    {"versionTag", VersionTag},
-                   {"startHelper", StartHelper}};
+                   {"startWorker", StartHelper}};
   for (const auto& [name, callback] : functions) {
     napi_value function;
     napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);

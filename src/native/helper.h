@@ -9,11 +9,11 @@
 // take longer as a whole (`npm run bench:blocked`).
 inline constexpr double kHelperSize = 32 << 20;
 
-// What the export `startHelper` does, as src/runtime/node/addon.ts declares it: `this` are the exports. The worker runs nothing of the program: no preload
+// What the export `startWorker` does, as src/runtime/node/addon.ts declares it: `this` are the exports. The worker runs nothing of the program: no preload
 // scripts, no options from outside. Where there may be none (the permission model, no more threads), or where it ends
 // without an answer, the caller does the work itself. Not in workers: they are there to be busy.
 inline constexpr char kStartHelper[] = R"js(
-(function startHelper(source) {
+(function startWorker(source) {
   const { Worker, isMainThread } = process.getBuiltinModule('node:worker_threads');
   if (!isMainThread) return;
   try {

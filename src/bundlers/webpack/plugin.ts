@@ -20,8 +20,8 @@ import { WasmPrecompileError } from '../../common/error.ts';
 import { NAME } from '../../common/version.ts';
 import { isFolder } from '../is-folder.ts';
 
-const LOADER = fileURLToPath(new URL('./webpack-loader.js', import.meta.url));
-const GLUE_LOADER = fileURLToPath(new URL('./webpack-glue-loader.js', import.meta.url));
+const LOADER = fileURLToPath(new URL('./loader.js', import.meta.url));
+const GLUE_LOADER = fileURLToPath(new URL('./transform-loader.js', import.meta.url));
 
 /** webpack's default, which says nothing of what a file is. */
 const NAMELESS = /^\[hash\]\[ext\](\[query\])?(\[fragment\])?$/;
