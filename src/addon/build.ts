@@ -1,4 +1,4 @@
-/** Builds the native loader for a node executable, with node-gyp and the machine's C++ compiler. */
+/** Builds the native addon for a node executable, with node-gyp and the machine's C++ compiler. */
 import { cp, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,11 +9,11 @@ import { messageOf, WasmPrecompileError } from '../common/error.ts';
 import { type AddonTarget, addonFile, NATIVE_SOURCES_FOLDER } from './files.ts';
 
 /**
- * Builds in a temporary folder and puts the result, whole or not at all, where `findAddon` looks.
+ * Builds in a temporary folder, then moves the complete binary to the place where `findAddon` looks.
  *
  * @param node path of the executable to build for
  * @returns path of the binary
- * @throws WasmPrecompileError `ADDON_BUILD_FAILED` that says what is missing
+ * @throws WasmPrecompileError `ADDON_BUILD_FAILED` with a message that says what is missing
  */
 export async function buildAddon(node: string): Promise<string> {
   const { version, executable, ...target } = await describeNode(node);
@@ -23,7 +23,7 @@ export async function buildAddon(node: string): Promise<string> {
     await cp(NATIVE_SOURCES_FOLDER, folder, { recursive: true });
     const headers = findHeaders([node, executable], target.abi);
     const args = ['rebuild', `--target=${version}`, `--arch=${target.arch}`];
-    // Elsewhere node-gyp downloads them.
+    // Without headers, node-gyp downloads them.
     if (headers !== undefined) args.push(`--nodedir=${headers}`);
     await runNodeGyp(folder, args, version);
     await mkdir(dirname(file), { recursive: true });
@@ -33,7 +33,7 @@ export async function buildAddon(node: string): Promise<string> {
     return file;
   } catch (error) {
     if (error instanceof WasmPrecompileError) throw error;
-    throw failure(messageOf(error), NEEDED, error);
+    throw buildFailed(messageOf(error), NEEDED, error);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
@@ -50,11 +50,11 @@ async function describeNode(node: string): Promise<AddonTarget & { version: stri
     }
     throw new Error(`unexpected answer: ${stdout.slice(0, 100)}`);
   } catch (error) {
-    throw failure(`${node} does not answer like a node executable: ${messageOf(error)}`, NEEDED, error);
+    throw buildFailed(`${node} does not answer like a node executable: ${messageOf(error)}`, NEEDED, error);
   }
 }
 
-/** The elements of a JSON array; none where it is something else. */
+/** Returns the elements of a JSON array as strings; none if the text is not a JSON array. */
 function parseStrings(text: string): string[] {
   try {
     const value: unknown = JSON.parse(text);
@@ -65,8 +65,8 @@ function parseStrings(text: string): string[] {
 }
 
 /**
- * The folder that has `include/node` for an executable: most installations have it beside `bin`. Else the one that npm's
- * configuration names, where it is of that version.
+ * Returns the folder with `include/node` for an executable. Most installations have it beside `bin`. Otherwise, it is
+ * the folder in npm's configuration, if its headers are of the same version.
  */
 function findHeaders(executables: readonly string[], abi: string): string | undefined {
   const installations = executables.flatMap((file) => {
@@ -89,7 +89,7 @@ function findHeaders(executables: readonly string[], abi: string): string | unde
 async function runNodeGyp(folder: string, args: string[], version: string): Promise<void> {
   const script = findNodeGyp();
   if (script === undefined) {
-    throw failure('node-gyp is not there. Install it: npm install --save-dev node-gyp', NEEDED);
+    throw buildFailed('node-gyp was not found. Install it with `npm install --save-dev node-gyp`.', NEEDED);
   }
   try {
     await execa(process.execPath, [script, ...args], {
@@ -102,28 +102,33 @@ async function runNodeGyp(folder: string, args: string[], version: string): Prom
     const lines = output.split('\n').filter((line) => line.trim() !== '' && !BOILERPLATE.test(line));
     const end = lines.slice(-SHOWN_LINES).join('\n');
     if (HEADERS_MISSING.test(output)) {
-      throw failure(`the headers of Node ${version} could not be downloaded.\n${end}`, NEEDED_HEADERS, error);
+      throw buildFailed(
+        `the headers of Node ${version} could not be downloaded.\n${end}`,
+        NEEDED_HEADERS,
+        error,
+      );
     }
-    throw failure(end, NEEDED, error);
+    throw buildFailed(end, NEEDED, error);
   }
 }
 
-/** What node-gyp prints of itself and its stack, whatever went wrong. */
+/** Lines that node-gyp prints about itself and its stack, regardless of the failure. */
 const BOILERPLATE = /^gyp (info|ERR! (System|command|cwd|node -v|node-gyp -v|not ok|stack +at )|verb)/;
 
-/** The last lines of node-gyp's output, where the reason is. */
+/** Number of lines to show from the end of node-gyp's output, which contains the reason. */
 const SHOWN_LINES = 20;
 
-/** node-gyp downloads headers as its command `install`. */
+/** The warning of a failed download of headers, which is node-gyp's command `install`. */
 const HEADERS_MISSING = /^gyp WARN install got an error/m;
 
-const NEEDED = "It needs a C++20 compiler, make and Python 3 (node-gyp's README says how to get them).";
+const NEEDED =
+  "It needs a C++20 compiler, make and Python 3 (node-gyp's README explains how to install them).";
 
 const NEEDED_HEADERS =
-  'Give a node that has its folder `include` beside `bin`, as archives of nodejs.org have it, or set the environment ' +
-  'variable npm_config_nodedir to a folder with `include/node` of that version.';
+  'Use a node with a folder `include` beside `bin`, as in the archives of nodejs.org, or set the environment variable ' +
+  'npm_config_nodedir to a folder with `include/node` of that version.';
 
-/** node-gyp prefers npm's configuration, which npm hands to scripts in these variables, to its own arguments. */
+/** Variables in which npm passes its configuration to scripts. node-gyp prefers them to its own arguments. */
 const OVERRIDDEN_BY_ARGUMENTS = {
   npm_config_nodedir: undefined,
   npm_config_target: undefined,
@@ -133,18 +138,18 @@ const OVERRIDDEN_BY_ARGUMENTS = {
   npm_package_config_node_gyp_arch: undefined,
 };
 
-/** node-gyp of this project, or the one that npm brings along. */
+/** Returns the script of node-gyp: that of this project, or the one bundled with npm. */
 function findNodeGyp(): string | undefined {
   const npmFolders = [
-    // Set by npm and npx: …/npm/bin/npm-cli.js
+    // npm and npx set it to …/npm/bin/npm-cli.js.
     process.env['npm_execpath'] && join(dirname(process.env['npm_execpath']), '..'),
     join(dirname(process.execPath), '..', 'lib', 'node_modules', 'npm'),
     join(dirname(process.execPath), 'node_modules', 'npm'),
   ];
-  const starts = [import.meta.url, join(process.cwd(), 'package.json')];
-  for (const start of starts) {
+  const bases = [import.meta.url, join(process.cwd(), 'package.json')];
+  for (const base of bases) {
     try {
-      return createRequire(start).resolve('node-gyp/bin/node-gyp.js');
+      return createRequire(base).resolve('node-gyp/bin/node-gyp.js');
     } catch {
       // Not installed there.
     }
@@ -154,11 +159,11 @@ function findNodeGyp(): string | undefined {
     .find((script): script is string => typeof script === 'string' && existsSync(script));
 }
 
-/** @param advice what to do about it */
-function failure(why: string, advice: string, cause?: unknown): WasmPrecompileError {
+/** @param advice a sentence about how to fix it */
+function buildFailed(why: string, advice: string, cause?: unknown): WasmPrecompileError {
   return new WasmPrecompileError(
     'ADDON_BUILD_FAILED',
-    `The native loader cannot be built: ${why}\n${advice} Without it everything still works: Node 20 to 24 read artifacts instead of mapping them, Node 26 and later compile modules at start-up.`,
+    `The native addon cannot be built: ${why}\n${advice} Without it everything still works: Node 20 to 24 read artifacts instead of mapping them, Node 26 and later compile modules at startup.`,
     { cause },
   );
 }

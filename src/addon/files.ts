@@ -1,12 +1,12 @@
 /**
- * Where the binaries of the native loader (src/native) are: `prebuilds/<platform>-<arch>/node.abi<number>.node`, the
- * layout of node-gyp-build. The package contains some; `wasm-precompile addon build` adds others.
+ * Paths of the native addon's binaries: `prebuilds/<platform>-<arch>/node.abi<number>.node`, the layout of
+ * node-gyp-build. The package contains some; `wasm-precompile addon build` adds others. The sources are in src/native.
  */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** What an addon's binary is made for. */
+/** The platform and Node version that a binary is built for. */
 export interface AddonTarget {
   /** `process.platform`. */
   platform: string;
@@ -26,14 +26,14 @@ export function addonFile({ platform, arch, abi }: AddonTarget): string {
   return join(PREBUILDS_FOLDER, `${platform}-${arch}`, `node.abi${abi}.node`);
 }
 
-/** Path of the binary for a target, or undefined where there is none. */
+/** Returns the path of the binary for a target, or undefined if there is none. */
 export function findAddon(target: AddonTarget): string | undefined {
   const file = addonFile(target);
   return existsSync(file) ? file : undefined;
 }
 
 /**
- * The binaries for all versions of Node on a platform.
+ * Returns the binaries for all versions of Node on a platform.
  *
  * @param key `<platform>-<arch>-<abi>` of one of them
  */

@@ -1,19 +1,13 @@
-// Whether the process may have all the address space it wants (`ulimit -v`).
+// The address space of this process.
 
 #ifndef WASM_PRECOMPILE_ADDRESS_SPACE_H_
 #define WASM_PRECOMPILE_ADDRESS_SPACE_H_
 
-#ifndef _WIN32
-#include <sys/resource.h>
-#endif
+// Whether the process has a limit of address space (`ulimit -v`). Each thread takes a stack and a heap of 64 MiB,
+// so the addon starts none then.
+bool IsAddressSpaceLimited();
 
-inline bool IsAddressSpaceLimited() {
-#ifndef _WIN32
-  struct rlimit space;
-  return getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY;
-#else
-  return false;
-#endif
-}
+// Bytes of address space that the process has reserved, or -1 if the platform does not report it.
+double ReservedAddressSpace();
 
 #endif  // WASM_PRECOMPILE_ADDRESS_SPACE_H_

@@ -1,25 +1,23 @@
-// A file being loaded, which threads may share.
+// A file that is being loaded. Threads of the process may share it.
 
 #ifndef WASM_PRECOMPILE_MAPPING_H_
 #define WASM_PRECOMPILE_MAPPING_H_
 
-#include <v8.h>
-
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <utility>
+#include <vector>
 
+#include "embedder_api.h"
 #include "file_view.h"
-#include "heap.h"
 
-#if V8_MAJOR_VERSION >= 14
-#define HAS_EMBEDDER_API 1
-#include <v8-wasm.h>
-#endif
-
-// Everything that belongs to one file being loaded. Threads share it by its id; `Reference` keeps it.
+// Everything that belongs to one file being loaded. Threads find it by its id; each holds a `Reference`.
 struct Mapping {
   explicit Mapping(std::vector<Segment> segments) : view(std::move(segments)) {}
+  ~Mapping();
+
+  void AbortCompilation();
+
   FileView view;
   // CRC-32 of each segment.
   std::vector<uint32_t> crcs;
@@ -27,32 +25,14 @@ struct Mapping {
   // Has received the wire bytes already.
   std::unique_ptr<v8::WasmModuleCompilation> compilation;
 #endif
-  // Whether V8's copies are in a heap that was prepared for them (heap.h).
+  // Whether V8's copies lie in a heap that was prepared for them (prepared_heap.h).
   bool heap_prepared = false;
   uint32_t id = 0;
   int references = 1;
   Mapping* next = nullptr;
-
-  ~Mapping() {
-    AbortCompilation();
-    view.Release();
-    if (heap_prepared) TrimHeap();
-  }
-
-  void AbortCompilation() {
-#ifdef HAS_EMBEDDER_API
-    if (compilation) compilation->Abort();
-    compilation.reset();
-#endif
-  }
 };
 
-// All mappings of the process, and what guards the list, the ids and the numbers of references.
-inline std::mutex mappings_mutex;
-inline Mapping* first_mapping = nullptr;
-inline uint32_t last_id = 0;
-
-// One thread's share in a mapping, which goes with the last of them.
+// One thread's share in a mapping. The last one to go deletes the mapping.
 class Reference {
  public:
   Reference() = default;
@@ -63,37 +43,12 @@ class Reference {
   }
   ~Reference() { Drop(); }
 
-  static Reference Create(std::vector<Segment> segments) {
-    Reference reference(new Mapping(std::move(segments)));
-    std::lock_guard<std::mutex> lock(mappings_mutex);
-    reference->id = ++last_id;
-    reference->next = std::exchange(first_mapping, reference.mapping_);
-    return reference;
-  }
+  static Reference Create(std::vector<Segment> segments);
 
-  // Empty where there is no such mapping (any more).
-  static Reference Find(uint32_t id) {
-    std::lock_guard<std::mutex> lock(mappings_mutex);
-    for (Mapping* mapping = first_mapping; mapping != nullptr; mapping = mapping->next) {
-      if (mapping->id != id) continue;
-      mapping->references++;
-      return Reference(mapping);
-    }
-    return Reference();
-  }
+  // Empty if there is no mapping with this id any more.
+  static Reference Find(uint32_t id);
 
-  void Drop() {
-    Mapping* mapping = std::exchange(mapping_, nullptr);
-    if (mapping == nullptr) return;
-    {
-      std::lock_guard<std::mutex> lock(mappings_mutex);
-      if (--mapping->references > 0) return;
-      Mapping** link = &first_mapping;
-      while (*link != mapping) link = &(*link)->next;
-      *link = mapping->next;
-    }
-    delete mapping;
-  }
+  void Drop();
 
   Mapping* get() const { return mapping_; }
   Mapping* operator->() const { return mapping_; }

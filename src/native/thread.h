@@ -5,7 +5,7 @@
 
 #include <utility>
 
-// Not std::thread, whose failure is an exception.
+// A thread that may fail to start. std::thread throws an exception then, and the addon is compiled without exceptions.
 class Thread {
  public:
   ~Thread() { Join(); }

@@ -1,6 +1,6 @@
 /**
- * Without the native loader: up to Node 24 files are read and native code is used all the same; Node 26 compiles, and
- * says why once.
+ * Programs without the native addon. Node 20 to 24 read files and still use native code. Node 26 compiles and warns
+ * once.
  */
 import { copyFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -25,7 +25,7 @@ const folder = temporaryFolder();
 const SAMPLE = path.join(folder, 'sample.wasm');
 writeFileSync(SAMPLE, bulkySample());
 
-/** Node's words. */
+/** Node's message. */
 const DISABLED = /loading addons is disabled/;
 
 let program: Program;
@@ -38,13 +38,13 @@ describe.each(NODES)('in Node $version', ({ version, node }) => {
   const permission = version === '20.19' ? '--experimental-permission' : '--permission';
   const key = `${process.platform}-${process.arch}-${ABI[version]}`;
 
-  /** Under the permission model. */
+  /** Runs under the permission model. */
   const rights = (...more: string[]) => ({
     args: [permission, `--allow-fs-read=${program.folder}/`, ...more],
   });
 
-  /** @param reason why Node 26 does without native code */
-  async function expectWithout(reason: RegExp, options: Partial<Run>, script = LOAD): Promise<void> {
+  /** @param reason why Node 26 does not use native code */
+  async function expectUnmapped(reason: RegExp, options: Partial<Run>, script = LOAD): Promise<void> {
     const result = await run(program, script, { node, ...options });
     expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT] });
     if (hasNatives) {
@@ -55,7 +55,7 @@ describe.each(NODES)('in Node $version', ({ version, node }) => {
       for (const { detail } of result.loads) expect(detail).toMatch(reason);
       expect(result.warnings).toEqual([expect.stringMatching(reason)]);
       expect(result.warnings[0]).toContain(
-        `${program.artifact}: native code is not used: it needs the native loader`,
+        `${program.artifact}: precompiled code is not used: it needs the native addon`,
       );
     }
   }
@@ -70,38 +70,38 @@ describe.each(NODES)('in Node $version', ({ version, node }) => {
     expect(outcomes(result)).toEqual(['precompiled mapped', 'precompiled mapped']);
   }
 
-  /** The program's binaries, that of this node replaced and taken for the build's own. */
+  /** Replaces the binary for this node, with a matching checksum. */
   const replaced = (bytes: Uint8Array) => ({
     addons: { ...program.addons, [key]: writeCopy(program, bytes, 'addon.node') },
     trustAddons: true,
   });
 
-  it('no binary for it was built', async () => {
+  it('does without if no binary was built for this Node', async () => {
     const { [key]: _, ...others } = program.addons;
-    await expectWithout(new RegExp(`there is none for ${key}`), { addons: others });
-    await expectWithout(new RegExp(`there is none for ${key}`), { addons: {} });
+    await expectUnmapped(new RegExp(`there is none for ${key}`), { addons: others });
+    await expectUnmapped(new RegExp(`there is none for ${key}`), { addons: {} });
   });
 
-  it('the binary was removed from the output', async () => {
+  it('does without if the binary was removed from the output', async () => {
     const missing = writeCopy(program, Buffer.alloc(0), 'addon.node');
     rmSync(missing);
-    await expectWithout(/no such file/, { addons: { ...program.addons, [key]: missing } });
+    await expectUnmapped(/no such file/, { addons: { ...program.addons, [key]: missing } });
   });
 
-  it('the binary is not one', async () => {
-    await expectWithout(/file too short/, replaced(Buffer.alloc(0)));
-    await expectWithout(/invalid ELF header/, replaced(Buffer.from('<!doctype html>'.repeat(100))));
-    await expectWithout(/invalid ELF header|too short/, replaced(Buffer.alloc(20_000)));
-    await expectWithout(/it needs the native loader/, replaced(program.bytes));
+  it('does without if the file is not a binary', async () => {
+    await expectUnmapped(/file too short/, replaced(Buffer.alloc(0)));
+    await expectUnmapped(/invalid ELF header/, replaced(Buffer.from('<!doctype html>'.repeat(100))));
+    await expectUnmapped(/invalid ELF header|too short/, replaced(Buffer.alloc(20_000)));
+    await expectUnmapped(/it needs the native addon/, replaced(program.bytes));
   });
 
-  it('the binary is a folder', async () => {
-    await expectWithout(/illegal operation on a directory/, {
+  it('does without if the path of the binary is a folder', async () => {
+    await expectUnmapped(/illegal operation on a directory/, {
       addons: { ...program.addons, [key]: program.folder },
     });
   });
 
-  it("the binary is another ABI's: never a crash, never another result", async () => {
+  it("neither crashes nor computes other results with another ABI's binary", async () => {
     for (const [other, file] of Object.entries(program.addons)) {
       if (other === key) continue;
       const copy = writeCopy(program, Buffer.alloc(0), 'addon.node');
@@ -119,39 +119,39 @@ describe.each(NODES)('in Node $version', ({ version, node }) => {
     }
   });
 
-  it('--no-addons', async () => {
-    await expectWithout(DISABLED, { args: ['--no-addons'] });
-    await expectWithout(DISABLED, { env: { NODE_OPTIONS: '--no-addons' } });
+  it('does without under --no-addons', async () => {
+    await expectUnmapped(DISABLED, { args: ['--no-addons'] });
+    await expectUnmapped(DISABLED, { env: { NODE_OPTIONS: '--no-addons' } });
   });
 
-  it('a worker of a process with --no-addons', async () => {
-    await expectWithout(DISABLED, { args: ['--no-addons'] }, inWorker(LOAD, '{}'));
+  it('does without in a worker of a process with --no-addons', async () => {
+    await expectUnmapped(DISABLED, { args: ['--no-addons'] }, inWorker(LOAD, '{}'));
   });
 
   describe('under the permission model', () => {
-    it('the right to read the program is enough', async () => {
-      await expectWithout(DISABLED, rights());
+    it('needs no right other than to read the program', async () => {
+      await expectUnmapped(DISABLED, rights());
     });
 
-    it('with the right to load addons it is mapped', async () => {
+    it('maps the file with the right to load addons', async () => {
       await expectMapped(rights('--allow-addons'));
     });
 
-    it('in a worker, too', async () => {
+    it('behaves the same in a worker', async () => {
       const options = '{ execArgv: [], env: { NODE_DEBUG: "wasm-precompile" } }';
-      await expectWithout(DISABLED, rights('--allow-worker'), inWorker(LOAD, options));
+      await expectUnmapped(DISABLED, rights('--allow-worker'), inWorker(LOAD, options));
       await expectMapped(rights('--allow-worker', '--allow-addons'), inWorker(LOAD, options));
     });
   });
 
-  it('with fallback: error, only Node 26 has something to complain of', async () => {
+  it('throws with fallback: error in Node 26 only', async () => {
     const result = await run(
       program,
       `const attempt = async (load) => {
   try {
     print(use(await load()));
   } catch ({ code, message }) {
-    print([code, message.includes('it needs the native loader')]);
+    print([code, message.includes('it needs the native addon')]);
   }
 };
 await attempt(() => create().load());
@@ -162,7 +162,7 @@ await attempt(() => create().loadSync());`,
     expect(result).toMatchObject({ end: 0, printed: [outcome, outcome] });
   });
 
-  it('with fallback: silent nobody complains', async () => {
+  it('prints nothing with fallback: silent', async () => {
     const { end, printed, stderr } = await run(program, LOAD, {
       node,
       addons: {},

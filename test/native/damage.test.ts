@@ -1,6 +1,6 @@
 /**
- * Artifacts that are not what the build wrote, on Node 26 through the native loader. (Where files are read:
- * test/runtime/damage.test.ts.) And for each check: what V8 does without it.
+ * Damaged artifacts, on Node 26 with the native addon; test/runtime/damage.test.ts does the same without. The tests
+ * "without the check" show what V8 would do with them.
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -29,7 +29,7 @@ writeFileSync(OTHER, otherSample());
 
 const OTHER_RESULT = [OTHER_CONSTANT, ...SAMPLE_RESULT.slice(1)];
 
-/** Of bytes that are changed one at a time. */
+/** Distances between the bytes that are changed one at a time. */
 const STRIDE_IN_NATIVE = 13;
 const STRIDE_IN_WIRE = 5;
 
@@ -64,7 +64,7 @@ const withForeignCode = () =>
     other.bytes.copy(bytes, code.offset, foreign.offset, foreign.offset + foreign.size);
   });
 
-async function expectPlain(reason: RegExp, options: Partial<Run>): Promise<void> {
+async function expectCompiled(reason: RegExp, options: Partial<Run>): Promise<void> {
   const result = await start(LOAD, options);
   expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT] });
   expect(result.loads.map(({ how, detail }) => [how, detail])).toEqual(
@@ -83,19 +83,19 @@ async function expectError(reason: RegExp, options: Partial<Run>): Promise<void>
   expect(result, result.stderr).toMatchObject({ end: 0, printed: [error, error], loads: [], warnings: [] });
   for (const { message } of result.printed as { message: string }[]) {
     expect(message).toContain(`${options.artifact ?? program.artifact}: `);
-    expect(message).toMatch(/Deploy one whole build again\.$/);
+    expect(message).toMatch(/Deploy the complete build again\.$/);
   }
 }
 
 describe('native code', () => {
-  it('of another module: compiled', async () => {
+  it('is not used if it is of another module', async () => {
     const bytes = withForeignCode();
-    await expectPlain(/its checksum is wrong/, { artifact: writeCopy(program, bytes) });
-    // A build of another module, whole.
+    await expectCompiled(/its checksum is wrong/, { artifact: writeCopy(program, bytes) });
+    // A complete build of another module.
     await expectError(/the file belongs to another build/, { artifact: other.artifact });
   });
 
-  it('of another module, without the check: the results of the other module', async () => {
+  it('computes the results of another module without the check', async () => {
     const bytes = withForeignCode();
     const result = await start(LOAD, {
       artifact: writeCopy(program, bytes),
@@ -105,9 +105,9 @@ describe('native code', () => {
     expect(outcomes(result)).toEqual(['precompiled mapped', 'precompiled mapped']);
   });
 
-  it('of a module with other functions, without the check: the process dies or V8 refuses', async () => {
+  it('kills the process or is rejected if it is truncated, without the check', async () => {
     const bytes = Buffer.from(program.bytes);
-    // Less of it than there is: V8 reads beyond the end.
+    // V8 reads beyond the end.
     for (const size of [code.size - 1, code.size >> 1, 64]) {
       const manifest = forgeMap(program.manifest, bytes, { size });
       const { end, printed } = await start('print(use(create().loadSync()));', { manifest });
@@ -117,13 +117,13 @@ describe('native code', () => {
     }
   });
 
-  it('with a flipped byte: compiled', async () => {
+  it('is not used with a flipped byte', async () => {
     for (const at of [0, 12, 16, code.size >> 1, code.size - 1]) {
-      await expectPlain(/its checksum is wrong/, { artifact: writeCopy(program, flip(code.offset + at)) });
+      await expectCompiled(/its checksum is wrong/, { artifact: writeCopy(program, flip(code.offset + at)) });
     }
   });
 
-  it('with a flipped byte, without the check: wrong results', async () => {
+  it('computes wrong results with a flipped byte, without the check', async () => {
     const immediate = Buffer.alloc(4);
     immediate.writeUInt32LE(CONSTANT);
     const at = program.bytes.indexOf(immediate, code.offset);
@@ -134,7 +134,7 @@ describe('native code', () => {
     expect(result).toMatchObject({ end: 0, printed: [wrong, wrong] });
   });
 
-  it('with flipped bytes, without the check: some of them kill the process', async () => {
+  it('may kill the process with a flipped byte, without the check', async () => {
     const ends = new Set<string | number>();
     for (let at = code.offset + 20; at < code.offset + code.size && !ends.has('SIGSEGV'); at += 7) {
       const artifact = writeCopy(program, flip(at, 0xff));
@@ -145,12 +145,12 @@ describe('native code', () => {
     expect(ends).toContain('SIGSEGV');
   });
 
-  it('with bytes after it: compiled', async () => {
+  it('is not used with bytes after its end', async () => {
     const manifest: ArtifactManifest = { ...program.manifest, native: [{ ...code, size: code.size + 16 }] };
-    await expectPlain(/its checksum is wrong/, { manifest });
+    await expectCompiled(/its checksum is wrong/, { manifest });
   });
 
-  it('with bytes after it, without the check: the process aborts', async () => {
+  it('kills the process with bytes after its end, without the check', async () => {
     const manifest = forgeMap(program.manifest, program.bytes, { size: code.size + 16 });
     for (const options of [
       { manifest },
@@ -162,15 +162,15 @@ describe('native code', () => {
     }
   });
 
-  it('made with other flags: one line says which', async () => {
+  it('is not used with other V8 flags, and a warning names the flag', async () => {
     for (const flag of ['--single-threaded', '--wasm-tiering-budget=5']) {
-      await expectPlain(new RegExp(`V8 flag ${flag} may change generated code`), { args: [flag] });
+      await expectCompiled(new RegExp(`V8 flag ${flag} may change generated code`), { args: [flag] });
     }
   });
 
-  it('of another V8: V8 refuses', async () => {
+  it('is rejected by V8 if another V8 made it', async () => {
     const bytes = flip(code.offset + 4, 0x01);
-    await expectPlain(/V8 does not accept it/, {
+    await expectCompiled(/V8 does not accept it/, {
       artifact: writeCopy(program, bytes),
       manifest: forgeMap(program.manifest, bytes),
     });
@@ -178,7 +178,7 @@ describe('native code', () => {
 });
 
 describe('a file', () => {
-  it('cut off after the wire bytes: compiled', async () => {
+  it('is compiled if it is truncated after the wire bytes', async () => {
     const wireEnd = program.manifest.wire.offset + program.manifest.wire.size;
     const { size } = program.manifest;
     for (const length of [
@@ -189,13 +189,13 @@ describe('a file', () => {
       wireEnd + 1,
       wireEnd,
     ]) {
-      await expectPlain(new RegExp(`the file has ${length} bytes instead of ${size}`), {
+      await expectCompiled(new RegExp(`the file has ${length} bytes instead of ${size}`), {
         artifact: writeCopy(program, program.bytes.subarray(0, length)),
       });
     }
   });
 
-  it('cut off before: an error', async () => {
+  it('is an error if it is truncated before the end of the wire bytes', async () => {
     const { wire, buildIdOffset } = program.manifest;
     for (const length of [
       wire.offset + wire.size - 1,
@@ -215,15 +215,15 @@ describe('a file', () => {
     }
   });
 
-  it('with bytes after its end: compiled', async () => {
+  it('is compiled with bytes after its end', async () => {
     for (const extra of [1, 65536]) {
-      await expectPlain(/the file has \d+ bytes instead of/, {
+      await expectCompiled(/the file has \d+ bytes instead of/, {
         artifact: writeCopy(program, Buffer.concat([program.bytes, Buffer.alloc(extra)])),
       });
     }
   });
 
-  it('missing, a folder, or not allowed: an error', async () => {
+  it('is an error if it is missing or a folder', async () => {
     await expectError(/cannot read this artifact: .*No such file/, {
       artifact: path.join(folder, 'no-such.elf'),
     });
@@ -232,7 +232,7 @@ describe('a file', () => {
     expect(printed).toMatchObject([{ code: 'ENOENT' }, { code: 'ENOENT' }]);
   });
 
-  it('a manifest that points beyond its end: an error or compiled', async () => {
+  it('is an error or compiled if the manifest points beyond its end', async () => {
     const { manifest } = program;
     const far = 2 ** 40;
     await expectError(/damaged or missing/, {
@@ -241,16 +241,18 @@ describe('a file', () => {
     await expectError(/damaged or missing/, {
       manifest: { ...manifest, wire: { ...manifest.wire, size: far } },
     });
-    await expectPlain(/its checksum is wrong/, {
+    await expectCompiled(/its checksum is wrong/, {
       manifest: { ...manifest, native: [{ ...code, offset: far }] },
     });
-    await expectPlain(/its checksum is wrong/, {
+    await expectCompiled(/its checksum is wrong/, {
       manifest: { ...manifest, native: [{ ...code, size: far }] },
     });
-    await expectPlain(/its checksum is wrong/, { manifest: { ...manifest, native: [{ ...code, size: 0 }] } });
+    await expectCompiled(/its checksum is wrong/, {
+      manifest: { ...manifest, native: [{ ...code, size: 0 }] },
+    });
   });
 
-  it('with one changed byte, wherever it is: the results of plain wasm, or an error about the file', async () => {
+  it('computes right results or is an error with any one byte changed', async () => {
     const { manifest, bytes } = program;
     const offsets = [...Array(manifest.buildIdOffset + 20).keys()];
     for (let at = manifest.wire.offset; at < manifest.wire.offset + manifest.wire.size; at += STRIDE_IN_WIRE)
@@ -265,10 +267,10 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
   bytes[at] ^= 1 << index % 8;
   fs.writeFileSync(altered, bytes);
   bytes[at] ^= 1 << index % 8;
-  const loader = fromArtifact(altered.href, manifest, { ...options, fallback: 'silent' }, addons);
+  const handle = fromArtifact(altered.href, manifest, { ...options, fallback: 'silent' }, addons);
   let outcome;
   try {
-    const result = JSON.stringify(use(index % 2 ? loader.loadSync() : await loader.load()));
+    const result = JSON.stringify(use(index % 2 ? handle.loadSync() : await handle.load()));
     outcome = result === ${JSON.stringify(JSON.stringify(SAMPLE_RESULT))} ? 'right' : 'wrong at ' + at;
   } catch ({ message }) {
     outcome = /its wasm module is damaged or missing: its checksum is wrong\\. Deploy/.test(message) ? 'error' : message;

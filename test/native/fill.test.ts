@@ -1,4 +1,4 @@
-/** The native loader fills memories: whatever is in a segment, it neither crashes nor writes elsewhere. */
+/** The native addon fills memories. It neither crashes nor writes elsewhere for any contents of a segment. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -15,10 +15,10 @@ const RUNS = [10, 5, 65_533, 3];
 const WORDS = [1, 0xffff_ffff, 2, ...RUNS];
 const CONTENT = 'abcdexyz';
 
-/** Scripts write segments to a file, and fill a memory of one page with them. */
+/** For scripts: `fill` writes a segment to a file, and fills a memory of one page with it. */
 const PREPARE = `
 const { crc32 } = await import('node:zlib');
-const { createMemory, fillMemory } = await import('./runtime/node/split/memory.js');
+const { createMemory, fillMemory } = await import('./runtime/shared/memory-image.js');
 const segmentOf = (words, content) => Buffer.concat([Buffer.from(Uint32Array.from(words).buffer), Buffer.from(content)]);
 const segmentFile = new URL(import.meta.url + '.segment');
 const fill = (bytes, size = bytes.length, offset = 0) => {
@@ -42,7 +42,7 @@ describe.each(NODES)('Node $version', ({ node }) => {
     return printed;
   };
 
-  it('copies what JavaScript does, and tells the checksum', async () => {
+  it('copies the same bytes as the JavaScript implementation, and returns the checksum', async () => {
     expect(
       await prints(`
 const [crc, bytes] = fill(good);
@@ -55,17 +55,17 @@ print(fill(Buffer.concat([Buffer.alloc(65536), good]), good.length, 65536)[0] ==
   });
 
   it.each([
-    ['no bytes', [], '', undefined],
-    ['half a head', [1, 2], '', undefined],
-    ['fewer runs than it says', [1, 1, 3, ...RUNS], '', undefined],
-    ['many more', [1, 1, 0xffff_ffff, ...RUNS], CONTENT, undefined],
-    ['less content', WORDS, 'abcdexy', undefined],
-    ['an address behind the end', [1, 1, 1, 65_536, 1], 'a', undefined],
-    ['a run across the end', [1, 1, 1, 65_535, 2], 'ab', undefined],
-    ['the highest address', [1, 1, 1, 0xffff_ffff, 0xffff_ffff], 'ab', undefined],
-    ['a run without bytes at the end', [1, 1, 1, 65_536, 0], '', expect.any(Number)],
-    ['no runs', [1, 1, 0], 'abc', expect.any(Number)],
-  ])('a segment with %s', async (_, words, content, crc) => {
+    ['a segment without bytes', [], '', undefined],
+    ['an incomplete header', [1, 2], '', undefined],
+    ['fewer runs than the header says', [1, 1, 3, ...RUNS], '', undefined],
+    ['far fewer runs than the header says', [1, 1, 0xffff_ffff, ...RUNS], CONTENT, undefined],
+    ['too little content', WORDS, 'abcdexy', undefined],
+    ['an address beyond the end of memory', [1, 1, 1, 65_536, 1], 'a', undefined],
+    ['a run across the end of memory', [1, 1, 1, 65_535, 2], 'ab', undefined],
+    ['the highest address and size', [1, 1, 1, 0xffff_ffff, 0xffff_ffff], 'ab', undefined],
+    ['an empty run at the end of memory', [1, 1, 1, 65_536, 0], '', expect.any(Number)],
+    ['a segment without runs', [1, 1, 0], 'abc', expect.any(Number)],
+  ])('handles %s', async (_, words, content, crc) => {
     expect(
       await prints(`
 const segment = segmentOf(${JSON.stringify(words)}, ${JSON.stringify(content)});
@@ -73,7 +73,7 @@ print([fill(segment)[0] ?? null, fill(good)[1].toString('latin1', 10, 15)]);`),
     ).toEqual([[crc ?? null, 'abcde']]);
   });
 
-  it('a file that is too short, or not there', async () => {
+  it('returns undefined for a file that is too short, and throws for a missing one', async () => {
     expect(
       await prints(`
 print(fill(good, good.length + 1)[0] ?? null);
@@ -84,7 +84,7 @@ try { wait(); } catch ({ code }) { print(code); }`),
     ).toEqual([null, null, 'ENOENT']);
   });
 
-  it('where nobody waits: the memory stays until it is filled', async () => {
+  it('keeps a memory alive until it is filled, even if the result is never awaited', async () => {
     expect(
       await prints(
         `
@@ -101,7 +101,7 @@ print('alive');`,
     ).toEqual(['alive']);
   });
 
-  it('and no longer: memories that are filled can go before it is the program’s turn again', async () => {
+  it('lets filled memories be collected before the program returns to the event loop', async () => {
     expect(
       await prints(
         `
@@ -118,7 +118,7 @@ print(process.memoryUsage().rss < 300 << 20);`,
     ).toEqual([true]);
   });
 
-  it('a byte that is another one: another checksum', async () => {
+  it('returns another checksum if a byte differs', async () => {
     expect(
       await prints(`
 const other = Buffer.from(good);
@@ -128,7 +128,7 @@ print([crc === crc32(good), bytes.toString('latin1', 65533)]);`),
     ).toEqual([[false, 'xy{']]);
   });
 
-  it('in workers that are ended meanwhile', async () => {
+  it('does not crash if workers are terminated meanwhile', async () => {
     expect(
       await prints(`
 const { Worker } = await import('node:worker_threads');
@@ -150,7 +150,7 @@ print('alive');`),
     ).toEqual(['alive']);
   });
 
-  it('with a limit of address space: without a thread', async () => {
+  it('works without a thread if address space is limited', async () => {
     expect(
       await prints(`print(fill(good)[1].toString('latin1', 10, 15));`, { limit: 'ulimit -v 40000000' }),
     ).toEqual(['abcde']);

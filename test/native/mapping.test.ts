@@ -1,6 +1,6 @@
 /**
- * Mapped files: what is written to a mapping stays in the process; a file that is being loaded cannot change, and one
- * that was loaded may. Where writers cannot be held off the file is read.
+ * Mapped files. A write to a mapping stays in the process. A file cannot change while it is loaded, and may change
+ * afterwards. If writers cannot be held off, the file is read.
  */
 import { spawn } from 'node:child_process';
 import { chownSync, closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -40,7 +40,7 @@ beforeAll(async () => {
   other = await createProgram(path.join(folder, 'other'), OTHER);
 });
 
-/** Scripts see what this process has mapped and opened of the artifact. */
+/** For scripts: counts mappings and descriptors of the artifact in this process. */
 const LEFT_BEHIND = `
 const leftBehind = () => ({
   maps: fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').filter((line) => line.includes(file)).length,
@@ -53,7 +53,7 @@ const leftBehind = () => ({
   }).length,
 });`;
 
-/** Opens the artifact for writing, if that is possible without waiting. */
+/** For scripts: opens the artifact for writing, if that does not block. */
 const TRY_TO_WRITE = `
 const tryToWrite = () => {
   try {
@@ -64,27 +64,27 @@ const tryToWrite = () => {
   }
 };`;
 
-/** Both ways to map, by the name of what they give. */
+/** For scripts: maps the artifact synchronously and asynchronously. */
 const MAP_BOTH = `
 const feed = Number.parseFloat(process.versions.v8) < 14 ? -1 : 1;
-const mapBoth = async () => [addon.map(file, parts)(), await addon.mapAsync(file, parts, feed)];`;
+const mapBoth = async () => [addon.map(file, fileRanges)(), await addon.mapAsync(file, fileRanges, feed)];`;
 
 describe.each(NODES)('in Node $version', ({ version, node: installed }) => {
   const node = shareNode(folder, installed);
   const start = (script: string, options = {}) => run(program, script, { node, ...options });
 
-  it('what JavaScript writes to a segment reaches neither the file nor another mapping', async () => {
+  it('keeps writes to a segment from the file and from other mappings', async () => {
     const result = await start(`${MAP_BOTH}
 const before = fs.readFileSync(file);
-const isWhole = ({ segments }) => segments.every((segment, index) =>
-  Buffer.from(segment).equals(before.subarray(parts[index].offset, parts[index].offset + parts[index].size)));
+const isUnchanged = ({ segments }) => segments.every((segment, index) =>
+  Buffer.from(segment).equals(before.subarray(fileRanges[index].offset, fileRanges[index].offset + fileRanges[index].size)));
 for (const contents of await mapBoth()) {
-  print([contents.mapped, contents.size === before.length, isWhole(contents)]);
+  print([contents.mapped, contents.size === before.length, isUnchanged(contents)]);
   for (const segment of contents.segments) new Uint8Array(segment).fill(0xaa);
-  const again = addon.map(file, parts)();
-  print([isWhole(contents), isWhole(again), fs.readFileSync(file).equals(before)]);
+  const again = addon.map(file, fileRanges)();
+  print([isUnchanged(contents), isUnchanged(again), fs.readFileSync(file).equals(before)]);
   addon.release(contents);
-  print([isWhole(again), contents.segments.map(({ byteLength }) => byteLength)]);
+  print([isUnchanged(again), contents.segments.map(({ byteLength }) => byteLength)]);
   addon.release(again);
 }
 print(use(await create().load()));`);
@@ -96,7 +96,7 @@ print(use(await create().load()));`);
     expect(result).toMatchObject({ end: 0, printed: [...once, ...once, SAMPLE_RESULT] });
   });
 
-  it('released segments are detached, and releasing them again does nothing', async () => {
+  it('detaches released segments, and ignores further releases', async () => {
     const result = await start(`${MAP_BOTH}
 for (const contents of await mapBoth()) {
   const views = contents.segments.map((segment) => new Uint8Array(segment));
@@ -116,13 +116,13 @@ for (const contents of await mapBoth()) {
     expect(result).toMatchObject({ end: 0, printed: [...released, ...released] });
   });
 
-  it('both have the checksums', async () => {
+  it('returns checksums from both ways to map', async () => {
     const result = await start(`${MAP_BOTH}
-for (const { crcs } of await mapBoth()) print(crcs.slice(1).every((crc, index) => crc === parts[index + 1].crc32));`);
+for (const { crcs } of await mapBoth()) print(crcs.slice(1).every((crc, index) => crc === fileRanges[index + 1].crc32));`);
     expect(result.printed).toEqual([true, true]);
   });
 
-  it('nothing of the file stays mapped or open once the module is there', async () => {
+  it('keeps the file neither mapped nor open after a load', async () => {
     const result = await start(`${LEFT_BEHIND}
 print(leftBehind());
 const module = create().loadSync();
@@ -132,8 +132,8 @@ print(leftBehind());
 print(use(module));
 print(use(other));
 print(leftBehind());
-// How it looks while a file is mapped.
-addon.map(file, parts)();
+// For comparison, while a file is mapped.
+addon.map(file, fileRanges)();
 print(leftBehind());`);
     const nothing = { maps: 0, descriptors: 0 };
     expect(result).toMatchObject({
@@ -151,7 +151,7 @@ print(leftBehind());`);
     expect(outcomes(result)).toEqual(['precompiled mapped', 'precompiled mapped']);
   });
 
-  it('a file that cannot be used is let go of, too', async () => {
+  it('keeps an unusable file neither mapped nor open', async () => {
     for (const artifact of [
       writeCopy(program, program.bytes.subarray(0, program.manifest.wire.offset + 100)),
       writeCopy(program, program.bytes.subarray(0, 10)),
@@ -173,7 +173,7 @@ print(leftBehind());`,
     }
   });
 
-  it('writers wait while the file is mapped, and no longer', async () => {
+  it('blocks writers while the file is mapped, and no longer', async () => {
     const artifact = writeCopy(program, program.bytes);
     const result = await start(
       `${MAP_BOTH}${TRY_TO_WRITE}
@@ -193,7 +193,7 @@ print(tryToWrite());`,
     });
   });
 
-  it('a file that somebody has open for writing is read', async () => {
+  it('reads a file that is open for writing', async () => {
     const artifact = writeCopy(program, program.bytes);
     const descriptor = openSync(artifact, 'r+');
     try {
@@ -206,7 +206,7 @@ print(tryToWrite());`,
     expect(outcomes(await start(LOAD, { artifact }))).toEqual(['precompiled mapped', 'precompiled mapped']);
   });
 
-  it.runIf(IS_ROOT)("another user's file is read, one's own is mapped", async () => {
+  it.runIf(IS_ROOT)("reads another user's file, and maps its own", async () => {
     const foreign = await start(LOAD, { uid: NOBODY });
     expect(foreign).toMatchObject({ end: 0, printed: TWICE, warnings: [] });
     expect(outcomes(foreign)).toEqual(['precompiled read', 'precompiled read']);
@@ -218,7 +218,7 @@ print(tryToWrite());`,
     expect(outcomes(own)).toEqual(['precompiled mapped', 'precompiled mapped']);
   });
 
-  it.runIf(IS_ROOT)('a process that changes its user in the middle goes on', async () => {
+  it.runIf(IS_ROOT)('reads the file after the process has changed its user', async () => {
     const result = await start(`
 print(use(create().loadSync()));
 process.setgid(${NOBODY});
@@ -228,7 +228,7 @@ print(use(await create().load()));`);
     expect(outcomes(result)).toEqual(['precompiled mapped', 'precompiled read']);
   });
 
-  it('a file may be replaced by renaming while it is loaded and afterwards', async () => {
+  it('allows replacing the file by renaming during and after a load', async () => {
     const artifact = writeCopy(program, program.bytes);
     const result = await start(
       `
@@ -240,10 +240,10 @@ const replace = (index) => {
 let right = 0, foreign = 0;
 for (let index = 0; index < 200; index++) {
   const loading = index % 3 ? create().load() : undefined;
-  // It may fail before it is awaited below.
+  // It may reject before it is awaited below.
   loading?.catch(() => {});
   if (index % 3 === 1) await new Promise(setImmediate);
-  // Before or after the other thread opens the file: either the old one or the new one, each of them whole.
+  // The other thread opens the file before or after: either the complete old one or the complete new one.
   if (loading) replace(index);
   try {
     const module = await (loading ?? create().loadSync());
@@ -260,14 +260,14 @@ print([right > 0, foreign > 0, right + foreign]);`,
     expect(result, result.stderr).toMatchObject({ end: 0, printed: [[true, true, 200]] });
   });
 
-  it('a file may be truncated, overwritten and deleted once it is loaded', async () => {
+  it('allows truncating, overwriting and deleting the file after a load', async () => {
     const artifact = writeCopy(program, program.bytes);
     const result = await start(
       `
 const now = create().loadSync();
 const later = await create().load();
 fs.truncateSync(file, 1);
-fs.writeFileSync(file, Buffer.alloc(map.size, 0xcc));
+fs.writeFileSync(file, Buffer.alloc(manifest.size, 0xcc));
 fs.truncateSync(file, 0);
 print(use(now));
 fs.unlinkSync(file);
@@ -281,8 +281,8 @@ print(WebAssembly.Module.exports(later).length);`,
 
   it.each([
     { user: 'its owner', uid: undefined },
-    ...(IS_ROOT ? [{ user: 'another user, for whom it is read', uid: NOBODY }] : []),
-  ])('a file that is truncated and rewritten all the time harms no process of $user', async ({ uid }) => {
+    ...(IS_ROOT ? [{ user: 'another user, which reads it', uid: NOBODY }] : []),
+  ])('survives a file that is truncated and rewritten all the time, as $user', async ({ uid }) => {
     const artifact = writeCopy(program, program.bytes);
     const script = `
 for (let index = 0; index < 8; index++) {
@@ -306,7 +306,7 @@ for (let index = 0; index < 8; index++) {
       await writer.stop();
     }
     const failed = new RegExp(
-      `^${artifact}: (its wasm module is damaged or missing: .+|cannot read this artifact: .+)\\. Deploy one whole build again\\.$`,
+      `^${artifact}: (its wasm module is damaged or missing: .+|cannot read this artifact: .+)\\. Deploy the complete build again\\.$`,
     );
     for (const { end, printed, stderr } of results) {
       expect(end, stderr).toBe(0);
@@ -320,7 +320,7 @@ for (let index = 0; index < 8; index++) {
   });
 
   describe.runIf(IS_ROOT)('in a folder that is mounted read-only', () => {
-    it('loads: mapped for its owner, read for others', async () => {
+    it('maps the file for its owner and reads it for others', async () => {
       const script = writeScript(
         program,
         `try { fs.writeFileSync(file, ''); } catch ({ code }) { print(code); }\n${LOAD}`,
@@ -358,22 +358,22 @@ for (let index = 0; index < 8; index++) {
       expect(outcomes(foreign)).toEqual(['precompiled read', 'precompiled read']);
     });
 
-    it('the same file, truncated through another mount, harms no process', async () => {
+    it('survives the truncation of the file through another mount', async () => {
       const artifact = path.join(folder, `foreign-${version}`, 'foreign.elf');
       mkdirSync(path.dirname(artifact));
       writeFileSync(artifact, program.bytes);
       const script = writeScript(
         program,
         `
-const contents = addon.map(file, parts)();
+const contents = addon.map(file, fileRanges)();
 print(contents.mapped);
-// As it is for a process outside, where the folder is writable.
+// Through the mount namespace of a process outside, in which the folder is writable.
 fs.truncateSync('/proc/' + process.env.OUTSIDE + '/root' + file, 1);
 print(fs.statSync(file).size);
 print(new Uint8Array(contents.segments[2]).some((byte) => byte !== 0));`,
         { artifact },
       );
-      // Root without CAP_LEASE: may truncate the file of another user, and gets no lease for it.
+      // Root without CAP_LEASE may truncate the file of another user, but gets no lease on it.
       chownSync(artifact, NOBODY, NOBODY);
       const { end, printed, stderr } = await runCommand(
         'unshare',
@@ -402,7 +402,7 @@ const MOUNT_READ_ONLY =
   'folder=$1; shift; mount --bind "$folder" "$folder" && mount -o remount,ro,bind "$folder" && exec "$@"';
 
 describe('without a lease', () => {
-  it('a process dies when a file is truncated that it has mapped', async () => {
+  it('kills a process that has mapped a file when the file is truncated', async () => {
     const artifact = writeCopy(program, program.bytes);
     const { end } = await runCommand('python3', [
       '-c',
@@ -416,7 +416,7 @@ with open(sys.argv[1], 'rb') as file:
     expect(end).toBe('SIGBUS');
   });
 
-  it('a process finds other bytes when a file is written to that it has mapped', async () => {
+  it('changes the bytes that a process has mapped when the file is written to', async () => {
     const artifact = writeCopy(program, program.bytes);
     const { printed } = await runCommand('python3', [
       '-c',
@@ -434,7 +434,7 @@ with open(sys.argv[1], 'rb') as file:
   });
 });
 
-/** Truncates, overwrites and restores a file, over and over, in a process of its own. */
+/** Starts a process that truncates, overwrites and restores a file again and again. */
 function startWriter(file: string) {
   const script = `
 const fs = require('node:fs');

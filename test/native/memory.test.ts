@@ -1,6 +1,6 @@
 /**
- * Little memory: never another result. And what a load takes at most, as README and CONTRIBUTING say ("How much memory
- * a load takes").
+ * Loads with little memory never compute other results. A load takes no more memory than README and
+ * docs/internals/decisions/memory-and-time.md say.
  */
 import { closeSync, openSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -27,16 +27,16 @@ const folder = temporaryFolder();
 const SAMPLE = path.join(folder, 'sample.wasm');
 writeFileSync(SAMPLE, bulkySample());
 
-/** MiB. How much more than plain wasm a load may need for a result: native code, the loader, its guesses. */
+/** MiB that a load may need in addition to plain wasm: native code, the runtime, its checks. */
 const MARGIN = 64;
 
 const TRIES = 4;
 
-/** Bytes of address space, enough for every Node, and of a file that does not fit into it. */
+/** Bytes of address space that are enough for every Node, and bytes of a file that does not fit into it. */
 const LIMIT = 2 ** 36;
 const MORE_THAN_THERE_IS = 2 ** 38;
 
-/** Whether a run came to its end with the right result; anything but that or a failure is a wrong result. */
+/** Returns whether a run ended with the right result. Expects that a failed run prints no result. */
 const succeeded = ({ end, printed, stderr }: Result): boolean => {
   if (end !== 0) {
     expect(printed).toEqual([]);
@@ -52,17 +52,17 @@ describe.each(NODES)('address space runs out in Node $version', ({ node }) => {
     program = await createProgram(path.join(folder, 'sample'), SAMPLE);
   });
 
-  /** Runs with so many MiB of address space. */
+  /** Runs with `limit` MiB of address space. */
   const attempt = (script: string, limit: number): Promise<Result> =>
     run(program, script, { node, limit: `ulimit -v ${limit * 1024}` });
 
-  /** Whether one of some runs comes through. */
+  /** Returns whether at least one of several runs succeeds. */
   const some = async (script: string, limit: number): Promise<boolean> => {
     for (let tries = 0; tries < TRIES; tries++) if (succeeded(await attempt(script, limit))) return true;
     return false;
   };
 
-  /** Whether all of them do. */
+  /** Returns whether all of several runs succeed. */
   const every = async (script: string, limit: number): Promise<boolean> => {
     for (let tries = 0; tries < TRIES; tries++) if (!succeeded(await attempt(script, limit))) return false;
     return true;
@@ -72,18 +72,18 @@ describe.each(NODES)('address space runs out in Node $version', ({ node }) => {
     {
       kind: 'an asynchronous load',
       script: 'print(use(await create().load()));',
-      // Threads take address space, too.
+      // `readFile` and `compile` start threads, which take address space, too.
       plain: `
 const bytes = await fs.promises.readFile(file);
-print(use(await WebAssembly.compile(bytes.subarray(map.wire.offset, map.wire.offset + map.wire.size))));`,
+print(use(await WebAssembly.compile(bytes.subarray(manifest.wire.offset, manifest.wire.offset + manifest.wire.size))));`,
     },
     {
       kind: 'a synchronous load',
       script: 'print(use(create().loadSync()));',
       plain: 'print(use(compilePlain()));',
     },
-  ])('$kind works where plain wasm does, with every limit tried', async ({ script, plain }) => {
-    // The least that plain wasm needs, in MiB.
+  ])('$kind works with every tested limit with which plain wasm works', async ({ script, plain }) => {
+    // Find the smallest limit with which plain wasm works, in MiB.
     let [low, high] = [256, 40_000];
     while (high - low > 16) {
       const middle = (low + high) >> 1;
@@ -91,18 +91,18 @@ print(use(await WebAssembly.compile(bytes.subarray(map.wire.offset, map.wire.off
       else low = middle;
     }
     for (const limit of [high + MARGIN, high + 500, high + 2000, high + 9000, high + 12_000, high + 22_000]) {
-      // So near to the limit, Node itself comes through one time and not the next.
+      // So near to the limit, Node itself succeeds in one run and fails in the next.
       const fails = !(await some(script, limit)) && (await every(plain, limit));
       expect(fails, `${limit} MiB: plain wasm works`).toBe(false);
     }
-    // Below, it may fail, but never with a wrong result.
+    // With less, it may fail, but must not compute a wrong result.
     for (const limit of [high - 64, high - 16, high, high + 8, high + 16, high + 32]) {
       succeeded(await attempt(script, limit));
     }
   });
 });
 
-describe.each(NODES)('memory that cannot be had in Node $version', ({ node }) => {
+describe.each(NODES)('memory that cannot be allocated in Node $version', ({ node }) => {
   let program: Program;
   beforeAll(async () => {
     program = await createProgram(path.join(folder, 'sample'), SAMPLE);
@@ -111,17 +111,17 @@ describe.each(NODES)('memory that cannot be had in Node $version', ({ node }) =>
   it.each([
     { how: 'mapping', mapped: true },
     { how: 'reading', mapped: false },
-  ])('is a part that is missing, no crash, when $how', async ({ mapped }) => {
+  ])('is a missing segment and no crash when $how', async ({ mapped }) => {
     const artifact = writeCopy(program, program.bytes);
-    // Only an address space: neither the file nor the parts take any room.
+    // This takes address space only: neither the sparse file nor the segments use disk or memory.
     truncateSync(artifact, MORE_THAN_THERE_IS);
     const writer = mapped ? undefined : openSync(artifact, 'r+');
     const result = await run(
       program,
       `
-const ranges = [parts[0], { offset: 0, size: ${MORE_THAN_THERE_IS} }];
+const ranges = [fileRanges[0], { offset: 0, size: ${MORE_THAN_THERE_IS} }];
 for (const contents of [addon.map(file, ranges)(), await addon.mapAsync(file, ranges, 1)]) {
-  print([contents.mapped, contents.segments.length, contents.segments[0].byteLength === parts[0].size, 1 in contents.segments]);
+  print([contents.mapped, contents.segments.length, contents.segments[0].byteLength === fileRanges[0].size, 1 in contents.segments]);
   addon.release(contents);
 }`,
       { node, artifact, limit: `ulimit -v ${LIMIT / 1024}` },
@@ -132,11 +132,11 @@ for (const contents of [addon.map(file, ranges)(), await addon.mapAsync(file, ra
   });
 });
 
-describe('without a look at what mmap and malloc give', () => {
+describe('without checking the results of mmap and malloc', () => {
   it.each([
     { what: 'mmap', call: `libc.mmap(None, ${MORE_THAN_THERE_IS}, 3, 0x22, -1, 0)` },
     { what: 'malloc', call: `libc.malloc(${MORE_THAN_THERE_IS})` },
-  ])('a process dies when it uses what $what has not given', async ({ call }) => {
+  ])('a process dies when it uses the result of a failed $what', async ({ call }) => {
     const script = `import ctypes, resource
 resource.setrlimit(resource.RLIMIT_AS, (${LIMIT}, ${LIMIT}))
 libc = ctypes.CDLL(None)
@@ -178,7 +178,7 @@ print(new Resvg('<svg xmlns="http://www.w3.org/2000/svg" width="20" height="10">
 
 const MIB = 1024;
 
-/** KiB of resident memory at its highest, the least of some runs; `use` prints one value before. */
+/** Returns the least peak of resident memory of several runs, in KiB. `use` prints one value first. */
 async function peak(
   program: Program,
   {
@@ -205,8 +205,8 @@ print(Number(/VmHWM:\\s+(\\d+)/.exec(fs.readFileSync('/proc/self/status', 'utf8'
   return Math.min(...peaks);
 }
 
-/** What a program does without the plugin. */
-const plainly = (wasm: string) => ({
+/** A program without the plugin. */
+const baseline = (wasm: string) => ({
   load: `fs.promises.readFile(${JSON.stringify(wasm)}).then((bytes) => WebAssembly.compile(bytes))`,
   how: [],
 });
@@ -214,10 +214,10 @@ const ASYNCHRONOUS = { load: 'create().load()', how: ['precompiled mapped'] };
 const SYNCHRONOUS = { load: 'Promise.resolve(create().loadSync())', how: ['precompiled mapped'] };
 
 describe.each(MODULES)('the peak of memory with $name', ({ name, wasm, use, result }) => {
-  it('is not above plain wasm by more than the native code', async () => {
+  it('exceeds that of plain wasm by no more than the native code', async () => {
     const program = await createProgram(path.join(folder, name), wasm, [NODE_26]);
     const common = { node: NODE_26, use, result };
-    const plain = await peak(program, { ...common, ...plainly(wasm) });
+    const plain = await peak(program, { ...common, ...baseline(wasm) });
     const allowed = plain + segmentFor(program, '14.6').size / 1024;
     expect(await peak(program, { ...common, ...ASYNCHRONOUS })).toBeLessThan(allowed);
     expect(await peak(program, { ...common, ...SYNCHRONOUS })).toBeLessThan(allowed);
@@ -233,7 +233,7 @@ describe.each([
   { version: '24', v8: '13.6' },
   { version: '26', v8: '14.6' },
 ] as const)('the peak of memory with swc in Node $version', ({ version, v8 }) => {
-  it('is above plain wasm by little more than the native code, and trained not much', async () => {
+  it('exceeds that of plain wasm by little more than the native code, and by less after training', async () => {
     const node = await ensureNode(version);
     const all = await createProgram(path.join(folder, `swc-${version}`), SWC, [node]);
     const common = { node, use: USE_SWC, result: true };
@@ -250,13 +250,13 @@ describe.each([
     ]);
     const trained = await createProgram(path.join(folder, `swc-${version}-trained`), SWC, [node], profile);
 
-    const plain = await peak(all, { ...common, ...plainly(SWC) });
+    const plain = await peak(all, { ...common, ...baseline(SWC) });
     for (const load of [ASYNCHRONOUS, SYNCHRONOUS]) {
       for (const program of [all, trained]) {
         const { size } = segmentFor(program, v8);
         expect(await peak(program, { ...common, ...load })).toBeLessThan(
-          // What V8 has copied goes out of memory every few milliseconds: as much as it copies meanwhile is there twice, more
-          // where the kernel has the file in large pages. And the helper is a worker.
+          // Pages that V8 has copied are dropped every 2 milliseconds, so those copied meanwhile are resident twice.
+          // They are more if the kernel holds the file in large pages. An asynchronous load also needs its worker.
           plain + size / 1024 + (load === ASYNCHRONOUS ? 26 : 16) * MIB,
         );
       }

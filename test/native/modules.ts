@@ -1,10 +1,10 @@
-/** A module that is large enough for its pages to be read one after another, and small enough to compile in no time. */
+/** Modules of various sizes that compile quickly. */
 import { SAMPLE_WAT } from '../v8/modules.ts';
 import { assemble } from '../wasm/support.ts';
 
 const FUNCTIONS = 1500;
 
-/** `SAMPLE_WAT` with many more functions and 60 KB of data; it gives the same results. */
+/** `SAMPLE_WAT` with many more functions and 60 KB of data. It computes the same results. */
 export function bulkySample(): Uint8Array {
   const functions = Array.from(
     { length: FUNCTIONS },
@@ -16,12 +16,12 @@ export function bulkySample(): Uint8Array {
   return assemble(SAMPLE_WAT.replace(/\)$/, `${data}${functions.join('')})`));
 }
 
-/** `SAMPLE_WAT` with so many wire bytes (6 MB of data) that reading them takes a while. */
+/** `SAMPLE_WAT` with 6 MB of data, so that reading its wire bytes takes a few milliseconds. */
 export function largeSample(): Uint8Array {
   return assemble(SAMPLE_WAT.replace(/\)$/, `(data "${'0123456789abcdef'.repeat(375_000)}"))`));
 }
 
-/** `SAMPLE_WAT` with so much native code (40 MB and more) that asynchronous loads leave it to a thread of its own. */
+/** `SAMPLE_WAT` with so much native code (more than 40 MB) that asynchronous loads deserialize it in a worker. */
 export function hugeSample(): Uint8Array {
   const calls = 'local.get 0 local.get 0 i32.const 1 i32.and call_indirect (type $unary) local.set 0 '.repeat(
     100,

@@ -1,4 +1,4 @@
-/** The output of a build stands alone: no package, no working directory, no user and no right to write is needed. */
+/** The output of a build is self-contained: it depends on no package, working directory, user or write permission. */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
@@ -26,7 +26,7 @@ console.log(JSON.stringify([exports.quadruple(21), exports.sum(1000), exports.f1
 
 const RESULT = [84, 500_500, expect.any(Number), true];
 
-/** Takes the right to write from everybody. */
+/** Removes write permission for all users. */
 function makeReadOnly(name: string): void {
   for (const entry of readdirSync(name, { recursive: true, withFileTypes: true })) {
     chmodSync(path.join(entry.parentPath, entry.name), entry.isDirectory() ? 0o555 : 0o444);
@@ -51,14 +51,14 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     }
   });
 
-  it('puts one native loader for each target beside the artifact', () => {
+  it('has one native addon for each target beside the artifact', () => {
     const names = readdirSync(moved, { recursive: true }).map((name) => path.basename(String(name)));
     expect(names.filter((name) => name.endsWith('.node'))).toHaveLength(NODES.length);
     expect(names.filter((name) => name.endsWith('.elf'))).toHaveLength(1);
   });
 
   it.each(NODES)(
-    'moved and read-only, from another working directory, in Node $version',
+    'runs moved, read-only and from another working directory in Node $version',
     async ({ node }) => {
       for (const cwd of ['/', '/proc/self', folder]) {
         const result = await runCommand(node, [main], { cwd });
@@ -68,7 +68,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     },
   );
 
-  it.runIf(IS_ROOT).each(NODES)('as another user, in Node $version', async ({ node }) => {
+  it.runIf(IS_ROOT).each(NODES)('runs as another user in Node $version', async ({ node }) => {
     const foreign = await runCommand(shareNode(folder, node), [main], { uid: NOBODY });
     expect(foreign, foreign.stderr).toMatchObject({ end: 0, printed: [RESULT], warnings: [] });
     expect(outcomes(foreign)).toEqual(['precompiled read']);
@@ -86,7 +86,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
   it.each([
     { name: 'bun', args: [] },
     { name: 'deno', args: ['run', '--allow-read', '--allow-env'] },
-  ] as const)('in $name it compiles', async ({ name, args }) => {
+  ] as const)('compiles in $name', async ({ name, args }) => {
     const runtime = await ensureRuntime(name);
     const env = { DENO_DIR: path.join(folder, 'deno'), HOME: folder, NO_COLOR: '1' };
     const result = await runCommand(runtime, [...args, main], { env });

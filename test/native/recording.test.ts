@@ -1,4 +1,4 @@
-/** With a recorder in the process: no native code, and the recorder sees each file before it is compiled. */
+/** A recorder in the process receives each file before V8 compiles it, and no native code is used. */
 import { copyFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -11,26 +11,26 @@ const folder = temporaryFolder();
 const SAMPLE = path.join(folder, 'sample.wasm');
 writeFileSync(SAMPLE, sample());
 
-/** A preload script that notes what it is told and what is compiled, in the order of the calls. */
+/** A preload script that logs calls of the recorder and compilations, in their order. */
 const PRELOAD = path.join(folder, 'preload.cjs');
 writeFileSync(
   PRELOAD,
   `const { crc32 } = require('node:zlib');
 const events = globalThis.events = [];
-let told;
+let recorded;
 globalThis[Symbol.for('wasm-precompile.recorder')] = (wire, file) => {
-  told = wire;
-  events.push(['told', wire instanceof ArrayBuffer, wire.byteLength, crc32(Buffer.from(wire)), file]);
+  recorded = wire;
+  events.push(['recorded', wire instanceof ArrayBuffer, wire.byteLength, crc32(Buffer.from(wire)), file]);
 };
 const { Module, compile } = WebAssembly;
 WebAssembly.Module = class extends Module {
   constructor(source) {
     super(source);
-    events.push(['Module', source === told]);
+    events.push(['Module', source === recorded]);
   }
 };
 WebAssembly.compile = (source) => {
-  events.push(['compile', source === told]);
+  events.push(['compile', source === recorded]);
   return compile(source);
 };
 `,
@@ -42,7 +42,7 @@ describe.each(NODES)('in Node $version', ({ version, node }) => {
     program = await createProgram(path.join(folder, version), SAMPLE);
   });
 
-  it('an artifact is compiled, without a warning, even with fallback: error', async () => {
+  it('compiles an artifact without a warning, even with fallback: error', async () => {
     const result = await run(
       program,
       `for (const load of ['load', 'loadSync']) print(use(await create()[load]()));
@@ -50,17 +50,17 @@ print(events);`,
       { node, args: ['--require', PRELOAD], options: { fallback: 'error' } },
     );
     const { wire } = program.manifest;
-    const told = ['told', true, wire.size, wire.crc32, program.artifact];
+    const recorded = ['recorded', true, wire.size, wire.crc32, program.artifact];
     expect(result, result.stderr).toMatchObject({
       end: 0,
-      printed: [SAMPLE_RESULT, SAMPLE_RESULT, [told, ['compile', true], told, ['Module', true]]],
+      printed: [SAMPLE_RESULT, SAMPLE_RESULT, [recorded, ['compile', true], recorded, ['Module', true]]],
       warnings: [],
     });
     expect(outcomes(result)).toEqual(['compiled read', 'compiled read']);
     expect(result.loads.map(({ detail }) => detail)).toEqual(['recording', 'recording']);
   });
 
-  it('a plain file is told of, too', async () => {
+  it('reports a file that is not precompiled, too', async () => {
     const file = newPath(program, 'plain.wasm');
     copyFileSync(SAMPLE, file);
     const result = await run(
@@ -71,15 +71,15 @@ for (const load of ['load', 'loadSync']) print(use(await fromFile(plain)[load]()
 print(events);`,
       { node, args: ['--require', PRELOAD] },
     );
-    const told = ['told', true, sample().length, expect.any(Number), file];
+    const recorded = ['recorded', true, sample().length, expect.any(Number), file];
     expect(result, result.stderr).toMatchObject({
       end: 0,
-      printed: [SAMPLE_RESULT, SAMPLE_RESULT, [told, ['compile', true], told, ['Module', true]]],
+      printed: [SAMPLE_RESULT, SAMPLE_RESULT, [recorded, ['compile', true], recorded, ['Module', true]]],
     });
     expect(result.loads.map(({ detail }) => detail)).toEqual(['recording', 'recording']);
   });
 
-  it('what is no function does not record', async () => {
+  it('ignores a recorder that is not a function', async () => {
     const result = await run(
       program,
       `globalThis[Symbol.for('wasm-precompile.recorder')] = {};

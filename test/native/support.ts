@@ -1,13 +1,13 @@
 /**
  * Deployed programs: a folder with the built runtime (dist/), an artifact for all four versions of Node, the native
- * loader's binaries and scripts, which real node binaries run in processes of their own.
+ * addon's binaries, and scripts. Real node binaries run the scripts in processes of their own.
  */
 import { chmodSync, copyFileSync, cpSync, linkSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { execa } from 'execa';
 import { packArtifact } from '../../src/artifact/pack.ts';
-import { resolveOptions } from '../../src/build/options/options.ts';
+import { resolveOptions } from '../../src/build/options/resolve.ts';
 import { createPipeline } from '../../src/build/compile/pipeline.ts';
 import { checksum } from '../../src/runtime/node/checksum.ts';
 import type { ArtifactManifest, NativeEntry } from '../../src/runtime/shared/manifest.ts';
@@ -20,14 +20,14 @@ export interface Program {
   folder: string;
   /** Path of the artifact. */
   artifact: string;
-  /** The whole artifact. */
+  /** The artifact's bytes. */
   bytes: Buffer;
   manifest: ArtifactManifest;
-  /** Paths of the native loader's binaries, by the key that the runtime looks for. */
+  /** Paths of the native addon's binaries, by the runtime's key for them. */
   addons: Record<string, string>;
 }
 
-/** What `NODE_DEBUG=wasm-precompile` says of one load. */
+/** A line that `NODE_DEBUG=wasm-precompile` prints for a load. */
 export interface Load {
   file: string;
   how: string;
@@ -39,7 +39,7 @@ export interface Load {
 export interface Result {
   /** Exit code, or the signal that ended the process. */
   end: number | string;
-  /** What the script printed, from JSON. */
+  /** Values that the script printed as JSON. */
   printed: unknown[];
   loads: Load[];
   /** Messages of warnings with code WASM_PRECOMPILE_FALLBACK. */
@@ -48,7 +48,7 @@ export interface Result {
 }
 
 export interface Run {
-  /** Path of the node that runs. */
+  /** Path of the node executable. */
   node: string;
   args?: string[];
   env?: Record<string, string>;
@@ -56,11 +56,11 @@ export interface Run {
   uid?: number;
   /** A shell command before node starts, e.g. `ulimit -v 1000000`. */
   limit?: string;
-  /** For `fromArtifact`, where not those of the build. */
+  /** Arguments of `fromArtifact`. Default: those of the build. */
   artifact?: string;
   manifest?: ArtifactManifest;
   addons?: Record<string, string>;
-  /** Whether the program takes these binaries for the build's own. */
+  /** Whether the program has the checksums of these binaries instead of the build's. */
   trustAddons?: boolean;
   options?: Partial<ArtifactOptions>;
 }
@@ -76,14 +76,14 @@ export const ABI: Record<string, string> = { '20.19': '115', '22': '127', '24': 
 /** Node 26, the version without natives. */
 export const NODE_26 = await ensureNode('26');
 
-/** The user `nobody`, who owns nothing. */
+/** The user `nobody`, which owns no files. */
 export const NOBODY = 65534;
 
-/** Loads asynchronously, then at once, and uses both modules. */
+/** Loads asynchronously, then synchronously, and uses both modules. */
 export const LOAD = 'print(use(await create().load()));\nprint(use(create().loadSync()));';
 
 /**
- * Builds a program of a wasm file.
+ * Builds a program from a wasm file.
  *
  * @param profile path of a startup profile
  */
@@ -120,10 +120,10 @@ let files = 0;
 
 /**
  * Writes a script into the folder of a program. It may use
- * - `create(changes)`, which makes a loader, `use(module)`, `print(value)`;
- * - `addon`, the native loader of the running node, `parts`, the ranges that the runtime asks it for (head, wire bytes,
- *   native code), and `compilePlain()`, a module from the wire bytes alone;
- * - `file`, `url`, `map`, `options`, `addons`, `fromArtifact`.
+ * - `create(changes)`, which returns a module handle, `use(module)`, `print(value)`;
+ * - `addon`, the native addon of the running node; `fileRanges`, the ranges that the runtime maps (header, wire bytes,
+ *   native code); and `compilePlain()`, which compiles the wire bytes;
+ * - `file`, `url`, `manifest`, `options`, `addons`, `fromArtifact`.
  */
 export function writeScript(program: Program, script: string, changes: Omit<Run, 'node'> = {}): string {
   const file = path.join(program.folder, `script-${files++}.mjs`);
@@ -148,7 +148,7 @@ const manifest = ${JSON.stringify(changes.manifest ?? program.manifest)};
 const options = { ...${JSON.stringify(options)}, checkCompatibility };
 const addons = ${JSON.stringify(addons)};
 const native = manifest.native.find(({ engine }) => engine.startsWith('v8-' + process.versions.v8 + '-'));
-const parts = [{ offset: 0, size: manifest.buildIdOffset + 20 }, manifest.wire, native];
+const fileRanges = [{ offset: 0, size: manifest.buildIdOffset + 20 }, manifest.wire, native];
 const addon = new Proxy({}, { get: (_, name) => loadAddon(addons)[name] });
 const create = (changes) => fromArtifact(url, manifest, { ...options, ...changes }, addons);
 const compilePlain = () =>
@@ -168,7 +168,7 @@ export async function run(program: Program, script: string, options: Run): Promi
   return runCommand('sh', ['-c', `${limit}; exec "$@"`, 'sh', node, ...args, file], { uid, env });
 }
 
-/** Runs any program to its end, whatever that is. What it prints is lines of JSON. */
+/** Runs a program that prints lines of JSON, and returns its result even if it fails. */
 export async function runCommand(
   command: string,
   args: string[],
@@ -207,46 +207,46 @@ export async function runCommand(
   };
 }
 
-/** Puts a node where every user may run it: checkouts often lie in somebody's private folder. */
+/** Copies a node to a folder in which every user may run it. A checkout is often in a private folder. */
 export function shareNode(folder: string, node: string): string {
   const shared = path.join(folder, `node-${files++}`);
   chmodSync(folder, 0o755);
   try {
     linkSync(node, shared);
   } catch {
-    // Another file system.
+    // The folder is on another file system.
     copyFileSync(node, shared);
   }
   return shared;
 }
 
-/** What a load tells of itself that does not depend on the file. */
+/** Returns the parts of debug lines that do not depend on the file: `precompiled mapped`. */
 export function outcomes({ loads }: Result): string[] {
   return loads.map(({ how, access }) => `${how} ${access}`);
 }
 
-/** The native code of a program for a node, by the version of its V8 (`14.6`). */
+/** Returns the native code of a program for a version of V8 (`14.6`). */
 export function segmentFor({ manifest }: Program, v8: string): NativeEntry {
   const segment = manifest.native.find(({ engine }) => engine.startsWith(`v8-${v8}`));
   if (!segment) throw new Error(`no native code for V8 ${v8}`);
   return segment;
 }
 
-/** A path in a program's folder that nobody has used yet. */
+/** Returns a new path in a program's folder. */
 export function newPath({ folder }: Program, name: string): string {
   return path.join(folder, `${files++}-${name}`);
 }
 
-/** Puts another file beside a program's artifact. */
+/** Writes another file beside a program's artifact. */
 export function writeCopy(program: Program, bytes: Uint8Array, name = 'altered.elf'): string {
   const file = newPath(program, name);
   writeFileSync(file, bytes);
   return file;
 }
 
-export { forgeMap } from '../runtime/support.ts';
+export { forgeManifest as forgeMap } from '../runtime/support.ts';
 
-/** A script that runs in a worker of its own. `print` works there, too. */
+/** Wraps a script so that it runs in a worker. `print` works there, too. */
 export function inWorker(script: string, workerOptions = '{}'): string {
   return `
 import { Worker, isMainThread } from 'node:worker_threads';

@@ -1,4 +1,4 @@
-/** One artifact for several targets: each Node maps only what is its own. */
+/** An artifact for several targets. Each Node maps only its own segment. */
 import { copyFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -16,11 +16,11 @@ beforeAll(async () => {
   program = await createProgram(path.join(folder, 'program'), SAMPLE);
 });
 
-/** Of each version. */
+/** V8's version in each Node. */
 const V8: Record<string, string> = { '20.19': '11.3', '22': '12.4', '24': '13.6', '26': '14.6' };
 
 describe('an artifact for four targets', () => {
-  it('has the wire bytes once, native code in a section for each, and a native loader for each beside it', () => {
+  it('has the wire bytes once, a section of native code for each target, and native addons beside it', () => {
     expect(program.manifest.native.map(({ engine }) => engine.split('.', 2).join('.')).toSorted()).toEqual(
       Object.values(V8)
         .map((version) => `v8-${version}`)
@@ -33,7 +33,7 @@ describe('an artifact for four targets', () => {
     for (const { offset } of ranges) expect(offset % 65536).toBe(0);
   });
 
-  it.each(NODES)('Node $version maps its own segment only', async ({ version, node }) => {
+  it.each(NODES)('is mapped by Node $version in its own segment only', async ({ version, node }) => {
     const result = await run(program, `print(use(compilePlain()));`, { node });
     expect(result.printed).toEqual([SAMPLE_RESULT]);
 
@@ -57,7 +57,7 @@ describe('an artifact for four targets', () => {
 });
 
 describe('targets with one engine key', () => {
-  it('share a section', async () => {
+  it('share a section of native code', async () => {
     const copy = path.join(folder, 'node-copy');
     const link = path.join(folder, 'node-link');
     copyFileSync(NODE_26, copy);

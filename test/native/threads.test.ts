@@ -1,8 +1,8 @@
 /**
- * Many threads and many loads in one process; loads that nobody waits for any more.
+ * Many threads and many loads in one process, and loads that are never awaited.
  *
- * What happens without the guards is shown for V8's flags, which all threads share (Node 20 to 24). Node 26 needs no flag;
- * what guards the list of mappings there is compiled into the native loader, and a race without it would not show each time.
+ * The last tests show what happens without a lock around V8's flags, which all threads share (Node 20 to 24). The list
+ * of mappings has no such test: its lock is compiled into the native addon, and a race would not show in every run.
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -21,7 +21,7 @@ beforeAll(async () => {
   program = await createProgram(path.join(folder, 'program'), SAMPLE);
 });
 
-/** Starts so many workers, which load all at once, and waits for what they answer. */
+/** Starts `count` workers that load at the same time, and compares their results. */
 const withWorkers = (count: number) => `
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 if (isMainThread) {
@@ -30,11 +30,11 @@ if (isMainThread) {
     new Worker(new URL(import.meta.url), { workerData: { gate, index } }));
   const next = (worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   await Promise.all(workers.map(next));
-  const answers = Promise.all(workers.map(next));
+  const results = Promise.all(workers.map(next));
   Atomics.store(gate, 0, 1);
   Atomics.notify(gate, 0);
   const here = ${count} === 1 ? [use(create().loadSync())] : [];
-  print([...await answers, ...here].map((answer) => JSON.stringify(answer) === ${JSON.stringify(JSON.stringify(SAMPLE_RESULT))}));
+  print([...await results, ...here].map((result) => JSON.stringify(result) === ${JSON.stringify(JSON.stringify(SAMPLE_RESULT))}));
 } else {
   const { gate, index } = workerData;
   parentPort.postMessage('ready');
@@ -48,7 +48,7 @@ describe.each(NODES)('in Node $version', ({ node }) => {
   it.each([
     { threads: 'two threads', workers: 1, loads: 2 },
     { threads: 'fifty workers', workers: 50, loads: 50 },
-  ])('$threads load at once: all precompiled, all right', async ({ workers, loads }) => {
+  ])('$threads load at once, and all get native code', async ({ workers, loads }) => {
     for (let times = 0; times < (workers === 1 ? 10 : 2); times++) {
       const result = await start(withWorkers(workers));
       expect(result, result.stderr).toMatchObject({
@@ -61,18 +61,18 @@ describe.each(NODES)('in Node $version', ({ node }) => {
     }
   });
 
-  it('one thread loads many times at once', async () => {
+  it('one thread starts many loads at once', async () => {
     const result = await start(`
 const modules = await Promise.all(Array.from({ length: 50 }, () => create().load()));
-print(modules.map(use).every((answer) => JSON.stringify(answer) === ${JSON.stringify(JSON.stringify(SAMPLE_RESULT))}));
-const loader = create();
-const [first, second] = await Promise.all([loader.load(), loader.load()]);
-print(first === second && first === loader.loadSync());`);
+print(modules.map(use).every((result) => JSON.stringify(result) === ${JSON.stringify(JSON.stringify(SAMPLE_RESULT))}));
+const handle = create();
+const [first, second] = await Promise.all([handle.load(), handle.load()]);
+print(first === second && first === handle.loadSync());`);
     expect(result).toMatchObject({ end: 0, printed: [true, true], warnings: [] });
     expect(outcomes(result)).toEqual(Array(51).fill('precompiled mapped'));
   });
 
-  it('a worker that is terminated in the middle of a load harms nobody', async () => {
+  it('survives the termination of workers during loads', async () => {
     const result = await start(`
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 if (isMainThread) {
@@ -95,7 +95,7 @@ if (isMainThread) {
     expect(result.loads.at(-1)).toMatchObject({ how: 'precompiled', access: 'mapped' });
   });
 
-  it('a worker that ends itself in the middle of a load harms nobody', async () => {
+  it('survives workers that end themselves during loads', async () => {
     const result = await start(`
 import { Worker, isMainThread } from 'node:worker_threads';
 if (isMainThread) {
@@ -112,10 +112,10 @@ if (isMainThread) {
   });
 
   it.each([
-    { when: 'at once', wait: '' },
-    { when: 'a little later', wait: 'await new Promise(setImmediate);' },
-    { when: 'when one load is over', wait: 'await Promise.race(loading);' },
-  ])('process.exit during asynchronous loads, $when, is only that', async ({ wait }) => {
+    { when: 'immediately', wait: '' },
+    { when: 'one turn later', wait: 'await new Promise(setImmediate);' },
+    { when: 'after one load', wait: 'await Promise.race(loading);' },
+  ])('does not disturb process.exit during asynchronous loads, $when', async ({ wait }) => {
     for (let times = 0; times < 5; times++) {
       const { end, stderr } = await start(`
 const loading = Array.from({ length: ${1 + times * 3} }, () => create().load());
@@ -125,17 +125,17 @@ process.exit(3);`);
     }
   });
 
-  it('an error that nobody catches, during a load, is only that', async () => {
+  it('does not disturb an uncaught error during a load', async () => {
     const { end, stderr } = await start(`create().load(); throw new Error('on purpose');`);
     expect(end).toBe(1);
     expect(stderr).toContain('on purpose');
   });
 
-  it('the result of a load that nobody waits for does not keep the process', async () => {
+  it('does not keep the process alive for a load that is not awaited', async () => {
     expect(await start('create().load();')).toMatchObject({ end: 0, warnings: [] });
   });
 
-  it('200 loads leave no mapping, no descriptor and no address space behind', async () => {
+  it('leaves no mapping, descriptor or address space behind after 200 loads', async () => {
     const result = await start(`
 const look = () => ({
   artifact: fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').filter((line) => line.includes(file)).length,
@@ -164,7 +164,7 @@ print(maps() - mapsBefore);`);
   });
 });
 
-/** A thread that allows the natives' syntax for the whole process when it is told to, and forbids it the next time. */
+/** A thread that allows the syntax of natives for the whole process at one turn, and forbids it at the next. */
 const OTHER_THREAD = `
 import { Worker } from 'node:worker_threads';
 import * as v8 from 'node:v8';
@@ -181,28 +181,28 @@ const worker = new Worker(
   "}",
   { eval: true, workerData: turns },
 );
-/** Lets the other thread do it, and waits until it is done. */
+/** Starts a turn of the other thread, and waits for its end. */
 const otherThread = () => {
   const turn = Atomics.add(turns, 0, 1) + 1;
   Atomics.notify(turns, 0);
   wait(turns, 0, turn);
 };`;
 
-/** What the runtime does, without looking at what other threads do. */
+/** Deserializes like the runtime, but without regard to other threads. */
 const NATIVE = `
 const compileNative = () => runInThisContext('(code, wire) => %DeserializeWasmModule(code, wire)');
 const bytes = fs.readFileSync(file);
-const [, wire, code] = parts.map(({ offset, size }) => new Uint8Array(bytes.subarray(offset, offset + size)));
+const [, wire, code] = fileRanges.map(({ offset, size }) => new Uint8Array(bytes.subarray(offset, offset + size)));
 const deserialize = (compiled) => compiled(code.buffer, wire);`;
 
 describe.each(NODES.filter(({ node }) => node !== NODE_26))(
   'two threads that switch a flag in Node $version',
   ({ node }) => {
-    /** The runtime has no native loader here, which makes its threads wait for each other. */
+    /** Without the native addon, whose lock would make threads wait for each other. */
     const start = (script: string) =>
       run(program, `${OTHER_THREAD}${script}\nawait worker.terminate();`, { node, addons: {} });
 
-    it('one that does not wait for the other has its native code refused', async () => {
+    it('V8 rejects native code while the other thread allows the syntax', async () => {
       const result = await start(`${NATIVE}
 v8.setFlagsFromString('--allow-natives-syntax');
 const compiled = compileNative();
@@ -214,7 +214,7 @@ print(use(deserialize(compiled)));`);
       expect(result, result.stderr).toMatchObject({ end: 0, printed: [true, SAMPLE_RESULT] });
     });
 
-    it('one that does not wait for the other cannot compile what deserializes', async () => {
+    it('a thread cannot compile a native while the other forbids the syntax', async () => {
       const result = await start(`${NATIVE}
 otherThread();
 v8.setFlagsFromString('--allow-natives-syntax');
@@ -223,7 +223,7 @@ try { compileNative(); } catch ({ name }) { print(name); }`);
       expect(result, result.stderr).toMatchObject({ end: 0, printed: ['SyntaxError'] });
     });
 
-    it('the runtime waits, and tries again', async () => {
+    it('the runtime waits and retries', async () => {
       const result = await start(`
 let waits = 0;
 Atomics.wait = (...how) => {

@@ -1,6 +1,6 @@
 /**
- * The trap handler is off, and the native loader is there: nothing may use native code, which would die at the first
- * access out of bounds. (Without the native loader: test/runtime/trap-handler.test.ts.)
+ * Without the trap handler, native code is not used, since the first access out of bounds would kill the process. The
+ * native addon is available here; test/runtime/trap-handler.test.ts does the same without it.
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -36,7 +36,7 @@ const WAYS: { way: string; options: Partial<Run> }[] = [
   { way: 'in NODE_OPTIONS', options: { env: { NODE_OPTIONS: `--no-deprecation ${OFF}` } } },
 ];
 
-/** KiB of address space in which Node 26 switches the handler off by itself. */
+/** A limit of address space with which Node 26 switches the handler off by itself. */
 const LIMITED: Partial<Run> = { limit: 'ulimit -v 8000000' };
 
 const WORKERS = [
@@ -46,20 +46,20 @@ const WORKERS = [
   '{}',
 ];
 
-/** What the runtime does, without its check. */
+/** Deserializes like the runtime, but without its check. */
 const UNGUARDED = `
-const contents = addon.map(file, parts)();
+const contents = addon.map(file, fileRanges)();
 const { accepted, module } = addon.deserialize(contents, contents.segments[2], contents.segments[1]);
 print(accepted);
 print(use(module));`;
 
-async function expectPlain(node: string, script: string, options: Partial<Run>): Promise<void> {
+async function expectCompiled(node: string, script: string, options: Partial<Run>): Promise<void> {
   const result = await run(program, script, { node, ...options });
   expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT] });
   for (const { how, detail } of result.loads) {
     expect([how, detail]).toEqual(['compiled', expect.stringContaining('the trap handler is off')]);
   }
-  // A worker without NODE_DEBUG tells nothing.
+  // A worker without NODE_DEBUG prints no debug lines.
   if (result.loads.length > 0) {
     expect(result.loads).toHaveLength(2);
     expect(result.warnings).toEqual([expect.stringMatching(/the trap handler is off.*See "Deploying"/)]);
@@ -67,15 +67,18 @@ async function expectPlain(node: string, script: string, options: Partial<Run>):
 }
 
 describe.each(NODES)('in Node $version', ({ node }) => {
-  it.each(WAYS)('off $way', async ({ options }) => {
-    await expectPlain(node, LOAD, options);
+  it.each(WAYS)('compiles if the handler is off $way', async ({ options }) => {
+    await expectCompiled(node, LOAD, options);
   });
 
-  it.each(WAYS)('off $way, and workers have other flags and variables', async ({ options }) => {
-    for (const worker of WORKERS) await expectPlain(node, inWorker(LOAD, worker), options);
-  });
+  it.each(WAYS)(
+    'compiles in workers with other flags and variables if the handler is off $way',
+    async ({ options }) => {
+      for (const worker of WORKERS) await expectCompiled(node, inWorker(LOAD, worker), options);
+    },
+  );
 
-  it('on: an access out of bounds is an error like any other, in workers, too', async () => {
+  it('throws an error for an access out of bounds if the handler is on, in workers, too', async () => {
     for (const script of [LOAD, inWorker(LOAD, '{ execArgv: [], env: { NODE_DEBUG: "wasm-precompile" } }')]) {
       const result = await run(program, script, { node });
       expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT], warnings: [] });
@@ -83,12 +86,12 @@ describe.each(NODES)('in Node $version', ({ node }) => {
     }
   });
 
-  it('the native loader sees how it is', async () => {
+  it('detects the state of the handler with the native addon', async () => {
     const look = `print([addon.handlesSegv(), addon.reservedBy(() => new WebAssembly.Memory({ initial: 1 })) >= 8 * 1024 ** 3]);`;
     expect((await run(program, look, { node })).printed).toEqual([[true, true]]);
     const [[handles, guarded]] = (await run(program, look, { node, args: [OFF] })).printed as [boolean[]];
     expect(handles && guarded).toBe(false);
-    // What throws in there throws out here.
+    // An error that the callback throws is rethrown.
     const thrower = `try { addon.reservedBy(() => { throw new RangeError('no memory'); }); } catch (error) { print(String(error)); }`;
     expect((await run(program, thrower, { node })).printed).toEqual(['RangeError: no memory']);
   });
@@ -96,11 +99,11 @@ describe.each(NODES)('in Node $version', ({ node }) => {
 
 describe('Node 26 in little address space', () => {
   it('compiles', async () => {
-    await expectPlain(NODE_26, LOAD, LIMITED);
-    for (const worker of WORKERS) await expectPlain(NODE_26, inWorker(LOAD, worker), LIMITED);
+    await expectCompiled(NODE_26, LOAD, LIMITED);
+    for (const worker of WORKERS) await expectCompiled(NODE_26, inWorker(LOAD, worker), LIMITED);
   });
 
-  it('with any limit it gives the results of plain wasm', async () => {
+  it('computes the results of plain wasm with any limit', async () => {
     for (const limit of [4, 10, 12, 16, 20, 24, 32, 48, 64, 100]) {
       const options = { node: NODE_26, limit: `ulimit -v ${limit * 1_000_000}` };
       const plain = await run(program, 'print(use(compilePlain()));', options);
@@ -112,20 +115,20 @@ describe('Node 26 in little address space', () => {
 });
 
 describe('without the check, Node 26', () => {
-  it('is fine while the handler is on', async () => {
+  it('runs while the handler is on', async () => {
     const result = await run(program, UNGUARDED, { node: NODE_26 });
     expect(result).toMatchObject({ end: 0, printed: [true, SAMPLE_RESULT] });
   });
 
   it.each([...WAYS, { way: 'for lack of address space', options: LIMITED }])(
-    'dies when it is off $way',
+    'dies if the handler is off $way',
     async ({ options }) => {
       const result = await run(program, UNGUARDED, { node: NODE_26, ...options });
       expect(result).toMatchObject({ end: 'SIGSEGV', printed: [true] });
     },
   );
 
-  it('dies with the worker', async () => {
+  it('dies in a worker if the handler is off', async () => {
     const result = await run(program, inWorker(UNGUARDED, '{ execArgv: [], env: {} }'), {
       node: NODE_26,
       args: [OFF],

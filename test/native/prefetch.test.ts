@@ -1,4 +1,4 @@
-/** Other threads read ahead, of which nobody notices anything. */
+/** Other threads prefetch the file, which the program cannot observe. */
 import { chmodSync, chownSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -27,12 +27,12 @@ writeFileSync(SAMPLE, largeSample());
 writeFileSync(SMALL, bulkySample());
 writeFileSync(TINY, assemble(SAMPLE_WAT));
 
-/** A user whose threads nobody else starts any of. */
-const LONELY = 64_321;
+/** A user with no other threads on this machine. */
+const UNUSED_USER = 64_321;
 
 let program: Program;
 let small: Program;
-/** Without threads. */
+/** Too small for threads. */
 let tiny: Program;
 beforeAll(async () => {
   program = await createProgram(path.join(folder, 'program'), SAMPLE);
@@ -42,7 +42,7 @@ beforeAll(async () => {
 
 const USE = 'print(use(create().loadSync()));';
 
-/** What is left of loads: mappings of the artifact, descriptors of it, threads. */
+/** For scripts: counts mappings of the artifact, descriptors of it, and threads. */
 const LEFT = `
 const left = () => [
   fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').filter((line) => line.includes(file)).length,
@@ -53,7 +53,7 @@ const left = () => [
 ];
 `;
 
-/** Path of the artifact with a flipped bit. */
+/** Returns the path of a copy of the artifact with a flipped bit. */
 function flip(at: number): string {
   const bytes = Buffer.from(program.bytes);
   bytes.writeUInt8(bytes.readUInt8(at) ^ 0x10, at);
@@ -69,7 +69,7 @@ describe.each(NODES)('in Node $version', ({ node }) => {
     return { offset, size };
   };
 
-  it('loads, and leaves nothing behind', async () => {
+  it('leaves no mapping, descriptor or thread behind', async () => {
     const result = await start(`${LEFT}
 print(use(create().loadSync()));
 const before = left();
@@ -83,10 +83,10 @@ print([before, left()]);`);
     expect(outcomes(result)).toEqual(Array(21).fill('precompiled mapped'));
   });
 
-  it("the checksums of segments of any size are zlib's", async () => {
+  it("computes zlib's checksums for segments of any size", async () => {
     const script = `
 import { crc32 } from 'node:zlib';
-const ranges = Array.from({ length: 500 }, (_, index) => ({ offset: map.wire.offset, size: index + 1 }));
+const ranges = Array.from({ length: 500 }, (_, index) => ({ offset: manifest.wire.offset, size: index + 1 }));
 const contents = addon.map(file, ranges)();
 const expected = contents.segments.map((segment) => crc32(new Uint8Array(segment)));
 print([contents.crcs.length, contents.crcs.filter((crc, index) => crc !== expected[index])]);
@@ -94,11 +94,11 @@ addon.release(contents);`;
     expect((await start(script)).printed).toEqual([[500, []]]);
   });
 
-  it("the checksums are zlib's, with and without wire bytes among the segments, few bytes and many", async () => {
+  it("computes zlib's checksums with and without wire bytes among the segments, and for small and large files", async () => {
     const script = `
 import { crc32 } from 'node:zlib';
 for (const wire of [[1], [], [7], [-1], [0]]) {
-  const contents = addon.map(file, parts, ...wire)();
+  const contents = addon.map(file, fileRanges, ...wire)();
   print([contents.crcs.length, contents.crcs.every((crc, index) => crc === crc32(new Uint8Array(contents.segments[index])))]);
   addon.release(contents);
 }`;
@@ -108,7 +108,7 @@ for (const wire of [[1], [], [7], [-1], [0]]) {
     expect(await run(tiny, script, { node })).toMatchObject(expected);
   });
 
-  it('a flipped byte in the wire bytes is an error', async () => {
+  it('throws for a flipped byte in the wire bytes', async () => {
     const { offset, size } = program.manifest.wire;
     for (const at of [0, 1, size >> 1, size - 1]) {
       const result = await start(`try { ${USE} } catch ({ message }) { print(message); }`, {
@@ -119,7 +119,7 @@ for (const wire of [[1], [], [7], [-1], [0]]) {
     }
   });
 
-  it('with a flipped byte in the native code, the module is compiled', async () => {
+  it('compiles the module with a flipped byte in the native code', async () => {
     const { offset, size } = await ownCode();
     for (const at of [0, 16, size >> 1, size - 1]) {
       const result = await start(USE, { artifact: flip(offset + at) });
@@ -129,7 +129,7 @@ for (const wire of [[1], [], [7], [-1], [0]]) {
     }
   });
 
-  it('a truncated file is an error, or the module is compiled', async () => {
+  it('throws for a truncated file, or compiles if only native code is missing', async () => {
     const { wire } = program.manifest;
     for (const size of [0, 100, wire.offset, wire.offset + (wire.size >> 1), wire.offset + wire.size - 1]) {
       const artifact = writeCopy(program, program.bytes.subarray(0, size));
@@ -143,8 +143,8 @@ for (const wire of [[1], [], [7], [-1], [0]]) {
     expect(outcomes(result)).toEqual(['compiled mapped']);
   });
 
-  it('V8 refuses the native code: the module is compiled', async () => {
-    // Of another V8, by its own word.
+  it('compiles the module if V8 rejects the native code', async () => {
+    // The version hash of another V8.
     const bytes = Buffer.from(program.bytes);
     for (const { offset } of program.manifest.native)
       bytes.writeUInt8(bytes.readUInt8(offset + 4) ^ 1, offset + 4);
@@ -156,16 +156,16 @@ for (const wire of [[1], [], [7], [-1], [0]]) {
     expect(outcomes(result)).toEqual(['compiled mapped']);
   });
 
-  it('what is waited for twice is there once; what nobody waits for goes by itself', async () => {
+  it('returns a mapping once, and releases mappings that are never awaited', async () => {
     const result = await start(
       `${LEFT}
 create().loadSync();
 const before = left();
-const wait = addon.map(file, parts, 1);
+const wait = addon.map(file, fileRanges, 1);
 const contents = wait();
 print([contents.segments.length, wait() ?? null]);
 addon.release(contents);
-for (let times = 0; times < 20; times++) addon.map(file, parts, 1);
+for (let times = 0; times < 20; times++) addon.map(file, fileRanges, 1);
 gc();
 await new Promise((resolve) => setImmediate(resolve));
 print([before, left()]);`,
@@ -177,26 +177,26 @@ print([before, left()]);`,
     expect(after).toEqual(before);
   });
 
-  it('what is mapped need not be deserialized, nor released', async () => {
+  it('does not need a mapping to be deserialized or released', async () => {
     const result = await start(`${LEFT}
 create().loadSync();
 const before = left();
-for (let times = 0; times < 20; times++) addon.release(addon.map(file, parts, 1)());
+for (let times = 0; times < 20; times++) addon.release(addon.map(file, fileRanges, 1)());
 print([before, left()]);
-addon.map(file, parts, 1)();
-addon.map(file, parts, 1)();
+addon.map(file, fileRanges, 1)();
+addon.map(file, fileRanges, 1)();
 ${USE}`);
     expect(result, result.stderr).toMatchObject({ end: 0, warnings: [] });
     const [[before, after], used] = result.printed as [[number[], number[]], unknown];
     expect(after).toEqual(before);
     expect(used).toEqual(SAMPLE_RESULT);
     const worker = await start(
-      inWorker(`addon.map(file, parts, 1)(); addon.release(addon.map(file, parts, 1)()); ${USE}`),
+      inWorker(`addon.map(file, fileRanges, 1)(); addon.release(addon.map(file, fileRanges, 1)()); ${USE}`),
     );
     expect(worker, worker.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT], warnings: [] });
   });
 
-  it('fifty workers load at once', async () => {
+  it('loads in fifty workers at once', async () => {
     const result = await start(`
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 if (isMainThread) {
@@ -204,10 +204,10 @@ if (isMainThread) {
   const next = (worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
   const workers = Array.from({ length: 50 }, () => new Worker(new URL(import.meta.url), { workerData: gate }));
   await Promise.all(workers.map(next));
-  const answers = Promise.all(workers.map(next));
+  const results = Promise.all(workers.map(next));
   Atomics.store(gate, 0, 1);
   Atomics.notify(gate, 0);
-  print(new Set((await answers).map((answer) => JSON.stringify(answer))).size);
+  print(new Set((await results).map((result) => JSON.stringify(result))).size);
   ${USE}
 } else {
   parentPort.postMessage('ready');
@@ -218,7 +218,7 @@ if (isMainThread) {
     expect(outcomes(result)).toEqual(Array(51).fill('precompiled mapped'));
   });
 
-  it('a worker that is terminated in the middle of a load harms nobody', async () => {
+  it('survives the termination of workers during loads', async () => {
     const result = await start(`${LEFT}
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 if (isMainThread) {
@@ -238,7 +238,7 @@ if (isMainThread) {
     expect(result.loads.at(-1)).toMatchObject({ how: 'precompiled', access: 'mapped' });
   });
 
-  it('process.exit while workers load is only that', async () => {
+  it('does not disturb process.exit while workers load', async () => {
     for (const wait of [0, 2, 5, 10]) {
       const { end, stderr } = await start(`
 import { Worker, isMainThread } from 'node:worker_threads';
@@ -253,16 +253,16 @@ if (isMainThread) {
     }
   });
 
-  it.runIf(process.getuid?.() === 0)('where no thread can be started, the main thread does it', async () => {
+  it.runIf(process.getuid?.() === 0)('works on the main thread if no thread can be started', async () => {
     const shared = shareNode(folder, node);
     chmodSync(program.folder, 0o755);
     const artifact = writeCopy(program, program.bytes);
-    chownSync(artifact, LONELY, LONELY);
-    const options = { node: shared, uid: LONELY, artifact };
+    chownSync(artifact, UNUSED_USER, UNUSED_USER);
+    const options = { node: shared, uid: UNUSED_USER, artifact };
     const { printed, stderr } = await start(`${LEFT} print(left()[2]);`, options);
     expect(printed, stderr).toEqual([expect.any(Number)]);
     const count = printed[0] as number;
-    // As dash calls it, and others.
+    // dash names the option -p, other shells -u.
     const limit = `ulimit -p ${count} 2> /dev/null || ulimit -u ${count}`;
     const allowed = `Number(/Max processes +(\\d+)/.exec(fs.readFileSync('/proc/self/limits', 'utf8'))[1])`;
     const result = await start(`${LEFT} print(left()[2] >= ${allowed}); ${USE}`, { ...options, limit });

@@ -1,4 +1,4 @@
-/** Asynchronous loads of much native code: a thread of its own, of which nobody notices anything. */
+/** Asynchronous loads of much native code deserialize in a worker, which the program cannot observe. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -24,7 +24,7 @@ const folder = temporaryFolder();
 const SAMPLE = path.join(folder, 'sample.wasm');
 writeFileSync(SAMPLE, hugeSample());
 
-/** Counts the threads that are started. */
+/** Counts the workers that are started. */
 const COUNT = `
 let started = 0;
 process.on('worker', () => started++);
@@ -38,7 +38,7 @@ describe.each(NODES)('in Node $version', ({ version, node }) => {
 
   const start = (script: string, options: Partial<Run> = {}) => run(program, script, { node, ...options });
 
-  /** A run that loads asynchronously, and gets the native code whatever happens to the thread. */
+  /** Expects native code from asynchronous loads, regardless of what happens to the worker. */
   async function expectPrecompiled(script: string, options: Partial<Run> = {}, loads = 1): Promise<void> {
     const result = await start(script, options);
     expect(result, result.stderr).toMatchObject({ end: 0, warnings: [] });
@@ -46,7 +46,7 @@ describe.each(NODES)('in Node $version', ({ version, node }) => {
     expect(outcomes(result)).toEqual(Array(loads).fill('precompiled mapped'));
   }
 
-  /** A run that compiles, whichever way it loads. */
+  /** Expects that both ways to load compile. */
   async function expectCompiled(reason: RegExp, options: Partial<Run>): Promise<void> {
     const result = await start(LOAD, options);
     expect(result, result.stderr).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT] });
@@ -56,7 +56,7 @@ describe.each(NODES)('in Node $version', ({ version, node }) => {
     expect(result.warnings).toEqual([expect.stringMatching(reason)]);
   }
 
-  it('an asynchronous load starts a thread, a synchronous one does not', async () => {
+  it('starts a worker for an asynchronous load and none for a synchronous one', async () => {
     const result = await start(`${COUNT}
 const module = await create().load();
 print([started, module instanceof WebAssembly.Module]);
@@ -69,24 +69,26 @@ print(started);`);
       warnings: [],
     });
     expect(outcomes(result)).toEqual(['precompiled mapped', 'precompiled mapped']);
-    // One line for each, and nothing else.
+    // One debug line for each load, and nothing else.
     expect(result.stderr.trimEnd().split('\n')).toHaveLength(2);
   });
 
-  it('the module outlives the thread', async () => {
+  it('returns a module that outlives the worker', async () => {
     await expectPrecompiled(`
 import { Session } from 'node:inspector';
 const session = new Session();
 session.connect();
+const ended = new Promise((done) => process.on('worker', (worker) => worker.once('exit', done)));
 const module = await create().load();
+await ended;
 for (let times = 0; times < 5; times++) {
   await new Promise((done) => session.post('HeapProfiler.collectGarbage', done));
-  await new Promise((done) => setTimeout(done, 20));
+  await new Promise(setImmediate);
 }
 print(use(module));`);
   });
 
-  it('several loads at once', async () => {
+  it('loads several modules at once', async () => {
     await expectPrecompiled(
       `for (const module of await Promise.all(Array.from({ length: 6 }, () => create().load()))) print(use(module));`,
       {},
@@ -94,13 +96,13 @@ print(use(module));`);
     );
   });
 
-  it('a load in a worker does not start another', async () => {
+  it('starts no worker for a load in a worker', async () => {
     await expectPrecompiled(
       inWorker(`${COUNT}print(use(await create().load())); if (started) throw started;`),
     );
   });
 
-  it('nothing of the program runs in the thread', async () => {
+  it('runs no code of the program in the worker', async () => {
     const preload = newPath(program, 'preload.cjs');
     writeFileSync(preload, `console.log(JSON.stringify(require('node:worker_threads').isMainThread));`);
     for (const options of [
@@ -113,19 +115,23 @@ print(use(module));`);
     }
   });
 
-  it('leaves no mapping behind, and no thread', async () => {
+  it('leaves neither a mapping nor a thread behind', async () => {
     const result = await start(`
 const count = () => fs.readdirSync('/proc/self/task').length;
 await fs.promises.readFile(file);
 const before = count();
 const module = await create().load();
-await new Promise((done) => setTimeout(done, 500));
-print(fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').filter((line) => line.includes(file)));
+const mappings = () => fs.readFileSync('/proc/self/maps', 'utf8').split('\\n').filter((line) => line.includes(file));
+const deadline = performance.now() + 30_000;
+while ((mappings().length > 0 || count() > before) && performance.now() < deadline) {
+  await new Promise((done) => setTimeout(done, 10));
+}
+print(mappings());
 print(count() - before);`);
     expect(result, result.stderr).toMatchObject({ end: 0, printed: [[], 0] });
   });
 
-  describe('the main thread does it where', () => {
+  describe('deserializes on the main thread if', () => {
     it('the permission model allows no worker', async () => {
       await expectPrecompiled(`${COUNT}print(use(await create().load())); if (started) throw started;`, {
         args: [
@@ -136,7 +142,7 @@ print(count() - before);`);
       });
     });
 
-    it('the thread is ended from outside', async () => {
+    it('the program terminates the worker', async () => {
       await expectPrecompiled(
         `process.on('worker', (worker) => worker.terminate());
 print(use(await create().load()));`,
@@ -147,7 +153,7 @@ print(use(await create().load()));`,
       );
     });
 
-    it('the thread fails', async () => {
+    it('the worker fails', async () => {
       const key = `${process.platform}-${process.arch}-${ABI[version]}`;
       const binary = program.addons[key] ?? '';
       await expectPrecompiled(
@@ -162,7 +168,7 @@ try {
       );
     });
 
-    it('there can be no thread', async () => {
+    it('no worker can be created', async () => {
       await expectPrecompiled(
         `import threads from 'node:worker_threads';
 import { syncBuiltinESMExports } from 'node:module';
@@ -173,8 +179,8 @@ print(use(await create().load()));`,
     });
   });
 
-  describe('the module is compiled where', () => {
-    it('V8 refuses the native code', async () => {
+  describe('compiles the module if', () => {
+    it('V8 rejects the native code', async () => {
       const bytes = Buffer.from(program.bytes);
       const [segment] = program.manifest.native;
       const at = (segment?.offset ?? 0) + 4;
@@ -202,31 +208,31 @@ print(use(await create().load()));`,
     });
   });
 
-  it('a missing file is an error, and the program goes on and ends', async () => {
+  it('rejects for a missing file, and lets the program end', async () => {
     const artifact = newPath(program, 'no-such.elf');
     const result = await start(`await create().load().catch(({ code }) => print(code));`, { artifact });
     expect(result, result.stderr).toMatchObject({ end: 0, printed: ['ENOENT'] });
   });
 
-  it('the result of a load that nobody waits for does not keep the process', async () => {
+  it('does not keep the process alive for a load that is not awaited', async () => {
     expect(await start('create().load();')).toMatchObject({ end: 0, warnings: [] });
   });
 
   it.each([
-    { when: 'at once', wait: '' },
-    { when: 'a little later', wait: 'await new Promise(setImmediate);' },
+    { when: 'immediately', wait: '' },
+    { when: 'one turn later', wait: 'await new Promise(setImmediate);' },
     {
-      when: 'when the thread has started',
+      when: 'after the worker has started',
       wait: `await new Promise((done) => process.on('worker', (worker) => worker.once('online', done)));`,
     },
     { when: 'after 50 ms', wait: 'await new Promise((done) => setTimeout(done, 50));' },
-    { when: 'when the load is over', wait: 'await loading;' },
-  ])('process.exit $when is only that', async ({ wait }) => {
+    { when: 'after the load', wait: 'await loading;' },
+  ])('does not disturb process.exit $when', async ({ wait }) => {
     const { end, stderr } = await start(`const loading = create().load(); ${wait} process.exit(3);`);
     expect(end, stderr).toBe(3);
   });
 
-  it('an error that nobody catches is only that', async () => {
+  it('does not disturb an uncaught error', async () => {
     for (const wait of ['', 'await new Promise((done) => setTimeout(done, 60));']) {
       const { end, stderr } = await start(`create().load(); ${wait} throw new Error('on purpose');`);
       expect(end).toBe(1);
