@@ -1,22 +1,25 @@
 // @ts-check
 /**
- * Runs in a process of the *target's* node, whatever its version, so it is plain JavaScript without imports
- * from the rest of the project. Standard input and output carry frames: a u32 length, that many bytes of JSON,
- * then raw bytes.
+ * Compiles modules in a process of the *target's* node, of any version. It is plain JavaScript without imports from the
+ * rest of the project, since builds copy it beside artifacts as a single file. Standard input and output carry frames:
+ * a u32 length, that many bytes of JSON, then raw bytes.
  *
- *   probe    →  { node, v8, platform, arch, abi, trial, versionTag }      trial: base64, native code of the smallest module, where that is
- *                                                                         possible; versionTag: V8's, when it had the flags of that
- *   compile  wire bytes  →  { milliseconds, flagHash } + native code       flagHash: that of the process as it was started
- *   check    { wireSize } + wire bytes + native code  →  { accepted }
- *   validate { sizes } + the wire bytes of each  →  { invalid }      V8's words, where it refuses one
+ * Commands:
  *
- * A third argument gives another file descriptor than that of standard output.
+ *  - `probe` responds with `{ node, v8, platform, arch, abi, trial, versionTag }`. `trial` is the native code of the
+ *    smallest module in base64, if this process can make it. `versionTag` is V8's, with the flags of `trial`.
+ *  - `compile` takes wire bytes, and responds with `{ milliseconds, flagHash }` and native code. `flagHash` is that of
+ *    the process as it was started.
+ *  - `check` takes `{ wireSize }`, wire bytes and native code, and responds with `{ accepted }`.
+ *  - `validate` takes `{ sizes }` and the wire bytes of each module, and responds with `{ invalid }`: V8's message, if
+ *    it rejects a module.
  *
- * A failure that is not a crash is a frame `{ error: { kind, message } }`.
+ * The second argument is the path of the native addon, if there is one. The third is a file descriptor to use instead
+ * of standard output. A failure other than a crash is a frame `{ error: { kind, message } }`.
  *
- * Works through V8's test natives up to V8 13, through the native loader (an argument gives its path) since. The flags that make V8 compile everything with its
- * optimising compiler are set for the compilation only: they are part of the flag hash in the native code's
- * header, which has to be that of a process without flags when the code is serialized.
+ * Serializes through V8's test natives up to V8 13, and through the native addon since. The flags that have V8 compile
+ * all functions with its optimising compiler are on during the compilation only. They are part of the flag hash in the
+ * header of native code, and that must be the hash of a process without flags.
  */
 import { readFileSync, writeSync } from 'node:fs';
 import v8, { setFlagsFromString } from 'node:v8';
@@ -24,9 +27,12 @@ import vm from 'node:vm';
 
 const [, , command, addonFile, output = '1'] = process.argv;
 
+/** Offset of the flag hash, a u32, in the headers of native code and of code caches. */
+const FLAG_HASH_OFFSET = 12;
+
 const v8Major = Number.parseInt(process.versions.v8, 10);
 
-/** Setting flags back to their defaults gives another one where this process was started with others. */
+/** Read first: after resetting flags to their defaults, it differs if this process was started with other flags. */
 const firstFlagHash = flagHash();
 
 /** V8 removed `%SerializeWasmModule` and `%DeserializeWasmModule` in version 14. */
@@ -35,7 +41,10 @@ const hasNatives = v8Major < 14 && !process.versions['bun'] && !process.versions
 /** @type {import('../runtime/node/addon.ts').Addon | undefined} */
 const addon = hasNatives || !addonFile ? undefined : loadAddon(addonFile);
 
-/** A module with one empty function, the same as in the runtime (fit.ts): enough for V8 to write a header. */
+/**
+ * A module with one empty function, the same as in the runtime (compatibility.ts). V8 writes a header only for a
+ * module with a function.
+ */
 const SMALLEST_MODULE = Buffer.from(
   '0061736d01000000' + // magic, version
     '010401600000' + // type section: () → ()
@@ -46,14 +55,14 @@ const SMALLEST_MODULE = Buffer.from(
   'hex',
 );
 
-/** Flags that differ from their default while compiling: [while compiling, default of this V8]. */
+/** Flags during compilation: [during compilation, default of this V8]. */
 function compileFlags() {
   const flags = [
     ['--no-liftoff', '--liftoff'],
     ['--no-wasm-lazy-compilation', '--wasm-lazy-compilation'],
     ['--no-wasm-dynamic-tiering', '--wasm-dynamic-tiering'],
   ];
-  // Inlining decisions need feedback that ahead-of-time compilation has not; see V8's `v8_flags.wasm_inlining`.
+  // Inlining decisions need feedback, which ahead-of-time compilation lacks; see V8's `v8_flags.wasm_inlining`.
   if (v8Major >= 13) flags.push(['--no-wasm-inlining', '--wasm-inlining']);
   if (v8Major >= 14) {
     flags.push(['--no-wasm-inlining-call-indirect', '--wasm-inlining-call-indirect']);
@@ -74,8 +83,9 @@ function compile(wire) {
 }
 
 /**
- * A function that calls a native. The syntax is allowed while the function is compiled (the parentheses make
- * V8 compile it at once), not while it runs.
+ * Compiles a function that calls a native. The syntax of natives is allowed during compilation only, not while the
+ * function runs. The parentheses make V8 compile it at once.
+ *
  * @param {string} source
  */
 function withNatives(source) {
@@ -92,10 +102,10 @@ function serialize(module) {
   const bytes = addon
     ? addon.serialize(module)
     : withNatives('function (m) { return %SerializeWasmModule(m) }')(module);
-  if (!bytes) throw new Error('V8 gave no native code');
+  if (!bytes) throw new Error('V8 returned no native code');
   const native = Buffer.from(bytes);
   const running = flagHash();
-  const written = native.readUInt32LE(12);
+  const written = native.readUInt32LE(FLAG_HASH_OFFSET);
   if (written !== running) {
     throw new Error(
       `V8 wrote flag hash ${written.toString(16)} into the native code of a process whose flag hash is ${running.toString(16)}`,
@@ -104,9 +114,9 @@ function serialize(module) {
   return native;
 }
 
-/** The flag hash of this process: V8 writes it at offset 12 of a code cache, too (src/snapshot/code-serializer.h). */
+/** Returns the flag hash of this process, from the header of a code cache (V8: src/snapshot/code-serializer.h). */
 function flagHash() {
-  return new vm.Script('0').createCachedData().readUInt32LE(12);
+  return new vm.Script('0').createCachedData().readUInt32LE(FLAG_HASH_OFFSET);
 }
 
 /**
@@ -171,7 +181,7 @@ function validate() {
 /**
  * @param {ArrayBuffer} native
  * @param {ArrayBuffer} wire
- * @returns {boolean} whether V8 took the native code
+ * @returns {boolean} whether V8 accepted the native code
  */
 function deserialize(native, wire) {
   if (addon) return addon.deserialize({}, native, wire)?.accepted === true;

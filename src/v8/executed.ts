@@ -1,21 +1,21 @@
 /**
- * Which functions of a module a process has executed, from native code that V8 made after an ordinary run: lazy
- * compilation, baseline compiler first, dynamic tiering. V8 (src/wasm) leaves three traces:
+ * Finds the functions that a process has executed, in native code that V8 made after an ordinary run: lazy compilation,
+ * baseline compiler first, dynamic tiering. An executed function leaves one of three traces (V8, src/wasm):
  *
- *  - A function's record is eager where it has baseline code and was executed (wasm-serialization.cc, `WriteCode`).
- *  - It is optimised where V8 found it hot, or where somebody asked for that (`%WasmTierUpFunction`).
- *  - Baseline code lowers the function's tiering budget, whenever it returns and in loops (`TierupCheck` in
- *    baseline/liftoff-compiler.cc); at its end V8 sets it back to the default and optimises the function
- *    (module-compiler.cc, `TriggerTierUp`). This stays when baseline code is thrown away for want of memory.
+ *  - Its record is eager: it has baseline code and was executed (wasm-serialization.cc, `WriteCode`).
+ *  - Its record is optimised: V8 found it hot, or a script requested it (`%WasmTierUpFunction`).
+ *  - Its tiering budget is lower. Baseline code lowers it at every return and in loops (`TierupCheck` in
+ *    baseline/liftoff-compiler.cc). When it is used up, V8 resets it to the default and optimises the function
+ *    (module-compiler.cc, `TriggerTierUp`). A lower budget stays when V8 frees baseline code to save memory.
  *
- * A function that never returned, because it trapped or threw, or because it still runs, leaves none.
+ * A function that never returned leaves no trace: it trapped, threw, or still runs.
  */
 import { type FunctionCounts, type NativeLayout, parseNativeCode } from './layout.ts';
 
 export interface ExecutedFunction {
-  /** In the function index space of the module: imported functions count. */
+  /** In the function index space of the module, which includes imported functions. */
   index: number;
-  /** Whether V8 found it hot enough to optimise it. */
+  /** Whether V8 optimised the function because it was hot. */
   optimised: boolean;
 }
 
@@ -24,10 +24,10 @@ export interface ExecutedFunction {
  *
  * @param code native code that V8 made after an ordinary run
  * @param version `process.versions.v8` of the V8 that wrote it
- * @param tieredUp functions that were optimised by request (`%WasmTierUpFunction`), since V8 gives no native code
- *   where nothing is optimised: they count only where their budgets tell that they were executed, and then as not
- *   optimised. So see first whether they are optimised already (`%IsTurboFanFunction`)
- * @returns in the order of indices, or undefined where the layout is unknown
+ * @param tieredUp functions that a script had V8 optimise (`%WasmTierUpFunction`), since V8 serializes no module
+ *   without optimised functions. They count as executed only if their budgets are lower, and as not optimised. So the
+ *   script must leave out functions that V8 has optimised by itself (`%IsTurboFanFunction`)
+ * @returns in the order of indices, or undefined if the layout is unknown
  */
 export function findExecuted(
   code: Uint8Array,
@@ -49,11 +49,11 @@ export function findExecuted(
 }
 
 /**
- * The budget that functions begin with (V8's flag `--wasm-tiering-budget`: 1,800,000 in V8 11.3, 13,000,000 since) is
- * not in native code, but no function has more. Where every function was executed, and none has it any more, the
- * largest that is left is taken for it: such functions have eager records, which count whatever their budget is.
+ * Returns the initial budget of functions (V8's flag `--wasm-tiering-budget`: 1,800,000 in V8 11.3, 13,000,000 since).
+ * Native code does not contain it, but no function has more, so it is the largest budget. If every function was
+ * executed, that is too low, which does no harm: their records are eager and count regardless of the budget.
  */
 function defaultBudget({ records }: NativeLayout): number {
-  // Signed: for a moment, before V8 sets it back, a budget is below zero.
+  // Signed, since a used-up budget is below zero until V8 resets it.
   return records.reduce((largest, { tieringBudget }) => Math.max(largest, tieringBudget | 0), 0);
 }

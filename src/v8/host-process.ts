@@ -1,18 +1,18 @@
 /**
- * Talks to compile-host.js in a child process of a target's node: one process for each job, so that a crash, a
- * lack of memory or an endless compilation costs that job and nothing else.
+ * Runs compile-host.js in child processes of a target's node. Each job has its own process, so that a crash, a lack of
+ * memory or an endless compilation affects no other job.
  */
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { WasmPrecompileError } from '../common/error.ts';
 
-/** Compiles. */
+/** The script that compiles. */
 export const HOST_FILE = fileURLToPath(new URL('./compile-host.js', import.meta.url));
 
-/** Has it compile on the machine that runs a program. */
+/** The script that runs the one above for on-device compilation. */
 export const RECOMPILE_HOST_FILE = fileURLToPath(new URL('./recompile-host.js', import.meta.url));
 
-/** Environment variables that change V8's flags, what node runs first, or how a child talks to its parent. */
+/** Environment variables that change V8's flags, preload scripts, or connect a child to its parent. */
 const REMOVED_VARIABLES = ['NODE_OPTIONS', 'NODE_V8_COVERAGE', 'NODE_CHANNEL_FD', 'ELECTRON_RUN_AS_NODE'];
 
 export type HostCommand = 'probe' | 'compile' | 'check' | 'validate';
@@ -22,17 +22,17 @@ export interface HostAnswer {
   bytes: Uint8Array;
 }
 
-/** What a job runs in. */
+/** The node that runs a job. */
 export interface HostEngine {
   /** Path of the node executable. */
   node: string;
-  /** Path of the native loader's binary for it. */
+  /** Path of the native addon for it. */
   addon?: string | undefined;
-  /** What it is started with. */
+  /** Command line flags. */
   flags?: readonly string[];
 }
 
-/** Why a job gave no answer: `unsupported` is V8's own verdict on the module, all else is `failed`. */
+/** The failure of a job: `unsupported` if V8 rejected the module, otherwise `failed`. */
 export class HostFailure extends Error {
   readonly kind: 'unsupported' | 'failed';
 
@@ -46,9 +46,9 @@ export class HostFailure extends Error {
 /**
  * Runs one job.
  *
- * @param timeLimit in milliseconds; then the child is killed
- * @throws HostFailure where the child crashed, ran out of memory, took too long or reported a failure
- * @throws WasmPrecompileError `INVALID_OPTIONS` where the executable cannot be started
+ * @param timeLimit milliseconds after which the child is killed
+ * @throws HostFailure if the child crashes, runs out of memory, takes too long or reports a failure
+ * @throws WasmPrecompileError `INVALID_OPTIONS` if the executable cannot be started
  */
 export async function runHost(
   { node, addon, flags = [] }: HostEngine,
@@ -67,7 +67,7 @@ export async function runHost(
     extendEnv: false,
     env: childEnvironment(),
   });
-  // What the child itself started may live on and hold its output open: nothing to wait for.
+  // Processes that the child has started may outlive it and hold its output open. Do not wait for them.
   child.once('exit', (_code, signal) => {
     if (signal === 'SIGKILL') for (const output of [child.stdout, child.stderr]) output.destroy();
   });
@@ -75,7 +75,7 @@ export async function runHost(
   if (result.timedOut) {
     throw new HostFailure('failed', `took longer than ${timeLimit / 1000} s (option \`timeLimit\`)`);
   }
-  // A process that never started has neither.
+  // A process that did not start has neither.
   if (result.exitCode === undefined && result.signal === undefined) {
     throw new WasmPrecompileError(
       'INVALID_OPTIONS',
@@ -94,7 +94,7 @@ export async function runHost(
   return answer;
 }
 
-/** Puts JSON and byte strings into one frame, as compile-host.js reads it. */
+/** Encodes JSON and byte strings as one frame, in the format of compile-host.js. */
 export function frame(json: object, ...bytes: Uint8Array[]): Uint8Array {
   const text = Buffer.from(JSON.stringify(json));
   const length = Buffer.alloc(4);
@@ -111,7 +111,7 @@ function parseAnswer(output: Uint8Array): HostAnswer | undefined {
     const json: unknown = JSON.parse(buffer.toString('utf8', 4, jsonEnd));
     return isRecord(json) ? { json, bytes: buffer.subarray(jsonEnd) } : undefined;
   } catch {
-    // Something else wrote to standard output: a preloaded script, or a program that is no node.
+    // Other code wrote to standard output: a preload script, or a program that is not node.
     return undefined;
   }
 }
@@ -132,7 +132,7 @@ function childEnvironment(): Record<string, string> {
   return environment;
 }
 
-/** What a crash prints of its reason: V8's own word for it, else the first line with words. */
+/** Returns the reason that a crash prints: V8's line if there is one, otherwise the first line with letters. */
 function firstLine(stderr: Uint8Array): string {
   const lines = Buffer.from(stderr)
     .toString()

@@ -1,20 +1,19 @@
 /**
- * The layout of V8's native code (a serialized module), by V8 version. V8's source is
- * src/wasm/wasm-serialization.cc: `WriteHeader`, `NativeModuleSerializer::WriteHeader`, `WriteCode` and
- * `WriteTieringBudget`. All numbers are little-endian. n is the number of imported functions, f that of declared
- * ones.
+ * The layout of V8's native code (a serialized module), by V8 version. V8 writes it in src/wasm/wasm-serialization.cc:
+ * `WriteHeader`, `NativeModuleSerializer::WriteHeader`, `WriteCode` and `WriteTieringBudget`. All numbers are
+ * little-endian. n is the number of imported functions, f that of declared ones.
  *
- *  1. Header: magic, version hash, CPU features, flag hash (u32 each), then version-dependent fields, then the sum
- *     of all code sizes (u64), one byte 0 or 1 (whether all functions were validated), in 13.6 eight bytes more, and
- *     one byte for each of the n imports: the `WellKnownImport` that code relies on, 0 before the first instance.
- *  2. f function records. A record starts with one byte: 2 = lazy, 3 = eager (nothing follows either), 4 =
- *     optimised: then u32 fields about the code (the first ones are offsets of its metadata), the u32 sizes of
- *     the record's parts (the code's first), five bytes of kind and tier, then the parts.
+ *  1. Header: magic, version hash, CPU features, flag hash (u32 each), then version-dependent fields, then the sum of
+ *     all code sizes (u64), one byte 0 or 1 (whether all functions were validated), in 13.6 eight more bytes, and one
+ *     byte for each of the n imports: the `WellKnownImport` that code relies on, 0 before the first instance.
+ *  2. f function records. A record starts with one byte: 2 = lazy, 3 = eager, 4 = optimised. Nothing follows the first
+ *     two. An optimised record continues with u32 fields about the code (the first ones are offsets of its metadata),
+ *     the u32 sizes of the record's blocks (the code's first), five bytes of kind and tier, then the blocks.
  *  3. f tiering budgets (u32).
  *
- * The layout is known for the versions in `LAYOUTS` and was checked against real output of each. Whatever
- * does not parse to its exact end, with the exact sum of code sizes and fields that can be, counts as unknown:
- * nothing may be derived from it then.
+ * The layout is known for the versions in `LAYOUTS` and was checked against real output of each. It counts as unknown,
+ * and nothing is derived from it, unless the code parses to its exact end, with possible fields and the exact sum of
+ * code sizes.
  */
 import type { FunctionRange } from '../artifact/contents.ts';
 
@@ -23,20 +22,20 @@ interface Layout {
   codeSizeSum: number;
   /** Offset of the first import's byte. */
   importStatuses: number;
-  /** Offset of a u32 length of a string in the header: the other offsets hold where it is 0. */
+  /** Offset of the u32 length of a string in the header. The other offsets hold only if it is 0. */
   stringLength?: number;
   /**
-   * u32 fields of an optimised record before its sizes. The first ones, in this order: offsets into the code of the
-   * constant pool, the safepoint table, the handler table, the code comments and, if `jumpTableInfo`, the jump table
-   * info; then the code's size before padding.
+   * Number of u32 fields of an optimised record before its sizes. The first ones are offsets into the code, in this
+   * order: constant pool, safepoint table, handler table, code comments and, if `jumpTableInfo`, jump table info. Then
+   * comes the code's size before padding.
    */
   fields: number;
   jumpTableInfo: boolean;
-  /** u32 sizes of an optimised record; that of the code first. */
+  /** Number of u32 sizes of an optimised record; that of the code comes first. */
   sizes: number;
 }
 
-/** By the first two numbers of the V8 version. */
+/** Layouts by the first two numbers of the V8 version. */
 const LAYOUTS: ReadonlyMap<string, Layout> = new Map([
   ['11.3', { codeSizeSum: 16, importStatuses: 25, fields: 7, jumpTableInfo: false, sizes: 5 }],
   ['12.4', { codeSizeSum: 20, importStatuses: 29, fields: 7, jumpTableInfo: false, sizes: 5 }],
@@ -55,10 +54,10 @@ const WASM_FUNCTION = 0;
 const TURBOFAN = 2;
 const KIND_AND_TIER_SIZE = 5;
 
-/** Code is padded to a multiple of at most this (`kCodeAlignment` in src/common/globals.h). */
+/** V8 pads code to a multiple of at most this many bytes (`kCodeAlignment` in src/common/globals.h). */
 const LARGEST_CODE_ALIGNMENT = 64;
 
-/** The byte that a function's record starts with. */
+/** The first byte of a function's record. */
 export const LAZY_BYTE = 2;
 export const EAGER_BYTE = 3;
 const OPTIMISED_BYTE = 4;
@@ -72,41 +71,41 @@ export interface FunctionCounts {
 }
 
 interface RecordBase {
-  /** In the function index space of the module: imported functions count. */
+  /** In the function index space of the module, which includes imported functions. */
   index: number;
-  /** Of the whole record, in bytes from the start of the native code. */
+  /** Offset of the record, in bytes from the start of the native code. */
   offset: number;
-  /** Of the whole record, in bytes. */
+  /** Size of the record in bytes. */
   size: number;
-  /** Rough count of bytes that V8 lets the function execute until it optimises it: see executed.ts. */
+  /** Roughly the bytes of code that the function executes before V8 optimises it: see executed.ts. */
   tieringBudget: number;
 }
 
 export interface OptimisedRecord extends RecordBase {
   kind: 'optimised';
-  /** Bytes of code, with its metadata and padding: what counts for the sum in the header. */
+  /** Bytes of code with its metadata and padding, as counted in the sum in the header. */
   codeSize: number;
-  /** Where its instructions are, without jump tables and metadata. */
+  /** The range of its instructions, without jump tables and metadata. */
   instructions: FunctionRange;
 }
 
 /**
- * What native code has of a function: nothing (`lazy`: V8 compiles it when it is called first; `eager`: V8 compiles
- * it with its baseline compiler when the native code is loaded), or its code.
+ * A function in native code. `optimised` records contain its code. V8 compiles a `lazy` function at its first call, and
+ * an `eager` one with its baseline compiler when it loads the native code.
  */
 export type FunctionRecord = (RecordBase & { kind: 'lazy' | 'eager' }) | OptimisedRecord;
 
 /** All offsets are in bytes from the start of the native code. */
 export interface NativeLayout {
-  /** Of the u64 sum of all code sizes. */
+  /** Offset of the u64 sum of all code sizes. */
   codeSizeSumOffset: number;
-  /** Of one byte for each imported function. */
+  /** Offset of one byte for each imported function. */
   importStatusesOffset: number;
-  /** Of the first function's record. */
+  /** Offset of the first function's record. */
   recordsOffset: number;
-  /** Of the u32 tiering budgets, one for each declared function; they end the native code. */
+  /** Offset of the u32 tiering budgets, one for each declared function. They end the native code. */
   budgetsOffset: number;
-  /** Of every declared function, in the order of their indices. */
+  /** Records of all declared functions, in the order of their indices. */
   records: FunctionRecord[];
 }
 
@@ -115,7 +114,7 @@ export interface NativeLayout {
  *
  * @param code native code as V8 wrote it
  * @param version `process.versions.v8` of the V8 that wrote it
- * @returns undefined where the layout is unknown
+ * @returns undefined if the layout is unknown
  */
 export function parseNativeCode(
   code: Uint8Array,
@@ -180,8 +179,8 @@ export function parseNativeCode(
  *
  * @param code native code as V8 wrote it
  * @param version `process.versions.v8` of the V8 that wrote it
- * @returns ranges in bytes from the start of `code`, in the order of function indices, or undefined where the
- *   layout is unknown
+ * @returns ranges in bytes from the start of `code`, in the order of function indices, or undefined if the layout is
+ *   unknown
  */
 export function findInstructions(
   code: Uint8Array,
@@ -198,7 +197,7 @@ interface ParsedRecord {
   instructions: { offset: number; size: number };
 }
 
-/** @param limit where the records end */
+/** @param limit offset of the end of all records */
 function parseOptimised(
   view: DataView,
   offset: number,
@@ -210,13 +209,13 @@ function parseOptimised(
   const codeAt = kindAt + KIND_AND_TIER_SIZE;
   if (codeAt > limit) return undefined;
   let size = codeAt - offset;
-  for (let part = 0; part < sizes; part++) size += view.getUint32(sizesAt + part * 4, true);
+  for (let block = 0; block < sizes; block++) size += view.getUint32(sizesAt + block * 4, true);
   if (offset + size > limit) return undefined;
   if (view.getUint32(kindAt, true) !== WASM_FUNCTION || view.getUint8(kindAt + 4) !== TURBOFAN) {
     return undefined;
   }
 
-  // The order in which they are in the code (src/codegen/code-desc.h); those that are empty start where the next does.
+  // Their order in the code is that of src/codegen/code-desc.h. An empty one has the offset of the next.
   const field = (number: number) => view.getUint32(offset + 1 + number * 4, true);
   const codeSize = view.getUint32(sizesAt, true);
   const constantPool = field(0);
@@ -235,7 +234,7 @@ function parseOptimised(
     unpaddedSize <= codeSize &&
     codeSize - unpaddedSize < LARGEST_CODE_ALIGNMENT;
   if (!ordered) return undefined;
-  // Stack slots and, since 13.6, slots of out-of-line code are ints; the last field is two u16.
+  // Stack slots and, since 13.6, slots of out-of-line code are ints. The last field is two u16.
   for (let number = jumpTableInfo ? 6 : 5; number < fields - 1; number++) {
     if (field(number) > 0x7fff_ffff) return undefined;
   }
@@ -245,9 +244,9 @@ function parseOptimised(
 }
 
 /**
- * Bytes of the jump tables after the last instruction. On x64 V8 puts them there, as addresses that it writes as
- * offsets into the code (`WriteCode`, `INTERNAL_REFERENCE`): u64 values below the code's size, which no
- * instruction stream ends with.
+ * Returns the bytes of the jump tables after the last instruction. On x64, V8 places them there and writes their
+ * addresses as offsets into the code (`WriteCode`, `INTERNAL_REFERENCE`): u64 values below the code's size. No
+ * instruction stream ends with such values.
  */
 function jumpTablesSize(view: DataView, start: number, size: number): number {
   let end = size;

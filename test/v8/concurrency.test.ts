@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { resolveOptions } from '../../src/build/options/options.ts';
+import { resolveOptions } from '../../src/build/options/resolve.ts';
 import { createPipeline } from '../../src/build/compile/pipeline.ts';
 import { ensureNode } from '../support/nodes.ts';
 import { assemble } from '../wasm/support.ts';
@@ -11,7 +11,7 @@ import { fakeNode, temporaryFolder } from './support.ts';
 const folder = temporaryFolder();
 const MODULES = 6;
 
-/** A node that writes down when it starts and stops. */
+/** A node that logs when it starts and stops. */
 function recordingNode(name: string, node: string, log: string): string {
   return fakeNode(
     folder,
@@ -62,7 +62,7 @@ describe('compiling many modules for several targets at once', () => {
     const { jobs, running } = highest(log, ['compile', 'check']);
     expect(jobs).toBe(MODULES * targets.length * 2);
     expect(running).toBe(availableParallelism());
-    // Each target is asked once what it is (and where it has features above the CPU level, what it is without).
+    // Each target is probed once, and a second time without features above the CPU level if it has any.
     expect(highest(log, ['probe']).jobs).toBeLessThanOrEqual(targets.length * 2);
     expect(highest(log, ['probe', 'compile', 'check']).running).toBeLessThanOrEqual(availableParallelism());
   });

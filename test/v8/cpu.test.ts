@@ -1,6 +1,6 @@
 /**
- * CPU levels: V8's own flags tell which bit is which, a disassembler which instructions there are, and every Node what
- * the code computes.
+ * CPU levels, compared with the bits that V8's own flags change, the instructions that a disassembler finds, and the
+ * results in every Node.
  */
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -9,8 +9,8 @@ import { describe, expect, it } from 'vitest';
 import { packArtifact } from '../../src/artifact/pack.ts';
 import { CPU_LEVELS, featuresOf, flagsForLevel, neededFeatures, unusedFeatures } from '../../src/v8/cpu.ts';
 import { runHost } from '../../src/v8/host-process.ts';
-import { probeTarget } from '../../src/v8/target.ts';
-import { createProgram, runProgram } from '../runtime/transfer.ts';
+import { probeTarget } from '../../src/v8/probe.ts';
+import { createProgram, runProgram } from '../runtime/program.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 import { wat } from '../support/wat.ts';
 import { compile, onlyNative, SQL_JS, temporaryFolder } from './support.ts';
@@ -19,8 +19,8 @@ const folder = temporaryFolder();
 const BITS = path.join(folder, 'bits.wasm');
 
 /**
- * What compilers have their newest instructions for. No `i8x16.swizzle`: without AVX, the baseline compiler of V8 11 and 12 gets
- * it wrong, so that a plain module computes something else.
+ * Operations for which compilers use their newest instructions. Without `i8x16.swizzle`: the baseline compiler of V8 11
+ * and 12 miscompiles it without AVX, so that the baseline program computes something else.
  */
 writeFileSync(
   BITS,
@@ -87,7 +87,7 @@ describe.runIf(process.arch === 'x64').each(NODE_VERSIONS)('Node %s', (version) 
       const word = Buffer.from(String(json['trial']), 'base64').readUInt32LE(8);
       const bit = names.indexOf(flag.slice('--no-enable-'.length).replaceAll('-', '_').toUpperCase());
       expect(bit).toBeGreaterThanOrEqual(0);
-      // The machine may not have it in the first place.
+      // The machine may lack the feature.
       expect(word & (1 << bit)).toBe(0);
       if (hostFeatures & (1 << bit)) expect(word).not.toBe(hostFeatures);
     }
@@ -106,7 +106,7 @@ describe.runIf(process.arch === 'x64').each(NODE_VERSIONS)('Node %s', (version) 
     }
   });
 
-  it('uses what a level has', async () => {
+  it('uses the features of a level', async () => {
     const node = await ensureNode(version);
     const v2 = onlyNative(await compile(BITS, { targets: [node], cpu: 'x86-64-v2' }));
     const v3 = onlyNative(await compile(BITS, { targets: [node], cpu: 'x86-64-v3' }));
@@ -119,7 +119,7 @@ describe.runIf(process.arch === 'x64').each(NODE_VERSIONS)('Node %s', (version) 
   it('computes the same at each level, and on simulated CPUs', async () => {
     const node = await ensureNode(version);
     const plain = await createProgram(path.join(folder, `plain-${version}`), BITS, [node]);
-    const compiled = `${USE_BITS.replace('MODULE', 'new WebAssembly.Module(readFileSync(new URL("module.elf", import.meta.url)).subarray(map.wire.offset, map.wire.offset + map.wire.size))')}`;
+    const compiled = `${USE_BITS.replace('MODULE', 'new WebAssembly.Module(readFileSync(new URL("module.elf", import.meta.url)).subarray(manifest.wire.offset, manifest.wire.offset + manifest.wire.size))')}`;
     const expected = (await runProgram(plain, { node, script: compiled })).results;
     expect(expected).toHaveLength(1);
     for (const cpu of ['host', 'x86-64-v2', 'x86-64-v3'] as const) {
@@ -137,33 +137,33 @@ describe.runIf(process.arch === 'x64').each(NODE_VERSIONS)('Node %s', (version) 
         const script = USE_BITS.replace('MODULE', 'create().loadSync()');
         const result = await runProgram(program, { node, args, script });
         expect(result).toMatchObject({ end: 0, results: expected });
-        // Nothing that the code may use is missing only without flags, or where the level does not have it.
-        const fits = index === 0 || (cpu === 'x86-64-v2' && args[0] !== '--no-enable-popcnt');
-        expect([cpu, args, result.reasons.length]).toEqual([cpu, args, fits ? 0 : 1]);
+        // The code is used without flags, or if the level does not have the feature.
+        const compatible = index === 0 || (cpu === 'x86-64-v2' && args[0] !== '--no-enable-popcnt');
+        expect([cpu, args, result.reasons.length]).toEqual([cpu, args, compatible ? 0 : 1]);
       }
     }
   });
 });
 
 describe('levels', () => {
-  it('have no flags for a V8 whose features nobody has named: the code then needs all that the host has', () => {
+  it('have no flags for a V8 with unknown features, whose code needs all features of the host', () => {
     expect(CPU_LEVELS.map((level) => flagsForLevel(level, '12.9.202.28-node.14'))).toEqual([[], [], [], []]);
     expect(neededFeatures(0x1234, '')).toBe(0x1234);
   });
 
-  it('of another architecture are refused', async () => {
+  it('of another architecture are rejected', async () => {
     await expect(probeTarget('host', process.arch === 'x64' ? 'armv8' : 'x86-64-v2')).rejects.toThrow(
-      /Option `cpu`: \S+ is no level of node/,
+      /Option `cpu`: CPU level \S+ is not supported by node/,
     );
   });
 
-  it('do not count bits that say nothing about instructions', () => {
+  it('do not count bits that do not stand for instructions', () => {
     const features = featuresOf('14.6.202', 'x64');
     expect(neededFeatures(0xffff_ffff, features) & (1 << features.split(' ').indexOf('INTEL_ATOM'))).toBe(0);
     expect(neededFeatures(0xffff_ffff, features) & (1 << features.split(' ').indexOf('AVX2'))).not.toBe(0);
   });
 
-  it('know that only relaxed SIMD uses AVX-VNNI', () => {
+  it('count AVX-VNNI for modules with relaxed SIMD only', () => {
     const features = featuresOf('14.6.202', 'x64');
     const relaxed = Uint8Array.of(1, 0xfd, 0x93, 0x02, 3);
     const padded = Uint8Array.of(1, 0xfd, 0x93, 0x82, 0x00);

@@ -22,7 +22,7 @@ const flagHash = new (require('node:vm').Script)('0').createCachedData().readUIn
 console.log(JSON.stringify({ version: versions.v8, platform, arch, flagHash }));
 `;
 
-/** What a process without flags says of itself. */
+/** Returns the properties of a process for its engine key. */
 function describeProcess(node: string, ...flags: string[]) {
   const output = execFileSync(node, [...flags, '-e', SHOW_ENGINE], { encoding: 'utf8', env: {} });
   return JSON.parse(output) as { version: string; platform: string; arch: string; flagHash: number };
@@ -42,11 +42,11 @@ describe('formatEngineKey', () => {
     expect(shortVersion(key)).toBe('v8-13.6.233.17');
   });
 
-  it('writes words as 8 hexadecimal digits, however they were read', () => {
+  it('writes words as 8 hexadecimal digits, also those read as signed numbers', () => {
     expect(formatEngineKey({ ...key, cpuFeatures: 0, flagHash: -1 })).toMatch(/-00000000-ffffffff$/);
   });
 
-  it('takes versions without an embedder', () => {
+  it('accepts versions without an embedder', () => {
     const version = '13.6.233.17';
     expect(formatEngineKey({ ...key, version })).toBe('v8-13.6.233.17-linux-x64-00023eff-823df6f1');
     expect(shortVersion({ ...key, version })).toBe('v8-13.6.233.17');
@@ -66,18 +66,21 @@ describe.each(PRECOMPILING)('native code of Node %s', (version) => {
     expect(native.version).toBe(`v8-${running.version.split('-', 1)[0]}`);
   });
 
-  it.each(['--expose-gc', '--no-enable-avx2'])('is not for a process with %s', async (flag) => {
-    const node = await ensureNode(version);
-    const native = onlyNative(await compile(SAMPLE, { targets: [node] }));
-    expect(describeProcess(node, flag).flagHash).not.toBe(Buffer.from(native.bytes).readUInt32LE(12));
-  });
+  it.each(['--expose-gc', '--no-enable-avx2'])(
+    'has another flag hash than a process with %s',
+    async (flag) => {
+      const node = await ensureNode(version);
+      const native = onlyNative(await compile(SAMPLE, { targets: [node] }));
+      expect(describeProcess(node, flag).flagHash).not.toBe(Buffer.from(native.bytes).readUInt32LE(12));
+    },
+  );
 
   it('does not depend on the environment of the build', async () => {
     const node = await ensureNode(version);
     const plain = onlyNative(await compile(SAMPLE, { targets: [node] }));
     vi.stubEnv('NODE_OPTIONS', '--expose-gc --disable-wasm-trap-handler --throw-deprecation');
     vi.stubEnv('NODE_V8_COVERAGE', path.join(folder, 'coverage'));
-    // Another path, since what a target is, is remembered by path.
+    // Another path, since probed targets are cached by path.
     const target = fakeNode(folder, `node-${version}`, node, '');
     const { contents, warnings } = await compile(SAMPLE, { targets: [target], cache: false });
     expect(warnings).toEqual([]);
@@ -85,7 +88,7 @@ describe.each(PRECOMPILING)('native code of Node %s', (version) => {
     expect(contents.native.map(({ statistics }) => statistics)).toEqual([plain.statistics]);
   });
 
-  it('traps through the trap handler, not through checks', async () => {
+  it('traps through the trap handler and not through bounds checks', async () => {
     const node = await ensureNode(version);
     const { native } = (await compile(SAMPLE, { targets: [node] })).contents;
     const peek = native[0]?.functions.find(({ index }) => index === 2);

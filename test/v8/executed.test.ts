@@ -1,4 +1,4 @@
-/** What V8's native code tells of a run, compared with what the run did. */
+/** The functions that `findExecuted` finds in V8's native code of a run, compared with those that the run executed. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
@@ -17,7 +17,7 @@ writeFileSync(SAMPLE, sample());
 const { importedFunctions, functions } = readModule(sample(), 'sample');
 const counts = { importedFunctions, functions };
 
-/** The functions of `SAMPLE_WAT` by name: their indices. */
+/** Indices of the functions of `SAMPLE_WAT` by name. */
 const INDEX = Object.fromEntries(
   ['twice', 'constant', 'peek', 'quadruple', 'sum', 'choose', 'increment', 'square', 'apply', 'root'].map(
     (name, index) => [name, index],
@@ -29,9 +29,9 @@ type Call = [name: string, ...values: number[]];
 
 interface Run {
   calls: Call[];
-  /** Optimised without being called. */
+  /** Functions to optimise without calling them. */
   requested?: string[];
-  /** Called until V8 has optimised it. */
+  /** A call to repeat until V8 has optimised the function. */
   hot?: Call;
 }
 
@@ -50,7 +50,7 @@ describe.each(NODE_VERSIONS)('native code of a run in Node %s', (version) => {
     const output = path.join(folder, `${version}.native`);
     const lists = [calls, requested, hot ?? null].map((list) => JSON.stringify(list));
     const addon = (await addonOf(node)) ?? '';
-    await execa(node, [path.join(ROOT, 'test/engines/train.js'), SAMPLE, output, addon, ...lists]);
+    await execa(node, [path.join(ROOT, 'test/v8/train.js'), SAMPLE, output, addon, ...lists]);
     return readFileSync(output);
   };
 
@@ -62,32 +62,32 @@ describe.each(NODE_VERSIONS)('native code of a run in Node %s', (version) => {
     });
   };
 
-  it('tells which functions were called, directly, from others and by table', async () => {
+  it('shows functions that were called directly, by others and through the table', async () => {
     const requested = ['choose'];
     const calls: Call[] = [['constant'], ['quadruple', 4], ['apply', 1, 5], ['sum', 10]];
     const code = await train({ calls, requested });
     expect(executed(code, requested)).toEqual(['constant', 'quadruple', 'sum', 'square', 'apply']);
   });
 
-  it('tells which functions V8 has found hot', async () => {
+  it('shows functions that V8 found hot', async () => {
     const requested = ['choose'];
     const code = await train({ calls: [['constant']], requested, hot: ['sum', 3_000_000] });
     expect(executed(code, requested)).toEqual(['constant', 'sum (hot)']);
   });
 
-  it('does not count what was only optimised by request, where it is told of that', async () => {
+  it('does not show functions that were only optimised by request, if they are listed', async () => {
     const code = await train({ calls: [], requested: ['root', 'peek'] });
     expect(executed(code, ['root', 'peek'])).toEqual([]);
     expect(executed(code, ['root'])).toEqual(['peek (hot)']);
     expect(executed(code, [])).toEqual(['peek (hot)', 'root (hot)']);
   });
 
-  it('counts what was called and then optimised by request, as not hot', async () => {
+  it('shows a function that was called and then optimised by request as not hot', async () => {
     const code = await train({ calls: [['root', 2], ['constant']], requested: ['root'] });
     expect(executed(code, ['root'])).toEqual(['constant', 'root']);
   });
 
-  it('counts a function once it returned, and not where it only trapped', async () => {
+  it('shows a function that returned, and not one that only trapped', async () => {
     const trap: Call = ['peek', 70_000];
     const requested = ['choose'];
     expect(executed(await train({ calls: [trap], requested }), requested)).toEqual([]);
@@ -95,7 +95,7 @@ describe.each(NODE_VERSIONS)('native code of a run in Node %s', (version) => {
     expect(executed(code, requested)).toEqual(['peek']);
   });
 
-  it('has the default budget of this V8 for what was not executed', async () => {
+  it('has the default budget of this V8 for functions that were not executed', async () => {
     const code = await train({ calls: [['constant']], requested: ['root'] });
     const budgets = parseNativeCode(code, v8, counts)?.records.map(({ tieringBudget }) => tieringBudget);
     const [constant, ...others] = budgets ?? [];
@@ -103,7 +103,7 @@ describe.each(NODE_VERSIONS)('native code of a run in Node %s', (version) => {
     expect(constant).toBeLessThan(DEFAULT_BUDGETS[version]);
   });
 
-  it('counts every function where all were executed, whatever their budgets', async () => {
+  it('shows all functions if all were executed, regardless of their budgets', async () => {
     const requested = ['sum'];
     const calls: Call[] = [
       ['constant'],

@@ -5,7 +5,7 @@ import type { ArtifactContents, NativeCode } from '../../src/artifact/contents.t
 import { packArtifact } from '../../src/artifact/pack.ts';
 import { findInstructions, type FunctionCounts } from '../../src/v8/layout.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
-import type { WasmInterface } from '../../src/wasm/binary/types.ts';
+import type { WasmInterface } from '../../src/wasm/binary/extern-types.ts';
 import { INSTRUCTION, disassemble, readelf, run } from '../artifact/tools.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 import { sample, smallest } from './modules.ts';
@@ -18,7 +18,7 @@ const SMALLEST = path.join(folder, 'smallest.wasm');
 writeFileSync(SAMPLE, sample());
 writeFileSync(SMALLEST, smallest());
 
-/** Where the u64 sum of all code sizes is in the header. */
+/** Offset of the u64 sum of all code sizes in the header. */
 const CODE_SIZE_SUM = { '20.19': 16, '22': 20, '24': 24, '26': 36 };
 
 const FLIPS_OF_SAMPLE = 4000;
@@ -109,26 +109,26 @@ describe.each(NODE_VERSIONS)('native code of Node %s', (version) => {
     expect(blocks.get('choose')).not.toMatch(/add +%al,\(%rax\)/);
   });
 
-  it('is unknown where it ends early', () => {
+  it('is unknown if it is truncated', () => {
     const { length } = find(SAMPLE).native.bytes;
     for (let end = 0; end < length; end++) {
       expect(
         parse(SAMPLE, (bytes) => bytes.subarray(0, end)),
         `${end} of ${length} bytes`,
       ).toBeUndefined();
-      // A copy has nothing behind its end.
+      // A copy, since the buffer of a subarray goes on beyond its end.
       expect(parse(SAMPLE, (bytes) => Uint8Array.from(bytes.subarray(0, end)))).toBeUndefined();
     }
   });
 
-  it('is unknown where something follows', () => {
+  it('is unknown if bytes follow', () => {
     for (const file of [SAMPLE, SQL_JS]) {
       expect(parse(file, (bytes) => Buffer.concat([bytes, Buffer.alloc(1)]))).toBeUndefined();
       expect(parse(file, (bytes) => Buffer.concat([bytes, Buffer.alloc(4)]))).toBeUndefined();
     }
   });
 
-  it('is unknown where the sum of code sizes in the header is another', () => {
+  it('is unknown if the sum of code sizes in the header differs', () => {
     const at = CODE_SIZE_SUM[version];
     for (let byte = at; byte < at + 8; byte++) {
       expect(
@@ -177,7 +177,7 @@ describe.each(NODE_VERSIONS)('native code of Node %s', (version) => {
   it.each([
     [SAMPLE, FLIPS_OF_SAMPLE],
     [SQL_JS, FLIPS_OF_SQL_JS],
-  ])('never gives a range that cannot be when bytes are changed: %s', (file, flips) => {
+  ])('never gives an impossible range if bytes are changed: %s', (file, flips) => {
     const random = randomNumbers(flips);
     const { native, counts, v8 } = find(file);
     const changed = Buffer.from(native.bytes);
@@ -188,13 +188,13 @@ describe.each(NODE_VERSIONS)('native code of Node %s', (version) => {
       const ranges = findInstructions(changed, v8, counts) ?? [];
       const impossible = ranges.filter(({ offset, size }) => size <= 0 || offset + size > changed.length);
       expect(impossible, `byte ${at}`).toEqual([]);
-      // Some changes stay for those that follow.
+      // Some changes stay in place, so that damage adds up.
       if (random(50) > 0) changed.writeUInt8(before, at);
       else if (random(10) === 0) changed.set(native.bytes);
     }
   });
 
-  it('never gives a range that cannot be for noise', () => {
+  it('gives no ranges for noise', () => {
     const random = randomNumbers(7);
     const { counts, v8 } = find(SAMPLE);
     for (let size = 0; size < 600; size++) {
@@ -204,8 +204,8 @@ describe.each(NODE_VERSIONS)('native code of Node %s', (version) => {
   });
 });
 
-describe('an engine key whose version has no layout', () => {
-  it('gives undefined', () => {
+describe('a version of V8 without a known layout', () => {
+  it('gives no ranges', () => {
     expect(
       findInstructions(new Uint8Array(1000), '99.9.9-node.1', { importedFunctions: 0, functions: 1 }),
     ).toBe(undefined);

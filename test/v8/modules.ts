@@ -1,12 +1,12 @@
-/** Hand-written modules for which one instruction, or one number in them, is the point. */
+/** Hand-written modules for tests of single instructions or numbers. */
 import { assemble } from '../wasm/support.ts';
 
-/** In `constant`: easy to find in machine code, where it is an immediate operand (little-endian). */
+/** The result of `constant`. Easy to find in machine code, in which it is an immediate operand (little-endian). */
 export const CONSTANT = 1_234_567_890;
 
 /**
- * An imported function, a loop, a jump table, an indirect call, floats, data, and `peek`, which reads memory
- * wherever it is told to.
+ * A module with an imported function, a loop, a jump table, an indirect call, floats and data. `peek` reads memory at
+ * its argument.
  */
 export const SAMPLE_WAT = `
 (module $sample
@@ -44,7 +44,7 @@ export const SAMPLE_WAT = `
 /** No imports, no memory, one function. */
 export const SMALLEST_WAT = `(module (func (export "run") (result i32) i32.const 7))`;
 
-/** The same size in every segment as `SAMPLE_WAT`, and another number. */
+/** Differs from `SAMPLE_WAT` in a number only; all its segments have the same sizes. */
 export const OTHER_CONSTANT = CONSTANT + 1;
 export const OTHER_SAMPLE_WAT = SAMPLE_WAT.replace(String(CONSTANT), String(OTHER_CONSTANT));
 
@@ -52,9 +52,7 @@ export const sample = (): Uint8Array => assemble(SAMPLE_WAT);
 export const otherSample = (): Uint8Array => assemble(OTHER_SAMPLE_WAT);
 export const smallest = (): Uint8Array => assemble(SMALLEST_WAT);
 
-/**
- * JavaScript for the processes under test: what a module of `SAMPLE_WAT` answers, as an array.
- */
+/** JavaScript for the processes under test: returns the results of a module of `SAMPLE_WAT` as an array. */
 export const USE_SAMPLE = `
 export function use(module) {
   const { exports } = new WebAssembly.Instance(module, { env: { twice: (value) => value * 2 } });
@@ -70,7 +68,7 @@ export function use(module) {
 }
 `;
 
-/** What plain WebAssembly answers to the same. */
+/** The results of plain WebAssembly. */
 export const SAMPLE_RESULT = [
   CONSTANT,
   7,

@@ -1,6 +1,6 @@
-/** Damage that is the same in every run. */
+/** Reproducible random damage. */
 
-/** Pseudo-random whole numbers below a limit, the same in every run (mulberry32). */
+/** Returns a generator of pseudo-random integers below a limit, the same in every run (mulberry32). */
 export function randomNumbers(seed: number): (limit: number) => number {
   let state = seed;
   return (limit) => {
@@ -11,16 +11,16 @@ export function randomNumbers(seed: number): (limit: number) => number {
   };
 }
 
-/** Bytes that mean something where native code is parsed: kinds of records, signs, small sizes. */
-const TELLING_BYTES = [0, 1, 2, 3, 4, 5, 0x7f, 0x80, 0xff];
+/** Bytes with a meaning in native code: kinds of records, signs, small sizes. */
+const MEANINGFUL_BYTES = [0, 1, 2, 3, 4, 5, 0x7f, 0x80, 0xff];
 
-/** A copy with one to three changes: bytes set or flipped, cut out, put in or doubled, the end cut off. */
+/** Returns a copy with one to three changes: bytes set, flipped, removed, inserted or doubled, or the end removed. */
 export function damage(bytes: Uint8Array, random: (limit: number) => number): Uint8Array {
   let damaged = Buffer.from(bytes);
   for (let change = random(3); change >= 0; change--) {
     const at = random(damaged.length);
     const length = random(4) === 0 ? 1 + random(400) : 1 + random(4);
-    const byte = TELLING_BYTES[random(TELLING_BYTES.length)] ?? 0;
+    const byte = MEANINGFUL_BYTES[random(MEANINGFUL_BYTES.length)] ?? 0;
     switch (random(6)) {
       case 0:
         damaged[at] = byte;

@@ -1,6 +1,6 @@
 /**
- * Code that a run has optimised speculates on what the run saw (inlined callees, targets of indirect calls). In another
- * process, among code made ahead of time, it must still compute the same when something else comes.
+ * Code that V8 has optimised in a run speculates on calls of the run (inlined callees, targets of indirect calls).
+ * Mixed with code compiled ahead of time, it must compute the same in another process with other calls.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { findExecuted } from '../../src/v8/executed.ts';
 import { parseNativeCode } from '../../src/v8/layout.ts';
-import { mixNativeCode } from '../../src/v8/trim.ts';
+import { mixNativeCode } from '../../src/v8/records.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { addonOf } from '../support/native-run.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
@@ -18,8 +18,8 @@ import { compile, onlyNative, ROOT, temporaryFolder } from './support.ts';
 const folder = temporaryFolder();
 
 /**
- * `run` calls what is in a slot of the table, n times; slot 2 traps above 1000. `waves` calls an import: that is
- * `Math.sin` where it is trained, which V8 13 and later compile to an instruction, and another function where it is used.
+ * `run` calls the function in a slot of the table n times; slot 2 traps above 1000. `waves` calls an import. That is
+ * `Math.sin` in training, which V8 13 and later compile to an instruction, and another function afterwards.
  */
 const SPECULATING = path.join(folder, 'speculating.wasm');
 writeFileSync(
@@ -65,7 +65,7 @@ writeFileSync(
 
 type Call = [name: string, ...values: number[]];
 
-/** First what was trained, then targets that were not seen, a trap in what may be inlined, and all of it again. */
+/** Trained calls, then new targets, a trap in a function that may be inlined, and all of them again. */
 const CALLS: Call[] = [
   ['run', 1000, 0],
   ['run', 1000, 1],
@@ -97,15 +97,15 @@ if (!native) {
 } else {
   const addon = { exports: {} };
   process.dlopen(addon, addonFile);
-  const answer = addon.exports.deserialize({}, new Uint8Array(readFileSync(native)).buffer, new Uint8Array(wire).buffer);
-  module = answer.accepted ? answer.module : undefined;
+  const result = addon.exports.deserialize({}, new Uint8Array(readFileSync(native)).buffer, new Uint8Array(wire).buffer);
+  module = result.accepted ? result.module : undefined;
 }
 const { exports } = new WebAssembly.Instance(module, { env: { twice: (value) => value * 2, wave: (value) => value * 3 } });
 console.log(JSON.stringify(JSON.parse(calls).map(([name, ...values]) => {
   try {
     return exports[name](...values);
   } catch (error) {
-    // With the functions and the places in them.
+    // The functions and the positions in them.
     return error.stack.split('\\n').filter((line) => !line.includes('file:') && !line.includes('[eval]')).join();
   }
 })));
@@ -124,7 +124,7 @@ describe.each(NODE_VERSIONS)('code optimised by a run of Node %s', (version) => 
     return JSON.parse(stdout);
   };
 
-  /** Native code that has the run's records for what it found hot, and ahead-of-time code for the rest. */
+  /** Mixes the run's records of hot functions with code compiled ahead of time for all others. */
   const mix = async (hotCall: Call, hotFunction: number) => {
     const compiled = await compile(SPECULATING, { targets: [node] });
     const { wire } = compiled.contents;
@@ -137,7 +137,7 @@ describe.each(NODE_VERSIONS)('code optimised by a run of Node %s', (version) => 
 
     const trained = path.join(folder, `${version}.trained`);
     const lists = [[], ['turns'], hotCall].map((list) => JSON.stringify(list));
-    await execa(node, [path.join(ROOT, 'test/engines/train.js'), module, trained, addon, ...lists]);
+    await execa(node, [path.join(ROOT, 'test/v8/train.js'), module, trained, addon, ...lists]);
     const code = readFileSync(trained);
     const executed = findExecuted(code, v8, counts) ?? expect.fail('the layout is unknown');
     const hot = new Set(executed.filter(({ optimised }) => optimised).map(({ index }) => index));
@@ -156,19 +156,19 @@ describe.each(NODE_VERSIONS)('code optimised by a run of Node %s', (version) => 
     return file;
   };
 
-  it.each([0, 1])('computes the same where it has speculated on slot %i', async (slot) => {
+  it.each([0, 1])('computes the same after speculating on slot %i', async (slot) => {
     const { mixed } = await mix(['run', 1_000_000, slot], 4);
     const plain = await use('');
     expect(plain).toEqual(expect.arrayContaining([1000, expect.stringContaining('unreachable'), 15_150]));
     expect(await use(write(mixed))).toEqual(plain);
   });
 
-  it('computes the same where something else is imported than in the run', async () => {
+  it('computes the same with other imports than in the run', async () => {
     const { mixed, layout } = await mix(['waves', 100_000], 6);
     const plain = await use('');
     expect(await use(write(mixed))).toEqual(plain);
 
-    // V8 knows by the header what the code relies on: without that, it would go on with Math.sin.
+    // The header lists the imports that the code relies on. Without it, V8 would still use Math.sin.
     if (version === '24' || version === '26') {
       mixed.fill(0, layout.importStatusesOffset, layout.recordsOffset);
       const results = await use(write(mixed));

@@ -1,4 +1,4 @@
-/** Native code for tests: made by the real pipeline and kept in one cache, since compiling is slow. */
+/** Native code for tests, compiled by the real pipeline and kept in a common cache, since compiling is slow. */
 import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,13 +6,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import type { ArtifactContents, NativeCode } from '../../src/artifact/contents.ts';
-import { type Options, resolveOptions } from '../../src/build/options/options.ts';
+import { resolveOptions } from '../../src/build/options/resolve.ts';
+import type { Options } from '../../src/build/options/types.ts';
 import { createPipeline } from '../../src/build/compile/pipeline.ts';
-import type { WasmInterface } from '../../src/wasm/binary/types.ts';
+import type { WasmInterface } from '../../src/wasm/binary/extern-types.ts';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Another folder whenever the code changes that makes native code. */
+/** A new folder whenever the script that compiles changes. */
 export const CACHE = path.join(
   ROOT,
   'node_modules/.cache/wasm-precompile-tests',
@@ -26,10 +27,10 @@ export const SQL_JS = path.join(ROOT, 'node_modules/sql.js/dist/sql-wasm.wasm');
 export const SWC = path.join(ROOT, 'node_modules/@swc/wasm-web/wasm_bg.wasm');
 export const RESVG = path.join(ROOT, 'node_modules/@resvg/resvg-wasm/index_bg.wasm');
 
-/** Versions that precompile; Node 26 has no natives. */
+/** Versions of Node that compile without the native addon; Node 26 has no natives. */
 export const PRECOMPILING = ['20.19', '22', '24'] as const;
 
-/** A folder that is gone after the tests of a file. */
+/** Creates a folder that is deleted after the tests of a file. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'wasm-precompile-'));
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -41,7 +42,7 @@ export interface Compiled {
   warnings: string[];
 }
 
-/** Compiles a wasm file as a build does; for this machine alone, so that V8 takes the native code as it is. */
+/** Compiles a wasm file as a build does, for this machine's CPU only, so that V8 accepts the native code unchanged. */
 export async function compile(file: string, options: Options): Promise<Compiled> {
   const warnings: string[] = [];
   const pipeline = createPipeline(resolveOptions({ cache: CACHE, cpu: 'host', ...options }), {
@@ -51,21 +52,21 @@ export async function compile(file: string, options: Options): Promise<Compiled>
   return { contents: await pipeline.compile(await pipeline.read(file)), warnings };
 }
 
-/** The native code of a module for its only target. */
+/** Returns the native code of a module for its only target. */
 export function onlyNative({ contents, warnings }: Compiled): NativeCode {
   const [native] = contents.native;
   if (!native) throw new Error(`no native code: ${warnings.join('\n')}`);
   return native;
 }
 
-/** Flags may come before the script, and the command comes after it. */
+/** Finds the command among the arguments of a node: flags precede the script, and the command follows it. */
 export const FIND_COMMAND =
   'command=; for word in "$@"; do case "$word" in probe|compile|check) command=$word ;; esac; done';
 
 /**
- * A program that stands for a node executable, as a shell script.
+ * Writes a shell script that replaces a node executable.
  *
- * @param node what runs where the script does not say otherwise
+ * @param node the node that runs all commands without a branch
  * @param cases branches of `case "$command" in`: `probe`, `compile` or `check`
  */
 export function fakeNode(folder: string, name: string, node: string, cases: string): string {

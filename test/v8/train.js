@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Runs a small module in this process in the ordinary way and writes the process's native code. Plain JavaScript, since
- * it runs in every Node version.
+ * Runs a small module in an ordinary way and writes the native code of this process. Plain JavaScript, since it runs in
+ * every version of Node.
  *
  *     node train.js <wasm file> <output file> <addon file or ''> <exports to call, as JSON: [name, arguments …][]>
  *         <exports to optimise without calling them, as JSON> <an export to call until V8 has optimised it, as JSON: …>
@@ -34,7 +34,7 @@ const serializeByNative = hasNatives
 for (const name of requested) tierUp(exports[name]);
 
 if (hot) {
-  // One more optimised function makes the native code larger. V8 compiles on another thread.
+  // The native code grows when V8 has optimised the function, on another thread.
   const before = serialize()?.byteLength ?? 0;
   for (;;) {
     call(hot);
@@ -44,7 +44,7 @@ if (hot) {
   }
 }
 const code = serialize();
-if (!code) throw new Error('V8 gave no native code');
+if (!code) throw new Error('V8 returned no native code');
 writeFileSync(output, new Uint8Array(code));
 console.log(JSON.stringify(results));
 

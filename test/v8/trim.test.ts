@@ -1,10 +1,10 @@
-/** Native code that is parsed, put together anew and trimmed: V8 must take it, and compute the same. */
+/** V8 must accept native code that was parsed, reassembled and trimmed, and compute the same. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { findExecuted } from '../../src/v8/executed.ts';
 import { type FunctionCounts, type NativeLayout, parseNativeCode } from '../../src/v8/layout.ts';
-import { mixNativeCode, type RecordChoice, trimNativeCode } from '../../src/v8/trim.ts';
+import { mixNativeCode, type RecordChoice, trimNativeCode } from '../../src/v8/records.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { runNative } from '../support/native-run.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
@@ -15,7 +15,7 @@ import { compile, onlyNative, temporaryFolder } from './support.ts';
 
 const folder = temporaryFolder();
 
-/** Written by hand: file names. */
+/** Files of hand-written modules. */
 const SMALL = { sample: path.join(folder, 'sample.wasm'), smallest: path.join(folder, 'smallest.wasm') };
 writeFileSync(SMALL.sample, sample());
 writeFileSync(SMALL.smallest, smallest());
@@ -23,7 +23,7 @@ writeFileSync(SMALL.smallest, smallest());
 /** Emscripten, Rust, Rust, Go. */
 const PACKAGES = Object.keys(WORKLOADS);
 
-/** How often each module's native code is damaged; large ones take longer to parse. */
+/** Number of damaged copies of each module's native code; large ones take longer to parse. */
 const DAMAGES = { sample: 4000, smallest: 4000, 'sql.js': 300, '@resvg/resvg-wasm': 100 };
 
 interface Case {
@@ -33,7 +33,7 @@ interface Case {
   wire: string;
 }
 
-/** What must hold of any layout, told from the bytes anew. */
+/** Expects the properties of every layout, computed from the bytes. */
 function expectConsistent(
   layout: NativeLayout,
   code: Uint8Array,
@@ -46,12 +46,12 @@ function expectConsistent(
   const wrong: unknown[] = [];
   for (const [declared, record] of records.entries()) {
     const byte = { lazy: 2, eager: 3, optimised: 4 }[record.kind];
-    const fits =
+    const consistent =
       record.index === importedFunctions + declared &&
       record.offset === offset &&
       code[offset] === byte &&
       record.tieringBudget === view.getUint32(budgetsOffset + 4 * declared, true);
-    if (!fits) wrong.push(record);
+    if (!consistent) wrong.push(record);
     offset += record.size;
     if (record.kind !== 'optimised') {
       if (record.size !== 1) wrong.push(record);
@@ -86,7 +86,7 @@ describe.each(NODE_VERSIONS)('native code of Node %s', (version) => {
   const indices = (name: string) => parse(find(name)).records.map(({ index }) => index);
 
   let files = 0;
-  /** Does the module's work in a fresh process. */
+  /** Runs the module's workload in a fresh process. */
   const run = async (name: string, code?: Uint8Array, serialize?: string) => {
     const native = code && path.join(folder, `${version}-${files++}.native`);
     if (native) writeFileSync(native, code);
@@ -118,17 +118,14 @@ describe.each(NODE_VERSIONS)('native code of Node %s', (version) => {
     // Go's and swc's modules take half a minute each the first time.
   }, 600_000);
 
-  it.each([...Object.keys(SMALL), ...PACKAGES])(
-    '%s is parsed, and put together again byte by byte',
-    (name) => {
-      const one = find(name);
-      const layout = parse(one);
-      expectConsistent(layout, one.code, one.counts);
-      expect(layout.records.every(({ kind }) => kind === 'optimised')).toBe(true);
-      expect(new Set(layout.records.map(({ tieringBudget }) => tieringBudget)).size).toBe(1);
-      expect(Buffer.compare(trim(one, new Set(indices(name))), one.code)).toBe(0);
-    },
-  );
+  it.each([...Object.keys(SMALL), ...PACKAGES])('%s is parsed and reassembled to the same bytes', (name) => {
+    const one = find(name);
+    const layout = parse(one);
+    expectConsistent(layout, one.code, one.counts);
+    expect(layout.records.every(({ kind }) => kind === 'optimised')).toBe(true);
+    expect(new Set(layout.records.map(({ tieringBudget }) => tieringBudget)).size).toBe(1);
+    expect(Buffer.compare(trim(one, new Set(indices(name))), one.code)).toBe(0);
+  });
 
   it.each([...Object.keys(SMALL), ...PACKAGES])('%s can be trimmed to any of its functions', (name) => {
     const random = randomNumbers(5);
@@ -160,7 +157,7 @@ describe.each(NODE_VERSIONS)('native code of Node %s', (version) => {
     expect(trim(one, new Set([first, 0, -1, 1e9, 0.5]))).toEqual(trim(one, new Set([first])));
   });
 
-  it.each(PACKAGES)('%s works with none, one, half and the executed of its functions', async (name) => {
+  it.each(PACKAGES)('%s works with none, one, half, and the executed ones of its functions', async (name) => {
     const plain = await run(name);
     const one = find(name);
     const all = indices(name);
@@ -175,7 +172,7 @@ describe.each(NODE_VERSIONS)('native code of Node %s', (version) => {
 
     const random = randomNumbers(3);
     const subsets = [
-      // Go's programs start slowly without native code.
+      // Programs in Go start slowly without native code.
       ...(name === 'esbuild-wasm' ? [] : [[], all.slice(-1)]),
       all.filter(() => random(2) === 0),
       executed.map(({ index }) => index),
@@ -186,7 +183,7 @@ describe.each(NODE_VERSIONS)('native code of Node %s', (version) => {
     }
   });
 
-  it('works mixed with code that a run has optimised', async () => {
+  it('works when mixed with code that V8 has optimised in a run', async () => {
     const name = 'sql.js';
     const plain = await run(name);
     const one = find(name);
@@ -205,40 +202,43 @@ describe.each(NODE_VERSIONS)('native code of Node %s', (version) => {
     expect(new Set(layout.records.map(({ kind }) => kind))).toEqual(new Set(['optimised', 'lazy', 'eager']));
     expect((await run(name, mixed)).digest).toBe(plain.digest);
 
-    // The other way round: code of a run relies on what was imported there.
+    // Not the other way round: code of a run relies on its imports.
     expect(mixNativeCode(other, one.code, one.v8, one.counts, () => 'base')).toBeUndefined();
     const flags = Buffer.from(other);
     flags.writeUInt8(flags.readUInt8(12) ^ 1, 12);
     expect(mixNativeCode(one.code, flags, one.v8, one.counts, () => 'base')).toBeUndefined();
   });
 
-  it.each(Object.entries(DAMAGES))('%s, damaged %i times, never parses to what cannot be', (name, times) => {
-    const random = randomNumbers(times);
-    const one = find(name);
-    // Smaller, and with all kinds of records where it is large.
-    const intact =
-      times < 1000 ? trim(one, new Set(indices(name).filter((index) => index % 8 === 0))) : one.code;
-    let accepted = 0;
-    for (let time = 0; time < times; time++) {
-      const code = damage(intact, random);
-      const layout = parseNativeCode(code, one.v8, one.counts);
-      if (!layout) {
-        expect(trimNativeCode(code, one.v8, one.counts, new Set())).toBeUndefined();
-        expect(findExecuted(code, one.v8, one.counts)).toBeUndefined();
-        continue;
+  it.each(Object.entries(DAMAGES))(
+    '%s, damaged %i times, never parses to an impossible layout',
+    (name, times) => {
+      const random = randomNumbers(times);
+      const one = find(name);
+      // Trims large modules, which also gives them several kinds of records.
+      const intact =
+        times < 1000 ? trim(one, new Set(indices(name).filter((index) => index % 8 === 0))) : one.code;
+      let accepted = 0;
+      for (let time = 0; time < times; time++) {
+        const code = damage(intact, random);
+        const layout = parseNativeCode(code, one.v8, one.counts);
+        if (!layout) {
+          expect(trimNativeCode(code, one.v8, one.counts, new Set())).toBeUndefined();
+          expect(findExecuted(code, one.v8, one.counts)).toBeUndefined();
+          continue;
+        }
+        accepted++;
+        expectConsistent(layout, code, one.counts);
+        const all = new Set(layout.records.map(({ index }) => index));
+        expect(Buffer.compare(trim({ ...one, code }, all), code)).toBe(0);
+        parse({ ...one, code: trim({ ...one, code }, new Set()) });
       }
-      accepted++;
-      expectConsistent(layout, code, one.counts);
-      const all = new Set(layout.records.map(({ index }) => index));
-      expect(Buffer.compare(trim({ ...one, code }, all), code)).toBe(0);
-      parse({ ...one, code: trim({ ...one, code }, new Set()) });
-    }
-    // Changes of machine code and of budgets cannot be told; whatever changes a size can.
-    expect(accepted).toBeLessThan(times);
-    expect(accepted).toBeGreaterThan(0);
-  });
+      // Changes of machine code and of budgets cannot be detected, changes of sizes can.
+      expect(accepted).toBeLessThan(times);
+      expect(accepted).toBeGreaterThan(0);
+    },
+  );
 
-  it('is unknown to the table for any other version of V8', () => {
+  it('is unknown for any other version of V8', () => {
     const { code, counts } = find('sample');
     for (const v8 of [
       '10.2.1',
