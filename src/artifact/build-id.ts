@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 
-/** Of a build id, in bytes: the length that GNU tools use. */
+/** Bytes of a build id: the length that GNU tools use. */
 export const BUILD_ID_SIZE = 20;
 
 /**
- * The build id of a file: the first 20 bytes of the SHA-256 of its bytes with those of the id itself as zeros.
- * @param offset where the id is in the file, in bytes
+ * Computes the build id of a file: the first 20 bytes of the SHA-256 of the file, with zeros for the id itself.
+ *
+ * @param offset offset of the id in the file, in bytes
  */
 export function computeBuildId(bytes: Uint8Array, offset: number): Buffer {
   return createHash('sha256')

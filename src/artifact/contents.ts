@@ -8,24 +8,24 @@ export type JsonValue =
   | readonly JsonValue[]
   | { readonly [key: string]: JsonValue };
 
-/** Where the instructions of one function are. */
+/** The range of the instructions of one function. */
 export interface FunctionRange {
-  /** In the function index space of the module: imported functions count. */
+  /** Index in the function index space, which includes imported functions. */
   index: number;
-  /** In bytes from the start of the native code. */
+  /** Bytes from the start of the native code. */
   offset: number;
-  /** In bytes, of the instructions only: no metadata. */
+  /** Bytes of instructions, without metadata. */
   size: number;
 }
 
 export interface NativeStatistics {
-  /** Functions that the module declares. */
+  /** How many functions the module declares. */
   functions: number;
-  /** Those of them with machine code. */
+  /** How many of them have machine code. */
   compiled: number;
   /** Bytes of instructions. */
   codeSize: number;
-  /** Functions that the startup profile names, where the native code was trimmed to it. */
+  /** How many functions the startup profile has, if the native code was trimmed to it. */
   executed?: number;
 }
 
@@ -33,71 +33,77 @@ export interface NativeStatistics {
 export interface NativeCode {
   /** Engine key, e.g. `v8-13.6.233.17-node.53-linux-x64-00023eff-823df6f1`; unique within an artifact. */
   engine: string;
-  /** What its section is named after, e.g. `v8-13.6.233.17`. */
+  /** The version in the name of its section, e.g. `v8-13.6.233.17`. */
   version: string;
-  /** Of the target, for people: `node 24.9.0`. */
+  /** The target's release, for messages: `node 24.9.0`. */
   release: string;
   cpu: CpuRequirements;
   bytes: Uint8Array;
-  /** In any order; empty when the layout of `bytes` is unknown. */
+  /** In any order. Empty if the layout of `bytes` is unknown. */
   functions: readonly FunctionRange[];
   statistics: NativeStatistics;
 }
 
 export interface ArtifactContents<Interface = JsonValue> {
-  /** Name and version of what made the artifact, e.g. `unplugin-wasm-precompile 0.1.0`. */
+  /** Name and version of the tool that made the artifact, e.g. `unplugin-wasm-precompile 0.1.0`. */
   producer: string;
-  /** Architecture of the native code, as `process.arch` has it; `none` if there is no native code. */
+  /** Architecture of the native code: a value of `process.arch`, or `none` without native code. */
   machine: Machine;
   /** Base name of the module without extension, e.g. `sql-wasm`. */
   name: string;
-  /** 64 hexadecimal digits: SHA-256 of the source file, before anything was stripped from it. */
+  /** SHA-256 of the source file before stripping: 64 hexadecimal digits. */
   sourceSha256: string;
-  /** The module in the wasm binary format, whole. */
+  /** The wire bytes of the original module. */
   wire: Uint8Array;
-  /** Where the module is split; native code is then that of the primary. */
+  /** The split module. `native` is then the native code of the primary. */
   split?: SplitContents | undefined;
-  /** Imports, exports and their types; anything that JSON can hold. */
+  /** Imports, exports and their types: any JSON value. */
   interface: Interface;
-  /** By function index. Control characters do not survive packing. */
+  /** Names by function index. Packing removes control characters. */
   functionNames: ReadonlyMap<number, string>;
   native: readonly NativeCode[];
-  /** The startup profile that native code was trimmed to, as text. */
+  /** The startup profile that the native code was trimmed to, as text. */
   profile?: string | undefined;
 }
 
-/** A module in parts: see wasm/split/split.ts. */
+/** The modules of a split: see wasm/split/split-module.ts. */
 export interface SplitContents {
   primary: Uint8Array;
   secondaries: readonly {
     wire: Uint8Array;
-    /** One for each target of `native`, in the same order. No function is compiled in it: it spares V8 the validation. */
+    /**
+     * Native code for each target of `native`, in the same order. It has no compiled function, but with it V8
+     * does not have to validate the secondary.
+     */
     native: readonly (Uint8Array | undefined)[];
   }[];
-  /** The memory, where the primary imports it: see runtime/node/split/memory.ts. */
+  /** The contents of the memory, if the primary imports it: see wasm/split/separate-memory.ts. */
   memory?: Uint8Array | undefined;
-  /** Where the primary is lean: what gives the full one of it and the last secondary. Native code is then that of the full one. */
+  /**
+   * If the primary is stubbed: the plan that reassembles the full primary from it and the last secondary.
+   * `native` is then compiled from the full primary.
+   */
   full?: Uint8Array | undefined;
-  /** How all of these are put together again: see runtime/shared/reassembly-plan.ts. */
+  /** The reassembly plan of the original module: see runtime/shared/reassembly-plan.ts. */
   plan: Uint8Array;
 }
 
 export type Machine = 'x64' | 'arm64' | 'none';
 
 /**
- * An artifact read whole. `functionNames` has the functions with machine code only, by any target; `wire`, unless it was
- * compressed, and the `bytes` of native code are views of the file. Packing an artifact again gives the same bytes.
+ * An artifact that was read completely. `functionNames` has only functions with machine code for some target.
+ * The `bytes` of native code are views of the file, and so is `wire` unless it was compressed. Packing an
+ * artifact again results in the same bytes.
  */
 export interface Artifact extends ArtifactContents {
-  /** `artifact` for ET_DYN, `object` for ET_REL. */
   form: ArtifactForm;
   formatVersion: number;
-  /** Whether the wire bytes are compressed in the file; `map.wire` is then the place of the zlib stream. */
+  /** Whether the wire bytes are compressed in the file. `manifest.wire` is then the range of the zlib stream. */
   compressed: boolean;
   manifest: ArtifactManifest;
-  /** In order of `native`: the names of their sections. */
+  /** The names of the native code sections, in the order of `native`. */
   nativeSections: readonly string[];
 }
 
-/** `artifact`: what the runtime maps (ET_DYN). `object`: for a native linker (ET_REL). */
+/** `artifact`: a file that the runtime maps (ET_DYN). `object`: a file for a native linker (ET_REL). */
 export type ArtifactForm = 'artifact' | 'object';

@@ -1,7 +1,7 @@
 import type { Artifact, NativeCode } from './contents.ts';
 import { unnamedFunction } from './native-symbols.ts';
 
-/** The functions with the most instructions, the largest first; sizes in bytes. */
+/** Returns the functions with the most bytes of instructions, the largest first. */
 export function largestFunctions(
   { functions }: Pick<NativeCode, 'functions'>,
   names: Artifact['functionNames'],

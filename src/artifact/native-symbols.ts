@@ -1,31 +1,37 @@
-// The symbols of an artifact. For each native code section, all of them local and in order of address:
-//
-// - an STT_FUNC symbol per function with machine code, over its instructions and nothing else, named from the wasm
-//   name section without control characters, or `wasm-function[17]` (as V8's stack traces call it) where that is empty;
-// - an STT_OBJECT symbol over every gap: `v8-header` before the first function, and `v8-metadata[17]` after the
-//   instructions of function 17 up to the next function or the end;
-// - or, when the layout is unknown, one STT_OBJECT symbol `v8-native-code` over everything: without knowing where
-//   instructions are, showing it as data is the only thing that is right. (`objdump -D` disassembles it all the same.)
-//
-// In an object also, global and without type or size, for C programs to declare: `wasm_<name>_start` and `_end` around
-// the wire bytes; `native_<name>_start` and `_end` around the native code of the first target; and for every target,
-// also the only one, `native_<name>_v8_13_6_233_17_start` and `_end`, after what its section is named after. What no C
-// identifier may contain becomes `_`.
-
+/**
+ * The symbols of an artifact. Each native code section has local symbols in order of address:
+ *
+ * - An STT_FUNC symbol for each function with machine code. It covers exactly the function's instructions. Its
+ *   name is from the wasm name section, without control characters. If that is empty it is `wasm-function[17]`,
+ *   the name in V8's stack traces.
+ * - An STT_OBJECT symbol for each gap: `v8-header` before the first function, and `v8-metadata[17]` after the
+ *   instructions of function 17.
+ * - If the layout is unknown, one STT_OBJECT symbol `v8-native-code` over everything. Disassemblers then show
+ *   data, because the symbols cannot mark instructions. (`objdump -D` disassembles it nevertheless.)
+ *
+ * An object also has global symbols without type and size, for C programs to declare:
+ *
+ * - `wasm_<name>_start` and `_end` around the wire bytes;
+ * - `native_<name>_start` and `_end` around the native code of the first target;
+ * - for every target, also the only one, `native_<name>_v8_13_6_233_17_start` and `_end`, named like its section.
+ *
+ * Characters that a C identifier cannot have become `_`.
+ */
 import { WasmPrecompileError } from '../common/error.ts';
 import { STB_GLOBAL, STB_LOCAL, STT_FUNC, STT_NOTYPE, STT_OBJECT } from '../elf/constants.ts';
-import type { SymbolInput } from '../elf/write.ts';
+import type { SymbolInput } from '../elf/write-elf.ts';
 import type { FunctionRange, NativeCode } from './contents.ts';
-import { SECTION_TEXT_PREFIX, SECTION_WASM } from './sections.ts';
+import { SECTION_TEXT_PREFIX, SECTION_WASM } from './section-names.ts';
 
-/** The symbol name of a function that has no name. */
+/** Returns the symbol name of a function that has no name. */
 export function unnamedFunction(index: number): string {
   return `wasm-function[${index}]`;
 }
 
 /**
- * Function ranges in order of offset.
- * @throws INVALID_NATIVE_CODE if they are empty, overlap, or reach out of the native code
+ * Returns the function ranges in order of offset.
+ *
+ * @throws INVALID_NATIVE_CODE if a range is empty, overlaps another one, or is outside of the native code
  */
 export function sortRanges(native: NativeCode): FunctionRange[] {
   const ranges = native.functions.toSorted((a, b) => a.offset - b.offset);
@@ -35,7 +41,8 @@ export function sortRanges(native: NativeCode): FunctionRange[] {
       throw new WasmPrecompileError(
         'INVALID_NATIVE_CODE',
         `${native.engine}: function ${index} has ${size} bytes of instructions at offset ${offset} of ` +
-          `${native.bytes.length} bytes of native code, and the function before it ends at ${end}`,
+          `${native.bytes.length} bytes of native code, but the function before it ends at ${end}. ` +
+          'This is an error in unplugin-wasm-precompile: report it.',
       );
     }
     end = offset + size;
@@ -43,7 +50,7 @@ export function sortRanges(native: NativeCode): FunctionRange[] {
   return ranges;
 }
 
-/** Local symbols for all of a section with native code. */
+/** Returns local symbols that cover all of a native code section. */
 export function nativeSymbols(
   section: string,
   native: NativeCode,
@@ -74,8 +81,9 @@ export function nativeSymbols(
 }
 
 /**
- * Global symbols of an object.
- * @throws INVALID_ARTIFACT if two targets get the same symbol
+ * Returns the global symbols of an object.
+ *
+ * @throws INVALID_ARTIFACT if two targets have the same symbol
  */
 export function linkSymbols(
   name: string,
@@ -92,7 +100,10 @@ export function linkSymbols(
   }
   const names = symbols.map((symbol) => symbol.name);
   if (new Set(names).size < names.length) {
-    throw new WasmPrecompileError('INVALID_ARTIFACT', `Symbols must differ: ${names.join(', ')}`);
+    throw new WasmPrecompileError(
+      'INVALID_ARTIFACT',
+      `Two targets have the same symbol: ${names.join(', ')}. Build an object for each target.`,
+    );
   }
   return symbols;
 }

@@ -1,166 +1,135 @@
+/** Writes artifacts and objects. section-names.ts describes the layout. */
 import { crc32 } from 'node:zlib';
 import { WasmPrecompileError } from '../common/error.ts';
-import {
-  ELF_NOTE_GNU,
-  EM_AARCH64,
-  EM_NONE,
-  EM_X86_64,
-  ET_DYN,
-  ET_REL,
-  NT_GNU_BUILD_ID,
-  SHF_ALLOC,
-  SHF_COMPRESSED,
-  SHF_EXCLUDE,
-  SHF_EXECINSTR,
-  SHF_MERGE,
-  SHF_STRINGS,
-  SHT_NOTE,
-  SHT_PROGBITS,
-} from '../elf/constants.ts';
-import { CHDR_ALIGNMENT, compressedPart, compressSection } from '../elf/compressed.ts';
-import { NOTE_ALIGNMENT, descriptorOffset, encodeNotes } from '../elf/notes.ts';
-import { type SectionInput, type SymbolInput, writeElf } from '../elf/write.ts';
-import type { ArtifactManifest } from '../runtime/shared/manifest.ts';
-import { readLimits } from '../runtime/node/split/memory.ts';
-import { BUILD_ID_SIZE, computeBuildId } from './build-id.ts';
-import type { ArtifactContents, ArtifactForm, FunctionRange, Machine } from './contents.ts';
-import { encodeWasmNotes, isSha256, type SegmentDescription } from './wasm-notes.ts';
+import { compressedRange } from '../elf/compressed.ts';
+import { ELF_NOTE_GNU, ET_DYN, ET_REL, SHF_ALLOC, SHF_EXECINSTR } from '../elf/constants.ts';
+import { descriptorOffset } from '../elf/notes.ts';
+import { type SectionInput, type SymbolInput, writeElf } from '../elf/write-elf.ts';
+import { readLimits } from '../runtime/shared/memory-image.ts';
+import type { ArtifactManifest, SegmentEntry, SplitEntry } from '../runtime/shared/manifest.ts';
+import { computeBuildId } from './build-id.ts';
+import type { ArtifactContents, ArtifactForm, FunctionRange, NativeCode, SplitContents } from './contents.ts';
+import { ELFOSABI_ARTIFACT, MACHINES } from './identification.ts';
+import { linkSymbols, nativeSymbols, sortRanges } from './native-symbols.ts';
+import { compressedWire, noteSections, segment, unloadedSections } from './section-inputs.ts';
 import {
   SECTION_BUILD_ID,
-  SECTION_COMMENT,
   SECTION_FULL,
-  SECTION_GNU_STACK,
-  SECTION_INTERFACE,
   SECTION_MEMORY,
-  SECTION_NOTE_WASM,
-  SECTION_PROFILE,
   SECTION_PLAN,
   SECTION_WASM,
   nameNativeSections,
   secondaryNativeSection,
   secondarySection,
-} from './sections.ts';
-import { linkSymbols, nativeSymbols, sortRanges } from './native-symbols.ts';
+} from './section-names.ts';
+import {
+  encodeWasmNotes,
+  isSha256,
+  type NativeDescription,
+  type SegmentDescription,
+  type SplitDescription,
+} from './wasm-notes.ts';
 
-/**
- * EI_OSABI of an artifact: Wasmtime's number for files that no operating system executes
- * (crates/environ/src/obj.rs). Also in objects: GNU ld and gold take them, and it does not spread to what they link.
- */
-export const ELFOSABI_ARTIFACT = 201;
-
-export const MACHINES: Readonly<Record<Machine, number>> = {
-  x64: EM_X86_64,
-  arm64: EM_AARCH64,
-  none: EM_NONE,
-};
-
-/** Of segments in an object, in bytes: there the linker places them, and nobody maps them from the file. */
-const OBJECT_ALIGNMENT = 16;
-
-/**
- * The artifact that the runtime maps (ET_DYN), with the manifest of it. The same contents give the same bytes.
- * @throws INVALID_ARTIFACT for contents that no artifact can hold, INVALID_NATIVE_CODE for impossible function ranges
- */
 export interface PackedArtifact {
   bytes: Uint8Array;
   manifest: ArtifactManifest;
 }
 
+/**
+ * Packs the artifact that the runtime maps (ET_DYN). Equal contents result in equal bytes.
+ *
+ * @throws INVALID_ARTIFACT for contents that no artifact can hold, INVALID_NATIVE_CODE for impossible function ranges
+ */
 export function packArtifact(contents: ArtifactContents<unknown>): PackedArtifact {
   return pack(contents, 'artifact');
 }
 
 /**
- * The same content as an object (ET_REL) to link into a native program; `symbols.ts` tells the symbols to use.
- * @throws like `packArtifact`
+ * Packs the same contents as an object (ET_REL) to link into a native program. native-symbols.ts lists the
+ * symbols that the program declares.
+ *
+ * @throws like {@link packArtifact}
  */
 export function packObject(contents: ArtifactContents<unknown>): Uint8Array {
   return pack(contents, 'object').bytes;
 }
 
+/** A range of bytes of a file. */
+export interface FileRange {
+  offset: number;
+  size: number;
+}
+
+/** An artifact for browsers. They fetch only ranges of it. */
+export interface BrowserArtifact {
+  bytes: Uint8Array;
+  /** The wire bytes, or a zlib stream (RFC 1950) of them; for a split module those of the primary. */
+  wire: FileRange;
+  /** The wire bytes of the secondaries. */
+  secondaries: FileRange[];
+}
+
 /**
- * The artifact that a browser fetches a part of: no native code, which no browser takes from the network.
+ * Packs an artifact for browsers. It has no native code, because no browser accepts native code from the network.
  *
- * @param compress whether that part is a zlib stream (RFC 1950) of the wire bytes, not the wire bytes themselves
- * @returns with where the part is, in bytes; of a split module the primary, then the secondaries
- * @throws like `packArtifact`
+ * @param compress whether to compress the wire bytes
+ * @throws like {@link packArtifact}
  */
 export function packForBrowsers(
   contents: Omit<ArtifactContents<unknown>, 'machine' | 'native'>,
   compress: boolean,
-): { bytes: Uint8Array; part: FilePart; more: FilePart[] } {
+): BrowserArtifact {
   const { bytes, manifest } = pack({ ...contents, machine: 'none', native: [] }, 'artifact', compress);
-  const { split } = manifest;
-  return { bytes, part: manifest.wire, more: (split?.secondaries ?? []).map(({ wire }) => wire) };
+  const secondaries = (manifest.split?.secondaries ?? []).map(({ wire }) => wire);
+  return { bytes, wire: manifest.wire, secondaries };
 }
 
-/** In bytes. */
-interface FilePart {
-  offset: number;
-  size: number;
+/** A section that `.note.wasm` describes with its checksum. */
+interface Segment {
+  section: string;
+  contents: Uint8Array;
+}
+
+interface NativeSegment {
+  native: NativeCode;
+  section: string;
+  crc32: number;
+  /** In order of offset. */
+  ranges: readonly FunctionRange[];
+}
+
+interface SecondarySegments {
+  wire: Segment;
+  /** One for each target; null for a target without native code of this secondary. */
+  native: (Segment | null)[];
+}
+
+interface SplitSegments {
+  secondaries: SecondarySegments[];
+  memory: Segment | undefined;
+  full: Segment | undefined;
+  plan: Segment;
 }
 
 function pack(contents: ArtifactContents<unknown>, form: ArtifactForm, compress = false): PackedArtifact {
   check(contents, form);
   const names = nameNativeSections(contents.native);
-  const natives = contents.native.map((native, index) => ({
+  const natives = contents.native.map((native, index): NativeSegment => ({
     native,
     section: names[index] ?? '',
     crc32: crc32(native.bytes),
     ranges: sortRanges(native),
   }));
-  const { split } = contents;
-  const wire = split?.primary ?? contents.wire;
-  const wireCrc32 = crc32(wire);
-  const secondaries = (split?.secondaries ?? []).map(({ wire: part, native }, i) => ({
-    wire: { section: secondarySection(i + 1), contents: part },
-    native: names.map((name, target): Segment | null => {
-      const code = native[target];
-      return code ? { section: secondaryNativeSection(i + 1, name), contents: code } : null;
-    }),
-  }));
-  const memory = split?.memory && { section: SECTION_MEMORY, contents: split.memory };
-  const full = split?.full && { section: SECTION_FULL, contents: split.full };
+  const split = contents.split && splitSegments(contents.split, names);
+  const wire = contents.split?.primary ?? contents.wire;
   const notes = encodeWasmNotes({
     producer: contents.producer,
     name: contents.name,
     source: { sha256: contents.sourceSha256 },
-    wire: { section: SECTION_WASM, crc32: wireCrc32 },
-    native: natives.map(({ native, section, crc32: checksum, ranges }) => ({
-      section,
-      crc32: checksum,
-      engine: native.engine,
-      version: native.version,
-      release: native.release,
-      cpu: native.cpu,
-      statistics: {
-        functions: native.statistics.functions,
-        compiled: native.statistics.compiled,
-        codeSize: native.statistics.codeSize,
-        ...(native.statistics.executed !== undefined && { executed: native.statistics.executed }),
-      },
-      functions: indexRuns(ranges),
-    })),
-    ...(split && {
-      split: {
-        secondaries: secondaries.map(({ wire: part, native }) => ({
-          wire: describeSegment(part),
-          native: native.map((code) => code && describeSegment(code)),
-        })),
-        ...(memory && { memory: describeSegment(memory) }),
-        ...(full && { full: describeSegment(full) }),
-        plan: describeSegment({ section: SECTION_PLAN, contents: split.plan }),
-      },
-    }),
+    wire: describeSegment({ section: SECTION_WASM, contents: wire }),
+    native: natives.map(describeNative),
+    ...(split && { split: describeSplit(split) }),
   });
-
-  const symbols: SymbolInput[] = natives.flatMap(({ native, section, ranges }) =>
-    nativeSymbols(section, native, ranges, contents.functionNames),
-  );
-  if (form === 'object') {
-    const sizes = natives.map(({ native, section }) => ({ section, size: native.bytes.length }));
-    symbols.push(...linkSymbols(contents.name, contents.wire, sizes));
-  }
   const wireSection = compress ? compressedWire(wire) : segment(SECTION_WASM, SHF_ALLOC, wire);
   const { bytes, offsets } = writeElf({
     type: form === 'artifact' ? ET_DYN : ET_REL,
@@ -169,71 +138,135 @@ function pack(contents: ArtifactContents<unknown>, form: ArtifactForm, compress 
     sections: [
       ...noteSections(notes, form),
       wireSection,
-      ...(memory ? [segment(memory.section, SHF_ALLOC, memory.contents)] : []),
-      ...secondaries.map(({ wire: part }) => segment(part.section, SHF_ALLOC, part.contents)),
-      ...(full ? [segment(full.section, SHF_ALLOC, full.contents)] : []),
-      ...natives.map(({ native, section }) => segment(section, SHF_ALLOC | SHF_EXECINSTR, native.bytes)),
-      ...secondaries
-        .flatMap(({ native }) => native)
-        .filter((code) => code !== null)
-        .map((code) => segment(code.section, SHF_ALLOC | SHF_EXECINSTR, code.contents)),
+      ...segmentSections(natives, split),
       ...unloadedSections(contents, form),
     ],
-    symbols,
+    symbols: symbolsOf(contents, natives, form),
   });
 
   const offsetOf = (section: string) => offsets.get(section) ?? 0;
-  const entryOf = ({ section, contents: content }: Segment) => ({
-    offset: offsetOf(section),
-    size: content.length,
-    crc32: crc32(content),
-  });
   const buildIdOffset = offsetOf(SECTION_BUILD_ID) + descriptorOffset(ELF_NOTE_GNU);
-  const wirePart = { offset: offsetOf(SECTION_WASM), size: wireSection.contents.length };
   const buildId = computeBuildId(bytes, buildIdOffset);
   bytes.set(buildId, buildIdOffset);
-  return {
-    bytes,
-    manifest: {
-      size: bytes.length,
-      buildId: buildId.toString('hex'),
-      buildIdOffset,
-      wire: { ...(compress ? compressedPart(wirePart) : wirePart), crc32: wireCrc32 },
-      native: natives.map(({ native, section, crc32: checksum }) => ({
-        engine: native.engine,
-        node: native.release,
-        cpu: native.cpu,
-        offset: offsetOf(section),
-        size: native.bytes.length,
-        crc32: checksum,
-      })),
-      ...(split && {
-        split: {
-          secondaries: secondaries.map(({ wire: part, native }) => ({
-            wire: entryOf(part),
-            native: native.map((code) => code && entryOf(code)),
-          })),
-          ...(memory && { memory: { ...entryOf(memory), ...readLimits(memory.contents) } }),
-          ...(full && { full: entryOf(full) }),
-          plan: entryOf({ section: SECTION_PLAN, contents: split.plan }),
-          original: { size: contents.wire.length, crc32: crc32(contents.wire) },
-        },
-      }),
-    },
+  const wireRange = { offset: offsetOf(SECTION_WASM), size: wireSection.contents.length };
+  const manifest: ArtifactManifest = {
+    size: bytes.length,
+    buildId: buildId.toString('hex'),
+    buildIdOffset,
+    wire: { ...(compress ? compressedRange(wireRange) : wireRange), crc32: crc32(wire) },
+    native: natives.map(({ native, section, crc32: checksum }) => ({
+      engine: native.engine,
+      node: native.release,
+      cpu: native.cpu,
+      offset: offsetOf(section),
+      size: native.bytes.length,
+      crc32: checksum,
+    })),
+    ...(split && { split: splitManifest(split, contents.wire, offsetOf) }),
   };
+  return { bytes, manifest };
 }
 
-/** A section that is a segment of a part. */
-interface Segment {
-  section: string;
-  contents: Uint8Array;
+/** @param names of the sections of native code, by target */
+function splitSegments(split: SplitContents, names: readonly string[]): SplitSegments {
+  return {
+    secondaries: split.secondaries.map(({ wire, native }, i) => ({
+      wire: { section: secondarySection(i + 1), contents: wire },
+      native: names.map((name, target): Segment | null => {
+        const code = native[target];
+        return code ? { section: secondaryNativeSection(i + 1, name), contents: code } : null;
+      }),
+    })),
+    memory: split.memory && { section: SECTION_MEMORY, contents: split.memory },
+    full: split.full && { section: SECTION_FULL, contents: split.full },
+    plan: { section: SECTION_PLAN, contents: split.plan },
+  };
 }
 
 function describeSegment({ section, contents }: Segment): SegmentDescription {
   return { section, crc32: crc32(contents) };
 }
 
-/** What would give a file that `unpackArtifact` refuses. */
+function describeNative({ native, section, crc32: checksum, ranges }: NativeSegment): NativeDescription {
+  const { functions, compiled, codeSize, executed } = native.statistics;
+  return {
+    section,
+    crc32: checksum,
+    engine: native.engine,
+    version: native.version,
+    release: native.release,
+    cpu: native.cpu,
+    statistics: { functions, compiled, codeSize, ...(executed !== undefined && { executed }) },
+    functions: indexRuns(ranges),
+  };
+}
+
+function describeSplit({ secondaries, memory, full, plan }: SplitSegments): SplitDescription {
+  return {
+    secondaries: secondaries.map(({ wire, native }) => ({
+      wire: describeSegment(wire),
+      native: native.map((code) => code && describeSegment(code)),
+    })),
+    ...(memory && { memory: describeSegment(memory) }),
+    ...(full && { full: describeSegment(full) }),
+    plan: describeSegment(plan),
+  };
+}
+
+/** @param original the wire bytes of the original module */
+function splitManifest(
+  { secondaries, memory, full, plan }: SplitSegments,
+  original: Uint8Array,
+  offsetOf: (section: string) => number,
+): SplitEntry {
+  const entryOf = ({ section, contents }: Segment): SegmentEntry => ({
+    offset: offsetOf(section),
+    size: contents.length,
+    crc32: crc32(contents),
+  });
+  return {
+    secondaries: secondaries.map(({ wire, native }) => ({
+      wire: entryOf(wire),
+      native: native.map((code) => code && entryOf(code)),
+    })),
+    ...(memory && { memory: { ...entryOf(memory), ...readLimits(memory.contents) } }),
+    ...(full && { full: entryOf(full) }),
+    plan: entryOf(plan),
+    original: { size: original.length, crc32: crc32(original) },
+  };
+}
+
+/** The segments after the wire bytes. Native code is last, so that a truncated file loses it first. */
+function segmentSections(
+  natives: readonly NativeSegment[],
+  split: SplitSegments | undefined,
+): SectionInput[] {
+  const { memory, secondaries = [], full } = split ?? {};
+  const wasm = [memory, ...secondaries.map(({ wire }) => wire), full].filter((each) => each !== undefined);
+  const native = [
+    ...natives.map(({ native: { bytes }, section }) => ({ section, contents: bytes })),
+    ...secondaries.flatMap((secondary) => secondary.native).filter((code) => code !== null),
+  ];
+  return [
+    ...wasm.map(({ section, contents }) => segment(section, SHF_ALLOC, contents)),
+    ...native.map(({ section, contents }) => segment(section, SHF_ALLOC | SHF_EXECINSTR, contents)),
+  ];
+}
+
+function symbolsOf(
+  { name, wire, functionNames }: ArtifactContents<unknown>,
+  natives: readonly NativeSegment[],
+  form: ArtifactForm,
+): SymbolInput[] {
+  const symbols = natives.flatMap(({ native, section, ranges }) =>
+    nativeSymbols(section, native, ranges, functionNames),
+  );
+  if (form === 'artifact') return symbols;
+  const sizes = natives.map(({ native, section }) => ({ section, size: native.bytes.length }));
+  return [...symbols, ...linkSymbols(name, wire, sizes)];
+}
+
+/** Rejects contents that would result in a file that `unpackArtifact` rejects. */
 function check({ sourceSha256, wire, native, split }: ArtifactContents<unknown>, form: ArtifactForm): void {
   if (!isSha256(sourceSha256)) {
     throw new WasmPrecompileError(
@@ -242,10 +275,13 @@ function check({ sourceSha256, wire, native, split }: ArtifactContents<unknown>,
     );
   }
   if (wire.length === 0) {
-    throw new WasmPrecompileError('INVALID_ARTIFACT', 'There are no wire bytes to pack.');
+    throw new WasmPrecompileError('INVALID_ARTIFACT', 'The module has no wire bytes. Check the .wasm file.');
   }
   if (split && form === 'object') {
-    throw new WasmPrecompileError('INVALID_ARTIFACT', 'An object holds a module whole: turn splitting off.');
+    throw new WasmPrecompileError(
+      'INVALID_ARTIFACT',
+      'An object cannot hold a split module. Turn the option `split` off.',
+    );
   }
   const empty = native.find(({ bytes }) => bytes.length === 0);
   if (empty) {
@@ -256,85 +292,7 @@ function check({ sourceSha256, wire, native, split }: ArtifactContents<unknown>,
   }
 }
 
-function noteSections(notes: Uint8Array, form: ArtifactForm): SectionInput[] {
-  const placeholder = encodeNotes([
-    { name: ELF_NOTE_GNU, type: NT_GNU_BUILD_ID, descriptor: new Uint8Array(BUILD_ID_SIZE) },
-  ]);
-  const section = {
-    type: SHT_NOTE,
-    flags: SHF_ALLOC,
-    addralign: NOTE_ALIGNMENT,
-    entsize: 0,
-    placement: 'header',
-  } as const;
-  const buildIdFlags = form === 'object' ? SHF_ALLOC + SHF_EXCLUDE : SHF_ALLOC;
-  return [
-    { ...section, name: SECTION_BUILD_ID, flags: buildIdFlags, contents: placeholder },
-    { ...section, name: SECTION_NOTE_WASM, contents: notes },
-  ];
-}
-
-function segment(name: string, flags: number, contents: Uint8Array): SectionInput {
-  return {
-    name,
-    type: SHT_PROGBITS,
-    flags,
-    addralign: OBJECT_ALIGNMENT,
-    entsize: 0,
-    placement: 'segment',
-    contents,
-  };
-}
-
-/** What is compressed is not loaded; the format forbids it. */
-function compressedWire(wire: Uint8Array): SectionInput {
-  return {
-    name: SECTION_WASM,
-    type: SHT_PROGBITS,
-    flags: SHF_COMPRESSED,
-    addralign: CHDR_ALIGNMENT,
-    entsize: 0,
-    placement: 'unloaded',
-    contents: compressSection(wire, OBJECT_ALIGNMENT),
-  };
-}
-
-function unloadedSections(contents: ArtifactContents<unknown>, form: ArtifactForm): SectionInput[] {
-  const json: string | undefined = JSON.stringify(contents.interface);
-  if (json === undefined) {
-    throw new WasmPrecompileError('INVALID_ARTIFACT', 'The interface cannot be written as JSON.');
-  }
-  const encoder = new TextEncoder();
-  const section = {
-    type: SHT_PROGBITS,
-    flags: 0,
-    addralign: 1,
-    entsize: 0,
-    placement: 'unloaded',
-  } as const;
-  const sections: SectionInput[] = [
-    { ...section, name: SECTION_INTERFACE, contents: encoder.encode(json) },
-    {
-      ...section,
-      name: SECTION_COMMENT,
-      flags: SHF_MERGE | SHF_STRINGS,
-      entsize: 1,
-      contents: encoder.encode(`${contents.producer}\0`),
-    },
-  ];
-  if (contents.split) {
-    sections.push({ ...section, name: SECTION_PLAN, contents: contents.split.plan });
-  }
-  if (contents.profile !== undefined) {
-    sections.push({ ...section, name: SECTION_PROFILE, contents: encoder.encode(contents.profile) });
-  }
-  if (form === 'object') {
-    sections.push({ ...section, name: SECTION_GNU_STACK, contents: new Uint8Array() });
-  }
-  return sections;
-}
-
-/** Runs of consecutive function indexes in order of address, as `NativeDescription.functions` has them. */
+/** Returns function indices as runs in order of address: see `NativeDescription.functions`. */
 function indexRuns(ranges: readonly FunctionRange[]): number[] {
   const runs: number[] = [];
   let expected = -1;

@@ -1,52 +1,37 @@
-// Reads an artifact whole and checks it, in this order, so that the first message says the most:
-//
-// 1. that it is ELF (`elf/read.ts`), with the header, the notes and the format version of an artifact;
-// 2. that each segment has its CRC-32: names the damaged segment;
-// 3. that the file has its build id: whatever else was changed;
-// 4. what the rest says, which is as it was written by now, but perhaps by somebody else.
-
-import { crc32 } from 'node:zlib';
-import { ELF_NOTE_GNU, ET_DYN, ET_REL, NT_GNU_BUILD_ID, STB_LOCAL, STT_FUNC } from '../elf/constants.ts';
-import { compressedPart, isCompressed, sectionContents } from '../elf/compressed.ts';
+/**
+ * Reads an artifact completely and checks it, in this order, so that the first message is the most specific one:
+ *
+ * 1. It is an ELF file (elf/read-elf.ts) with the header, the notes and the format version of an artifact.
+ * 2. Each segment has its CRC-32. The message names the damaged segment.
+ * 3. The file has its build id. This detects any other change.
+ * 4. The rest is consistent. By now it is as it was written, but another program may have written it.
+ */
+import { ELF_NOTE_GNU, ET_DYN, ET_REL, NT_GNU_BUILD_ID } from '../elf/constants.ts';
+import { compressedRange, isCompressed } from '../elf/compressed.ts';
 import { descriptorOffset, readNotes } from '../elf/notes.ts';
-import { type ElfFile, type ElfSection, readElf } from '../elf/read.ts';
-import { type ElfSymbol, readSymbols } from '../elf/symbols.ts';
-import { messageOf } from '../common/error.ts';
-import { reassemble, piecesInOrder } from '../runtime/shared/reassembly-plan.ts';
-import type { ArtifactManifest, SplitEntry } from '../runtime/shared/manifest.ts';
-import { readLimits } from '../runtime/node/split/memory.ts';
+import { type ElfFile, type ElfSection, readElf } from '../elf/read-elf.ts';
+import type { ArtifactManifest } from '../runtime/shared/manifest.ts';
 import { BUILD_ID_SIZE, computeBuildId } from './build-id.ts';
-import type {
-  Artifact,
-  ArtifactForm,
-  FunctionRange,
-  JsonValue,
-  Machine,
-  NativeCode,
-  SplitContents,
-} from './contents.ts';
-import {
-  type SegmentDescription,
-  type SplitDescription,
-  decodeWasmNotes,
-  invalidArtifact,
-  parseJson,
-} from './wasm-notes.ts';
-import { ELFOSABI_ARTIFACT, MACHINES } from './pack.ts';
+import type { Artifact, ArtifactForm, JsonValue, Machine, NativeCode } from './contents.ts';
+import { ELFOSABI_ARTIFACT, MACHINES } from './identification.ts';
+import { unnamedFunction } from './native-symbols.ts';
+import { readFunctionRanges, readFunctionSymbols } from './read-function-ranges.ts';
+import { findSection, readSegment, readSplit } from './read-segments.ts';
 import {
   SECTION_BUILD_ID,
   SECTION_INTERFACE,
   SECTION_NOTE_WASM,
   SECTION_PROFILE,
   nameNativeSections,
-} from './sections.ts';
-import { unnamedFunction } from './native-symbols.ts';
+} from './section-names.ts';
+import { type Description, decodeWasmNotes, invalidArtifact, parseJson } from './wasm-notes.ts';
 
 /**
- * Everything that was packed, from an artifact or an object; bytes are views of the file.
+ * Reads everything that was packed into an artifact or an object. Bytes are views of the file.
+ *
  * @param file how messages name the file
- * @throws INVALID_ELF if it is not a complete ELF file, INVALID_ARTIFACT if it is one without being an artifact of this
- * format version whose checksums are right
+ * @throws INVALID_ELF if it is not a complete ELF file, INVALID_ARTIFACT if it is no artifact of this format
+ *   version or a checksum differs
  */
 export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
   const elf = readElf(bytes, file);
@@ -64,43 +49,22 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
   const buildId = checkBuildId(elf, bytes);
 
   const nativeSections = nameNativeSections(description.native);
-  const symbols = functionSymbols(elf);
-  const functionNames = new Map<number, string>();
-  const native: NativeCode[] = description.native.map(
-    ({ engine, version, release, cpu, section: name, statistics, functions }, index) => {
-      const section = segments[index];
-      if (!section || name !== nativeSections[index]) {
-        throw invalidArtifact(
-          file,
-          `native code for ${engine} is in section ${name}, not ${nativeSections[index]}`,
-        );
-      }
-      const own = symbols.get(elf.sections.indexOf(section)) ?? [];
-      const ranges = readRanges(elf, section, own, functions);
-      ranges.forEach((range, position) => {
-        const symbolName = own[position]?.name;
-        if (symbolName !== undefined && symbolName !== unnamedFunction(range.index)) {
-          functionNames.set(range.index, symbolName);
-        }
-      });
-      return { engine, version, release, cpu, bytes: section.data, functions: ranges, statistics };
-    },
-  );
+  const { native, functionNames } = readNative(elf, description, segments, nativeSections);
   const compressed = isCompressed(wireSection);
   const manifest: ArtifactManifest = {
     size: bytes.length,
     ...buildId,
     wire: {
-      ...(compressed ? compressedPart(wireSection) : { offset: wireSection.offset, size: wireSection.size }),
+      ...(compressed ? compressedRange(wireSection) : { offset: wireSection.offset, size: wireSection.size }),
       crc32: description.wire.crc32,
     },
-    native: description.native.map(({ engine, release: node, cpu, crc32: checksum }, index) => ({
+    native: description.native.map(({ engine, release: node, cpu, crc32 }, index) => ({
       engine,
       node,
       cpu,
       offset: segments[index]?.offset ?? 0,
       size: segments[index]?.size ?? 0,
-      crc32: checksum,
+      crc32,
     })),
   };
   if (split) manifest.split = split.manifest;
@@ -111,7 +75,7 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
     machine,
     name: description.name,
     sourceSha256: description.source.sha256,
-    wire: split ? split.whole : wire,
+    wire: split ? split.original : wire,
     compressed,
     ...(split && { split: split.contents }),
     interface: readInterface(elf),
@@ -121,6 +85,41 @@ export function unpackArtifact(bytes: Uint8Array, file = 'The file'): Artifact {
     manifest,
     profile: readProfile(elf),
   };
+}
+
+/**
+ * @param segments the sections of native code, by target
+ * @param names the names that these sections must have
+ */
+function readNative(
+  elf: ElfFile,
+  description: Description,
+  segments: readonly ElfSection[],
+  names: readonly string[],
+): { native: NativeCode[]; functionNames: Map<number, string> } {
+  const symbols = readFunctionSymbols(elf);
+  const functionNames = new Map<number, string>();
+  const native = description.native.map(
+    ({ engine, version, release, cpu, section: name, statistics, functions }, index): NativeCode => {
+      const section = segments[index];
+      if (!section || name !== names[index]) {
+        throw invalidArtifact(
+          elf.file,
+          `native code for ${engine} is in section ${name}, not ${names[index]}`,
+        );
+      }
+      const own = symbols.get(elf.sections.indexOf(section)) ?? [];
+      const ranges = readFunctionRanges(elf, section, own, functions);
+      for (const [position, { index: functionIndex }] of ranges.entries()) {
+        const symbolName = own[position]?.name;
+        if (symbolName !== undefined && symbolName !== unnamedFunction(functionIndex)) {
+          functionNames.set(functionIndex, symbolName);
+        }
+      }
+      return { engine, version, release, cpu, bytes: section.data, functions: ranges, statistics };
+    },
+  );
+  return { native, functionNames };
 }
 
 function readForm({ file, type, osabi }: ElfFile): ArtifactForm {
@@ -145,81 +144,6 @@ function readMachine({ file, machine }: ElfFile): Machine {
   return name;
 }
 
-function readSegment(
-  elf: ElfFile,
-  { section: name, crc32: expected }: SegmentDescription,
-): { section: ElfSection; contents: Uint8Array } {
-  const section = findSection(elf, name);
-  const contents = sectionContents(section, elf.file);
-  const found = crc32(contents);
-  if (found !== expected) {
-    throw invalidArtifact(
-      elf.file,
-      `section ${name} is damaged: its CRC-32 should be ${hex32(expected)} and is ${hex32(found)}`,
-    );
-  }
-  return { section, contents };
-}
-
-/** The parts of a split module, and the module that they are. */
-function readSplit(
-  elf: ElfFile,
-  { secondaries: described, memory, full, plan }: SplitDescription,
-  primary: Uint8Array,
-) {
-  const read = (segment: SegmentDescription) => {
-    const { section, contents: data } = readSegment(elf, segment);
-    return { data, manifest: { offset: section.offset, size: section.size, crc32: segment.crc32 } };
-  };
-  const secondaries = described.map((part) => ({
-    wire: read(part.wire),
-    native: part.native.map((segment) => segment && read(segment)),
-  }));
-  const apart = memory && read(memory);
-  const filling = full && read(full);
-  const joining = read(plan);
-  const contents: SplitContents = {
-    primary,
-    secondaries: secondaries.map((part) => ({
-      wire: part.wire.data,
-      native: part.native.map((native) => native?.data),
-    })),
-    ...(apart && { memory: apart.data }),
-    ...(filling && { full: filling.data }),
-    plan: joining.data,
-  };
-  const parted = {
-    secondaries: secondaries.map((part) => ({
-      wire: part.wire.manifest,
-      native: part.native.map((native) => native && native.manifest),
-    })),
-    plan: joining.manifest,
-  };
-  try {
-    const whole = reassemble(
-      piecesInOrder([contents.primary, ...contents.secondaries.map((part) => part.wire)], contents.memory),
-      contents.plan,
-    );
-    const manifest: SplitEntry = {
-      ...parted,
-      ...(apart && { memory: { ...apart.manifest, ...readLimits(apart.data) } }),
-      ...(filling && { full: filling.manifest }),
-      original: { size: whole.length, crc32: crc32(whole) },
-    };
-    return { contents, manifest, whole };
-  } catch (cause) {
-    throw invalidArtifact(elf.file, `its parts do not make a module (${messageOf(cause)})`, { cause });
-  }
-}
-
-function findSection({ file, sections }: ElfFile, name: string): ElfSection {
-  const section = sections.find((candidate) => candidate.name === name);
-  if (!section) {
-    throw invalidArtifact(file, `it has no section ${name}`);
-  }
-  return section;
-}
-
 function checkBuildId(elf: ElfFile, bytes: Uint8Array): { buildId: string; buildIdOffset: number } {
   const section = findSection(elf, SECTION_BUILD_ID);
   const [note] = readNotes(section, elf.file);
@@ -228,7 +152,10 @@ function checkBuildId(elf: ElfFile, bytes: Uint8Array): { buildId: string; build
     note.type !== NT_GNU_BUILD_ID ||
     note.descriptor.length !== BUILD_ID_SIZE
   ) {
-    throw invalidArtifact(elf.file, `section ${SECTION_BUILD_ID} has no build id of ${BUILD_ID_SIZE} bytes`);
+    throw invalidArtifact(
+      elf.file,
+      `section ${SECTION_BUILD_ID} at offset 0x${section.offset.toString(16)} has no build id of ${BUILD_ID_SIZE} bytes`,
+    );
   }
   const buildIdOffset = section.offset + descriptorOffset(ELF_NOTE_GNU);
   const buildId = Buffer.from(note.descriptor).toString('hex');
@@ -236,7 +163,7 @@ function checkBuildId(elf: ElfFile, bytes: Uint8Array): { buildId: string; build
   if (buildId !== computed) {
     throw invalidArtifact(
       elf.file,
-      `it was changed after it was built: its build id is ${buildId}, and that of its content ${computed}`,
+      `it was changed after it was built: expected the build id ${computed} for its contents, found ${buildId}`,
     );
   }
   return { buildId, buildIdOffset };
@@ -244,71 +171,11 @@ function checkBuildId(elf: ElfFile, bytes: Uint8Array): { buildId: string; build
 
 function readInterface(elf: ElfFile): JsonValue {
   const section = findSection(elf, SECTION_INTERFACE);
-  // JSON.parse gives nothing but JSON values.
+  // JSON.parse returns only JSON values.
   return parseJson(section.data, `section ${SECTION_INTERFACE}`, elf.file) as JsonValue;
 }
 
 function readProfile({ sections }: ElfFile): string | undefined {
   const section = sections.find(({ name }) => name === SECTION_PROFILE);
   return section && new TextDecoder().decode(section.data);
-}
-
-/** By section index: the symbols of functions, in order of address. */
-function functionSymbols(elf: ElfFile): Map<number, ElfSymbol[]> {
-  const bySection = new Map<number, ElfSymbol[]>();
-  for (const symbol of readSymbols(elf)) {
-    if (symbol.type === STT_FUNC && symbol.binding === STB_LOCAL) {
-      const list = bySection.get(symbol.sectionIndex);
-      if (list) {
-        list.push(symbol);
-      } else {
-        bySection.set(symbol.sectionIndex, [symbol]);
-      }
-    }
-  }
-  for (const list of bySection.values()) {
-    list.sort((a, b) => a.value - b.value);
-  }
-  return bySection;
-}
-
-/**
- * Function ranges from the symbols of a section.
- * @param symbols in order of address
- * @param runs as `NativeDescription.functions`
- */
-function readRanges(
-  elf: ElfFile,
-  section: ElfSection,
-  symbols: readonly ElfSymbol[],
-  runs: readonly number[],
-): FunctionRange[] {
-  const counts = runs.filter((_, position) => position % 2 === 1);
-  const described = counts.reduce((sum, count) => sum + count, 0);
-  if (runs.length % 2 !== 0 || described !== symbols.length) {
-    throw invalidArtifact(
-      elf.file,
-      `section ${section.name} has ${symbols.length} function symbols, and its description ${described}`,
-    );
-  }
-  const ranges: FunctionRange[] = [];
-  let run = 0;
-  let position = 0;
-  for (const { name, value, size } of symbols) {
-    while (position >= (runs[run + 1] ?? Infinity)) {
-      run += 2;
-      position = 0;
-    }
-    const offset = value - section.address;
-    if (offset < 0 || size === 0 || offset + size > section.size) {
-      throw invalidArtifact(elf.file, `symbol ${name} is outside of section ${section.name}`);
-    }
-    ranges.push({ index: (runs[run] ?? 0) + position, offset, size });
-    position += 1;
-  }
-  return ranges;
-}
-
-function hex32(value: number): string {
-  return value.toString(16).padStart(8, '0');
 }

@@ -1,9 +1,10 @@
-// The contents of `.note.wasm`: two notes with owner `wasm`.
-//
-// 1. Type NT_WASM_FORMAT_VERSION: a u32, the format version. It changes when a reader of the old version would
-//    misread the file; it comes first so that this is found out before anything else is read.
-// 2. Type NT_WASM_DESCRIPTION: JSON in UTF-8, `Description` below.
-
+/**
+ * The contents of `.note.wasm`: two notes with the owner `wasm`.
+ *
+ * 1. Type NT_WASM_FORMAT_VERSION: a u32, the format version. It changes if a reader of the old version would
+ *    misread the file. It is first, so that readers check it before they read anything else.
+ * 2. Type NT_WASM_DESCRIPTION: JSON in UTF-8, {@link Description}.
+ */
 import { WasmPrecompileError, messageOf } from '../common/error.ts';
 import { Cursor } from '../elf/cursor.ts';
 import { type ElfNote, encodeNotes } from '../elf/notes.ts';
@@ -19,23 +20,26 @@ export interface Description {
   producer: string;
   /** Base name of the module without extension. */
   name: string;
-  /** Of the source file, before anything was stripped from it. */
+  /** The hash of the source file before stripping. */
   source: { sha256: string };
   wire: SegmentDescription;
   native: NativeDescription[];
-  /** Of a split module, whose primary `wire` is. */
+  /** For a split module. `wire` is then its primary. */
   split?: SplitDescription;
 }
 
 export interface SplitDescription {
-  /** The secondaries, by their numbers less one. `native` has one for each target, null where there is none. */
+  /**
+   * The secondaries in the order of their numbers. `native` has an entry for each target, null without native
+   * code.
+   */
   secondaries: { wire: SegmentDescription; native: (SegmentDescription | null)[] }[];
   memory?: SegmentDescription;
   full?: SegmentDescription;
   plan: SegmentDescription;
 }
 
-/** Offset and size are those of the section: nothing is said twice. */
+/** A segment. Its offset and size are only in the section header. */
 export interface SegmentDescription {
   /** Section name. */
   section: string;
@@ -52,8 +56,8 @@ export interface NativeDescription extends SegmentDescription {
   cpu: CpuRequirements;
   statistics: NativeStatistics;
   /**
-   * Which functions the section's STT_FUNC symbols stand for, in order of address, as runs of consecutive function
-   * indexes: first, count, first, count … Symbols have names, which need be neither unique nor there.
+   * The function indices of the section's STT_FUNC symbols, in order of address, as runs of consecutive
+   * indices: first, count, first, count … This is needed because symbol names may be missing or not unique.
    */
   functions: number[];
 }
@@ -72,9 +76,10 @@ export function encodeWasmNotes(description: Description): Uint8Array {
 }
 
 /**
- * What `.note.wasm` says.
+ * Decodes the notes of `.note.wasm`.
+ *
  * @param file how messages name the file
- * @throws INVALID_ARTIFACT for another format version, or if a note is missing or its JSON not as described above
+ * @throws INVALID_ARTIFACT for another format version, for a missing note, or for JSON that is no {@link Description}
  */
 export function decodeWasmNotes(
   notes: readonly ElfNote[],
@@ -89,7 +94,7 @@ export function decodeWasmNotes(
   if (formatVersion !== FORMAT_VERSION) {
     throw invalidArtifact(
       file,
-      `its format version is ${formatVersion}, and this version of unplugin-wasm-precompile reads ${FORMAT_VERSION}`,
+      `its format version is ${formatVersion}, but this version of unplugin-wasm-precompile reads ${FORMAT_VERSION}`,
     );
   }
   const description = find(NT_WASM_DESCRIPTION);
@@ -104,7 +109,7 @@ export function decodeWasmNotes(
   }
 }
 
-/** JSON from bytes. @throws INVALID_ARTIFACT where it is not UTF-8 or not JSON */
+/** Parses JSON in UTF-8. @throws INVALID_ARTIFACT if the bytes are not UTF-8 or not JSON */
 export function parseJson(bytes: Uint8Array, what: string, file: string): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -113,7 +118,7 @@ export function parseJson(bytes: Uint8Array, what: string, file: string): unknow
   }
 }
 
-/** The error for a file that is ELF but not an artifact that can be used, with why. */
+/** Creates the error for an ELF file that is no usable artifact. @param why a clause */
 export function invalidArtifact(file: string, why: string, options?: ErrorOptions): WasmPrecompileError {
   const message = `${file} is not a usable precompiled artifact: ${why}. Build it again.`;
   return new WasmPrecompileError('INVALID_ARTIFACT', message, options);
@@ -166,10 +171,10 @@ function readSegmentDescription(fields: Fields): SegmentDescription {
 function readSplit(split: Fields): SplitDescription {
   return {
     secondaries: split.list('secondaries').map((item, index) => {
-      const part = new Fields(item, `split.secondaries[${index}]`);
+      const secondary = new Fields(item, `split.secondaries[${index}]`);
       return {
-        wire: readSegmentDescription(part.fields('wire')),
-        native: part
+        wire: readSegmentDescription(secondary.fields('wire')),
+        native: secondary
           .list('native')
           .map((native, target) =>
             native === null
@@ -188,7 +193,10 @@ export function isSha256(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
 }
 
-/** Reads the fields of a JSON object, each with the type that it must have; throws a TypeError that names the field. */
+/**
+ * Reads the fields of a JSON object. Throws a TypeError that names the field if a field does not have the
+ * expected type.
+ */
 class Fields {
   readonly #values: Map<string, unknown>;
   readonly #path: string;

@@ -1,18 +1,20 @@
-// Compressed sections (gabi chapter 4, "Compressed Sections"): an Elf64_Chdr, then the contents as zlib has compressed
-// them. The header says how large the contents are and how they were aligned.
-
+/**
+ * Compressed sections (gabi chapter 4, "Compressed Sections"): an Elf64_Chdr, then a zlib stream. The header
+ * has the size and the alignment of the uncompressed contents.
+ */
 import { constants, deflateSync, inflateSync } from 'node:zlib';
 import { messageOf } from '../common/error.ts';
 import { CHDR_SIZE, ELFCOMPRESS_ZLIB, SHF_COMPRESSED } from './constants.ts';
 import { Cursor, invalidElf } from './cursor.ts';
-import type { ElfSection } from './read.ts';
+import type { ElfSection } from './read-elf.ts';
 
-/** What `sh_addralign` of a compressed section must be: the alignment of an Elf64_Chdr. */
+/** `sh_addralign` of a compressed section: the alignment of an Elf64_Chdr. */
 export const CHDR_ALIGNMENT = 8;
 
 /**
- * The contents of a section with SHF_COMPRESSED.
- * @param addralign of the contents, in bytes
+ * Returns the contents of a section with SHF_COMPRESSED.
+ *
+ * @param addralign alignment of the uncompressed contents, in bytes
  */
 export function compressSection(contents: Uint8Array, addralign: number): Uint8Array {
   const compressed = deflateSync(contents, { level: constants.Z_BEST_COMPRESSION });
@@ -27,12 +29,12 @@ export function compressSection(contents: Uint8Array, addralign: number): Uint8A
 }
 
 export function isCompressed({ flags }: Pick<ElfSection, 'flags'>): boolean {
-  // Not by a bit operation, which loses what is above 2^31.
+  // A bit operation would lose the bits above 2^31.
   return Math.floor(flags / SHF_COMPRESSED) % 2 === 1;
 }
 
-/** Where the zlib stream of a compressed section is: offset from the start of the file and size, in bytes. */
-export function compressedPart({ offset, size }: Pick<ElfSection, 'offset' | 'size'>): {
+/** Returns the range of a compressed section's zlib stream: offset from the start of the file and size, in bytes. */
+export function compressedRange({ offset, size }: Pick<ElfSection, 'offset' | 'size'>): {
   offset: number;
   size: number;
 } {
@@ -40,8 +42,9 @@ export function compressedPart({ offset, size }: Pick<ElfSection, 'offset' | 'si
 }
 
 /**
- * The contents of a section, inflated where it is compressed; otherwise a view.
- * @throws INVALID_ELF for another compression than zlib, a damaged stream, or one of another size than the header says
+ * Returns the contents of a section: inflated if the section is compressed, otherwise a view.
+ *
+ * @throws INVALID_ELF for another compression than zlib, a damaged stream, or a size that differs from the header
  */
 export function sectionContents(section: ElfSection, file: string): Uint8Array {
   if (!isCompressed(section)) return section.data;
@@ -61,7 +64,7 @@ export function sectionContents(section: ElfSection, file: string): Uint8Array {
   cursor.skip(8); // ch_addralign
   let contents: Uint8Array;
   try {
-    // One byte more than it may have, so that a larger one is noticed.
+    // One byte more than the header says, to detect larger contents.
     contents = inflateSync(data.subarray(CHDR_SIZE), { maxOutputLength: size + 1 });
   } catch (cause) {
     const found = `a stream that zlib rejects (${messageOf(cause)})`;

@@ -1,5 +1,5 @@
-// Names and values of elf.h, as far as this project uses them: System V ABI (gabi 4.1, chapters 4 and 5),
-// its x86-64 and AArch64 supplements, and the GNU extensions where the name says so.
+// The names and values of elf.h that this project uses: System V ABI (gabi 4.1, chapters 4 and 5), its x86-64
+// and AArch64 supplements, and GNU extensions.
 
 export const ELFMAG = '\x7fELF';
 /** Indexes into e_ident. */
@@ -34,12 +34,15 @@ export const SHF_ALLOC = 0x2;
 export const SHF_EXECINSTR = 0x4;
 export const SHF_MERGE = 0x10;
 export const SHF_STRINGS = 0x20;
-/** The contents start with an Elf64_Chdr. Not together with SHF_ALLOC (gabi chapter 4, "Compressed Sections"). */
+/**
+ * The contents start with an Elf64_Chdr. Must not be combined with SHF_ALLOC (gabi chapter 4, "Compressed
+ * Sections").
+ */
 export const SHF_COMPRESSED = 0x800;
-/** The linker leaves the section out of what it links (GNU and Solaris). */
+/** The linker does not copy the section into its output (GNU and Solaris). */
 export const SHF_EXCLUDE = 0x80000000;
 
-/** `ch_type` of an Elf64_Chdr: RFC 1950. */
+/** `ch_type` of an Elf64_Chdr whose contents are a zlib stream (RFC 1950). */
 export const ELFCOMPRESS_ZLIB = 1;
 
 export const SHN_UNDEF = 0;

@@ -1,14 +1,15 @@
 import { WasmPrecompileError } from '../common/error.ts';
 
-/** An offset as the messages show it, in the notation of readelf and objdump. */
+/** Formats an offset for messages, in the notation of readelf and objdump. */
 export function hex(value: number): string {
   return `0x${value.toString(16)}`;
 }
 
 /**
- * The error for a file that is not what it should be.
+ * Creates the error for a damaged file.
+ *
  * @param file how messages name the file
- * @param offset in bytes from the start of the file, of what is wrong
+ * @param offset offset of the damage, in bytes from the start of the file
  */
 export function invalidElf(
   file: string,
@@ -17,11 +18,11 @@ export function invalidElf(
   found: string,
   options?: ErrorOptions,
 ): WasmPrecompileError {
-  const message = `${file}: expected ${expected} at offset ${hex(offset)}, found ${found}. The file is damaged, incomplete or of another kind; build it again.`;
+  const message = `${file}: expected ${expected} at offset ${hex(offset)}, found ${found}. The file is damaged, incomplete, or not a precompiled artifact. Build it again.`;
   return new WasmPrecompileError('INVALID_ELF', message, options);
 }
 
-/** The smallest multiple of `alignment` that is not below `value`. */
+/** Returns the smallest multiple of `alignment` that is not below `value`. */
 export function alignUp(value: number, alignment: number): number {
   return Math.ceil(value / alignment) * alignment;
 }
@@ -29,11 +30,11 @@ export function alignUp(value: number, alignment: number): number {
 const encoder = new TextEncoder();
 
 /**
- * Reads and writes little-endian fields one after another. Reading past the end throws INVALID_ELF;
- * writing past the end is a mistake of the caller and throws a RangeError.
+ * Reads and writes little-endian fields one after another. Reading past the end throws INVALID_ELF. Writing
+ * past the end is a bug in the caller and throws a RangeError.
  */
 export class Cursor {
-  /** In bytes, of the next field. */
+  /** Offset of the next field, in bytes. */
   offset: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
@@ -42,7 +43,7 @@ export class Cursor {
 
   /**
    * @param file how messages name the file
-   * @param base where `bytes` starts in the file, for the offsets in messages
+   * @param base offset of `bytes` in the file, for the offsets in messages
    */
   constructor(bytes: Uint8Array, offset = 0, file = 'ELF file', base = 0) {
     this.#bytes = bytes;
@@ -68,7 +69,7 @@ export class Cursor {
     return this.#view.getUint32(this.#take(4), true);
   }
 
-  /** A 64-bit field as a number; one that no number holds exactly is INVALID_ELF (no file is that large). */
+  /** Reads a 64-bit field. Throws INVALID_ELF if no number holds it exactly: no file is that large. */
   readU64(): number {
     const at = this.#take(8);
     const value = this.#view.getBigUint64(at, true);
@@ -78,7 +79,7 @@ export class Cursor {
     return Number(value);
   }
 
-  /** A view, not a copy. */
+  /** Returns a view, not a copy. */
   readBytes(size: number): Uint8Array {
     const at = this.#take(size);
     return this.#bytes.subarray(at, at + size);
@@ -108,7 +109,7 @@ export class Cursor {
     this.#bytes.set(bytes, this.#advance(bytes.length));
   }
 
-  /** UTF-8 and a NUL. */
+  /** Writes UTF-8 and a NUL. */
   writeString(text: string): void {
     const { written } = encoder.encodeInto(text, this.#bytes.subarray(this.offset));
     this.offset += written;
@@ -117,7 +118,7 @@ export class Cursor {
 
   #take(size: number): number {
     if (size > this.remaining) {
-      const found = `${Math.max(0, this.remaining)} (the end)`;
+      const found = `${Math.max(0, this.remaining)} (the end of the contents)`;
       throw invalidElf(this.#file, this.#base + this.offset, `${size} more bytes`, found);
     }
     return this.#advance(size);

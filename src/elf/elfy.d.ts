@@ -1,5 +1,6 @@
-// The npm package elfy 1.0.0, as far as `read.ts` relies on it. The package also returns fields that it reads
-// wrongly or maps to names that it does not always have (see `read.ts`); those are left out here on purpose.
+// The parts of the npm package elfy 1.0.0 that read-elf.ts relies on. The package returns further fields, but
+// it reads them wrongly or maps them to incomplete lists of names (see read-elf.ts). They are missing here on
+// purpose.
 declare module 'elfy' {
   interface Program {
     offset: number;
@@ -16,7 +17,7 @@ declare module 'elfy' {
     size: number;
     link: number;
     info: number;
-    /** A view of the file, silently shorter where the file ends too early. */
+    /** A view of the file. If the file ends too early it is shorter, without an error. */
     data: Buffer;
   }
 
@@ -25,7 +26,7 @@ declare module 'elfy' {
   }
 
   const elfy: {
-    /** Throws Error, AssertionError, RangeError and TypeError on files that are not well-formed. */
+    /** Throws Error, AssertionError, RangeError or TypeError for a malformed file. */
     parse(bytes: Buffer): File;
   };
   export default elfy;

@@ -3,21 +3,21 @@ import { Cursor, alignUp, invalidElf } from './cursor.ts';
 
 /** One entry of an SHT_NOTE section (gabi chapter 5, "Note Section"). */
 export interface ElfNote {
-  /** Owner, without the NUL that ends it in the file. ASCII. */
+  /** The owner, in ASCII, without the NUL that ends it in the file. */
   name: string;
   type: number;
   descriptor: Uint8Array;
 }
 
-/** Name and descriptor are padded to this, in bytes, as GNU tools expect it of sections with sh_addralign 4. */
+/** Bytes that name and descriptor are padded to. GNU tools expect this in sections with sh_addralign 4. */
 export const NOTE_ALIGNMENT = 4;
 
-/** Where the descriptor of a section's first note starts, in bytes from the start of that section. */
+/** Returns the offset of the descriptor of a section's first note, in bytes from the start of the section. */
 export function descriptorOffset(name: string): number {
   return NHDR_SIZE + alignUp(name.length + 1, NOTE_ALIGNMENT);
 }
 
-/** The contents of an SHT_NOTE section. */
+/** Returns the contents of an SHT_NOTE section. */
 export function encodeNotes(notes: readonly ElfNote[]): Uint8Array {
   const sizes = notes.map(
     ({ name, descriptor }) => descriptorOffset(name) + alignUp(descriptor.length, NOTE_ALIGNMENT),
@@ -37,9 +37,10 @@ export function encodeNotes(notes: readonly ElfNote[]): Uint8Array {
 }
 
 /**
- * The notes of an SHT_NOTE section; descriptors are views.
- * @param section its contents and its place in the file (bytes)
- * @throws INVALID_ELF where an entry does not fit into the section
+ * Reads the notes of an SHT_NOTE section. Descriptors are views.
+ *
+ * @param section its contents, and its offset in the file in bytes
+ * @throws INVALID_ELF if an entry does not fit into the section
  */
 export function readNotes(section: { data: Uint8Array; offset: number }, file: string): ElfNote[] {
   const cursor = new Cursor(section.data, 0, file, section.offset);
@@ -59,7 +60,7 @@ export function readNotes(section: { data: Uint8Array; offset: number }, file: s
   return notes;
 }
 
-/** The padding after the last descriptor may be missing: some producers leave it out. */
+/** Reads bytes and their padding. The padding after the last descriptor may be missing: some tools omit it. */
 function readPadded(cursor: Cursor, size: number): Uint8Array {
   const bytes = cursor.readBytes(size);
   cursor.skip(Math.min(alignUp(size, NOTE_ALIGNMENT) - size, cursor.remaining));

@@ -1,10 +1,12 @@
 import type { Cursor } from './cursor.ts';
 
-/** The contents of an SHT_STRTAB section: equal strings are stored once. */
+/** Collects the contents of an SHT_STRTAB section. Equal strings are stored once. */
 export class StringTable {
-  size = 1; // the empty string, which has offset 0
+  /** Bytes. The table starts with the empty string, at offset 0. */
+  size = 1;
   readonly #offsets = new Map<string, number>();
 
+  /** Returns the offset of a string in the table. */
   add(text: string): number {
     const known = text === '' ? 0 : this.#offsets.get(text);
     if (known !== undefined) {

@@ -1,6 +1,6 @@
 import { SHT_STRTAB, SHT_SYMTAB, SYM_SIZE } from './constants.ts';
 import { Cursor, invalidElf } from './cursor.ts';
-import type { ElfFile } from './read.ts';
+import type { ElfFile } from './read-elf.ts';
 
 /** An entry of the symbol table (Elf64_Sym). */
 export interface ElfSymbol {
@@ -9,17 +9,18 @@ export interface ElfSymbol {
   binding: number;
   /** STT_OBJECT, STT_FUNC … */
   type: number;
-  /** Index of the section that it is relative to, or a value from SHN_LORESERVE up. */
+  /** Index of its section, or a reserved value from SHN_LORESERVE on. */
   sectionIndex: number;
-  /** An address, or in ET_REL a number of bytes from the start of its section. */
+  /** An address. In ET_REL: bytes from the start of its section. */
   value: number;
-  /** In bytes. */
+  /** Bytes. */
   size: number;
 }
 
 /**
- * The symbols of the file's SHT_SYMTAB section without the empty first one; none if there is no such section.
- * @throws INVALID_ELF where the table, its string table or one of its names is out of bounds
+ * Reads the symbols of the file's SHT_SYMTAB section, without the empty first one. Empty if there is no such section.
+ *
+ * @throws INVALID_ELF if the table, its string table or one of its names is out of bounds
  */
 export function readSymbols(elf: ElfFile): ElfSymbol[] {
   const { file } = elf;

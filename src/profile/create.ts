@@ -1,15 +1,15 @@
 import { WasmPrecompileError } from '../common/error.ts';
 import { readModuleFunctions } from './module-functions.ts';
-import type { Profile, ProfiledFunction } from './profile.ts';
+import type { Profile, ProfiledFunction } from './startup-profile.ts';
 
 /**
- * Makes the profile of a module from what a run executed.
+ * Creates the profile of a module from the functions that a run executed.
  *
  * @param name base name of the module, without extension
- * @param wire wire bytes, best unstripped: names go into the profile
- * @param executed in any order; a function that is there twice counts once, as optimised if it was so in either
- * @throws WasmPrecompileError `INVALID_WASM` or `UNSUPPORTED_WASM` when the bytes cannot be read; `INVALID_PROFILE`
- *   when an index is not that of a function which the module declares
+ * @param wire wire bytes, preferably unstripped: the profile contains function names
+ * @param executed in any order. A duplicate counts once, as optimised if one of them is optimised
+ * @throws WasmPrecompileError `INVALID_WASM` or `UNSUPPORTED_WASM` if the bytes cannot be read;
+ *   `INVALID_PROFILE` if the module does not declare a function with one of the indices
  */
 export function createProfile(
   name: string,
@@ -29,7 +29,7 @@ export function createProfile(
       throw new WasmPrecompileError(
         'INVALID_PROFILE',
         `${name}: expected indices of the ${module.count} functions that it declares, from ${module.first}; found ${index}. ` +
-          'What was executed belongs to another module: record the profile again with `wasm-precompile train`.',
+          'The executed functions are those of another module. Record the profile again with `wasm-precompile train`.',
       );
     }
     functions.set(index, { ...found, optimised });

@@ -1,38 +1,39 @@
-/** Finds functions of one build of a module in another one. */
+/** Finds the functions of one build of a module in another build. */
 import type { ModuleFunction } from './module-functions.ts';
-import type { ProfiledFunction } from './profile.ts';
+import type { ProfiledFunction } from './startup-profile.ts';
 import { stableName } from './stable-name.ts';
 
 export interface FunctionPairs<Candidate> {
-  /** The function that each wanted one was found to be. No candidate is in it twice. */
+  /** The candidate for each wanted function that was found. Each candidate occurs at most once. */
   pairs: Map<ProfiledFunction, Candidate>;
-  /** How many of them were recognised by name. */
+  /** How many were recognised by name. */
   byName: number;
-  /** How many were recognised by nothing but their body. */
+  /** How many were recognised only by their body. */
   byBody: number;
 }
 
-/** What two functions have in common if they are one. `undefined`: nothing to compare. */
-type Likeness = (entry: ModuleFunction) => string | undefined;
+/** Returns a key that is equal for two functions if they are the same. `undefined`: the function has no such key. */
+type MatchKey = (entry: ModuleFunction) => string | undefined;
 
-const byName: Likeness = ({ name }) => name;
-const byStableName: Likeness = ({ name }) => name && stableName(name);
-const byBody: Likeness = ({ body }) => body;
+const byName: MatchKey = ({ name }) => name;
+const byStableName: MatchKey = ({ name }) => name && stableName(name);
+const byBody: MatchKey = ({ body }) => body;
 
-/** The body has a fixed length. */
-function andBody(likeness: Likeness): Likeness {
+/** Prefixes a key with the body's hash. The key stays unambiguous, since the hash has a fixed length. */
+function andBody(matchKey: MatchKey): MatchKey {
   return (entry) => {
-    const key = likeness(entry);
+    const key = matchKey(entry);
     return key === undefined ? undefined : `${entry.body}${key}`;
   };
 }
 
-/** The surest first. */
-const BY_NAME: readonly Likeness[] = [andBody(byName), byName, andBody(byStableName), byStableName];
+/** The most reliable key first. */
+const BY_NAME: readonly MatchKey[] = [andBody(byName), byName, andBody(byStableName), byStableName];
 
 /**
- * Pairs functions of two builds by likeness. A likeness counts only where it is unique on both sides among what was
- * not paired by a surer one: of two functions with one name, of which one kept its body, the other is found, too.
+ * Pairs the functions of two builds by keys, the most reliable key first. A key pairs two functions only if it
+ * is unique on both sides, among the functions that no earlier key has paired. So if two functions have one
+ * name and one of them keeps its body, the other one is found, too.
  */
 export function matchFunctions<Candidate extends ModuleFunction>(
   wanted: readonly ProfiledFunction[],
@@ -40,14 +41,14 @@ export function matchFunctions<Candidate extends ModuleFunction>(
 ): FunctionPairs<Candidate> {
   const pairs = new Map<ProfiledFunction, Candidate>();
   const taken = new Set<Candidate>();
-  const pairBy = (likeness: Likeness) => {
+  const pairBy = (matchKey: MatchKey) => {
     const free = uniqueBy(
       candidates.filter((candidate) => !taken.has(candidate)),
-      likeness,
+      matchKey,
     );
     const left = uniqueBy(
       wanted.filter((entry) => !pairs.has(entry)),
-      likeness,
+      matchKey,
     );
     for (const [key, entry] of left) {
       const candidate = entry && free.get(key);
@@ -56,20 +57,20 @@ export function matchFunctions<Candidate extends ModuleFunction>(
       taken.add(candidate);
     }
   };
-  for (const likeness of BY_NAME) pairBy(likeness);
+  for (const matchKey of BY_NAME) pairBy(matchKey);
   const named = pairs.size;
   pairBy(byBody);
   return { pairs, byName: named, byBody: pairs.size - named };
 }
 
-/** Functions by what is theirs alone; what several share leads to `undefined`. */
+/** Maps keys to functions. A key that several functions have maps to `undefined`. */
 function uniqueBy<Entry extends ModuleFunction>(
   entries: readonly Entry[],
-  likeness: Likeness,
+  matchKey: MatchKey,
 ): Map<string, Entry | undefined> {
   const unique = new Map<string, Entry | undefined>();
   for (const entry of entries) {
-    const key = likeness(entry);
+    const key = matchKey(entry);
     if (key !== undefined) unique.set(key, unique.has(key) ? undefined : entry);
   }
   return unique;

@@ -1,40 +1,46 @@
 import { WasmPrecompileError } from '../common/error.ts';
 import { matchFunctions } from './match-functions.ts';
 import { type ModuleFunctions, readModuleFunctions } from './module-functions.ts';
-import type { Profile, ProfiledFunction } from './profile.ts';
+import type { Profile, ProfiledFunction } from './startup-profile.ts';
 
-/** A profile laid over a module. */
+/** The result of matching a profile with a module. */
 export interface ProfileMatch {
-  /** The functions to keep, by index in the module: what the profile says of each, where its index may be another. */
+  /** The matched functions by index in the module. The profile's entry for each may have another index. */
   functions: ReadonlyMap<number, ProfiledFunction>;
   /** How many functions of the profile were found: the size of {@link functions}. */
   matched: number;
   /** How many functions the profile has. */
   total: number;
   /**
-   * Whether it is the very module that the profile was recorded with, custom sections aside, and each function is what
-   * the profile says of it.
+   * Whether the module is the recorded one, apart from custom sections, and every function has the index and
+   * body in the profile.
    */
   exact: boolean;
   /**
-   * Of that very module: how many functions it does not have as the profile says, with this index and body. No recording
-   * gives such a profile: somebody has changed it, or merged what does not belong together.
+   * If the module is the recorded one: how many functions do not have the index and body in the profile.
+   * Recording never creates such a profile. It was edited, or merged with another one.
    */
   wrong: number;
-  /** Of another build: how many were recognised by name. */
+  /** If it is another build of the module: how many functions were recognised by name. */
   byName: number;
-  /** Of another build: how many were recognised by nothing but their body. */
+  /** If it is another build of the module: how many functions were recognised only by their body. */
   byBody: number;
 }
 
 /**
- * Finds the functions of a profile in a module. In the very module that was recorded they are found by index, as long
- * as the body is what the profile says; in another build of it by a name that is unique, first where the body is equal,
- * too; then by a unique name without what compilers change in it at each build; then by a unique body. (A body contains the indices of what it calls, so
- * where a function was inserted, only those that call nothing keep theirs.) What is not found is compiled at its first
- * call, and a function that was taken for another costs some bytes: no match can change a result.
+ * Finds the functions of a profile in a module. In the recorded module it finds them by index, if the body
+ * matches. In another build of the module it tries, in this order:
  *
- * @param wire wire bytes, best before names were stripped. Bytes that cannot be read match nothing: never throws
+ * 1. a unique name and the same body, then a unique name;
+ * 2. the same without the parts of the name that change from build to build (stable-name.ts);
+ * 3. a unique body. A body contains the indices of the functions it calls. So if a function was inserted, only
+ *    functions without calls keep their bodies.
+ *
+ * No match can change a result of the program. A function that is not found is compiled at its first call. A
+ * wrong match adds some bytes.
+ *
+ * @param wire wire bytes, preferably before names are stripped. Bytes that cannot be read match nothing: this
+ *   never throws
  */
 export function matchProfile(profile: Profile, wire: Uint8Array): ProfileMatch {
   const module = tryRead(wire);
@@ -79,25 +85,30 @@ function isInPlace({ index, body }: ProfiledFunction, module: ModuleFunctions): 
   return module.at(index)?.body === body;
 }
 
-/** Measured: 10 % and more between releases of sql.js without names, at most 0.2 % between modules of different programs. */
+/**
+ * The share of matched functions below which a profile is foreign. Measured: at least 10 % between releases of
+ * sql.js without names, at most 0.2 % between modules of different programs.
+ */
 const FOREIGN = 0.02;
 
 /**
- * Whether a profile is of a wholly different module, and better left aside: it was not recorded with this one, or does
- * not say what was, and of its functions not one in fifty is in it. (A few short bodies, and names such as `malloc`, are in many modules.)
- * A profile without functions says nothing of a module other than its own.
+ * Returns whether a profile is of a different module, so that a build should ignore it. Such a profile does not
+ * match exactly, and the module has less than one in fifty of its functions. (Many modules have some short
+ * bodies and names such as `malloc` in common.) A profile without functions is foreign to every module but its
+ * own.
  */
 export function isForeign({ exact, matched, total }: ProfileMatch): boolean {
   return !exact && (total === 0 || matched < total * FOREIGN);
 }
 
 /**
- * Picks the profile of a module: that of the very module (equal SHA-256), whatever its name; else, of those with its
- * name, the one of which most functions are found. That one may still be foreign: see {@link isForeign}.
+ * Selects the profile of a module. A profile with the module's SHA-256 is selected whatever its name. Otherwise
+ * it is the profile with the module's name that has the most functions in the module. That profile may be
+ * foreign: see {@link isForeign}. Never throws, like {@link matchProfile}.
  *
- * @param profiles as `readProfiles` gives them
+ * @param profiles those that `readProfiles` returned
  * @param name base name of the module, without extension
- * @param wire wire bytes, best before names were stripped; never throws, as {@link matchProfile}
+ * @param wire wire bytes, preferably before names are stripped
  */
 export function findProfile(
   profiles: readonly Profile[],

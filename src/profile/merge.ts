@@ -1,11 +1,12 @@
 import { matchFunctions } from './match-functions.ts';
-import { compareProfiles, type Profile, type ProfiledFunction } from './profile.ts';
+import { compareProfiles, type Profile, type ProfiledFunction } from './startup-profile.ts';
 
 /**
- * Brings profiles of the same modules together: of several training runs, or of copies of one module under several
- * names, of which the first in the alphabet stays. The result does not depend on the order of what is given.
+ * Merges the profiles of each module: those of several training runs, or of copies of a module with several names. Of
+ * several names the alphabetically first one stays. The order of the arguments makes no difference.
  *
- * @returns one for each SHA-256, with what any of them executed, and optimised where it was so in any; sorted by name
+ * @returns a profile for each SHA-256, sorted by name. It has a function if one of the profiles has it, and the
+ *   function is optimised if it is optimised in one of them
  */
 export function mergeProfiles(profiles: Iterable<Profile>): Profile[] {
   const merged = new Map<string, Profile>();
@@ -25,23 +26,26 @@ function unite(a: Profile, b: Profile): Profile {
   return { ...a, executed: [...functions.values()].toSorted((x, y) => x.index - y.index) };
 }
 
-/** One of them may come from a copy without names. */
+/** Keeps a name if one of the functions has none: it may be from a copy without names. */
 function uniteFunctions(a: ProfiledFunction, b: ProfiledFunction): ProfiledFunction {
   const [name] = [a.name, b.name].filter((known) => known !== undefined).toSorted();
   return { ...a, name, optimised: a.optimised || b.optimised };
 }
 
-/** What changed from one profile to another. All lists are in ascending order of index. */
+/** The differences between two profiles. All lists are in ascending order of index. */
 export interface ProfileDifference {
-  /** Executed in the first only. */
+  /** Functions that only the first profile has. */
   removed: ProfiledFunction[];
-  /** Executed in the second only. */
+  /** Functions that only the second profile has. */
   added: ProfiledFunction[];
-  /** Executed in both, as each of them has it: the indices are equal where the modules are. */
+  /** Functions that both profiles have. Their indices are equal if the modules are. */
   both: { before: ProfiledFunction; after: ProfiledFunction }[];
 }
 
-/** Compares two profiles: by index where they are of one module, else as `matchProfile` does, by names and bodies. */
+/**
+ * Compares two profiles: by index if they are of the same module, otherwise by names and bodies, as
+ * `matchProfile` does.
+ */
 export function diffProfiles(before: Profile, after: Profile): ProfileDifference {
   const pairs =
     before.sha256 === after.sha256

@@ -1,28 +1,28 @@
-/** What profiles say of functions, read from a module. */
+/** Reads from a module the same facts about functions that a profile has. */
 import { readFunctionBodies } from '../wasm/binary/code.ts';
 import { hashFunctionBody, hashModule } from '../wasm/binary/hash.ts';
 import { readModule } from '../wasm/binary/module.ts';
-import type { ProfiledFunction } from './profile.ts';
+import type { ProfiledFunction } from './startup-profile.ts';
 
 /** A function that a module declares. */
 export type ModuleFunction = Omit<ProfiledFunction, 'optimised'>;
 
 export interface ModuleFunctions {
-  /** As in a profile: without custom sections. */
+  /** SHA-256 of the module without custom sections, as in a profile. */
   sha256: string;
-  /** Index of the first declared function: the number of imported ones. */
+  /** Index of the first declared function: the number of imported functions. */
   first: number;
   /** Number of declared functions. */
   count: number;
-  /** The one with this index. Hashes its body at each call. */
+  /** Returns the function with this index. Hashes its body at each call. */
   at(index: number): ModuleFunction | undefined;
-  /** All of them. Bodies are hashed once, at the first call: about 50 ms for 18 MB. */
+  /** Returns all functions. The first call hashes their bodies, which takes about 50 ms for 18 MB. */
   all(): readonly ModuleFunction[];
 }
 
 /**
- * @param wire wire bytes, best unstripped: names help to recognise functions
- * @param file their name, for messages
+ * @param wire wire bytes, preferably unstripped: names help to recognise functions
+ * @param file the name of the file, for messages
  * @throws WasmPrecompileError `INVALID_WASM` or `UNSUPPORTED_WASM`
  */
 export function readModuleFunctions(wire: Uint8Array, file?: string): ModuleFunctions {

@@ -8,7 +8,7 @@ const ANSWER = Uint8Array.of(0xb8, 42, 0, 0, 0, 0xc3);
 /** lea eax, [rdi + rsi]; nop; nop; ret */
 const ADD = Uint8Array.of(0x8d, 0x04, 0x37, 0x90, 0x90, 0xc3);
 
-/** Bytes that would disassemble to `in eax, dx` and so on, which nothing else here contains. */
+/** Bytes that disassemble to `in eax, dx`. Nothing else here contains them. */
 const METADATA = Uint8Array.of(0xed, 0xed, 0xed, 0xed, 0xed);
 
 export const ENGINE = 'v8-13.6.233.17-node.53-linux-x64-00023eff-823df6f1';

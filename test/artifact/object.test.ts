@@ -41,7 +41,7 @@ function write(changes: Partial<ArtifactContents> = {}): Uint8Array {
 }
 
 describe('packObject', () => {
-  it('writes what readelf has nothing to say against', () => {
+  it('writes a file that is valid for readelf', () => {
     write();
     const text = readelf(object);
     expect(text).toMatch(/Type: +REL/);
@@ -50,10 +50,10 @@ describe('packObject', () => {
   });
 
   it.each([
-    ['as it is', []],
+    ['without options', []],
     ['with a build id', ['-Wl,--build-id']],
     ['statically', ['-static']],
-    ['with sections nobody uses dropped', ['-Wl,--gc-sections']],
+    ['without unused sections', ['-Wl,--gc-sections']],
     ['by gold', ['-fuse-ld=gold']],
   ])('links into a C program without a warning: %s', (_, options) => {
     const artifact = unpackArtifact(write());
@@ -67,7 +67,7 @@ describe('packObject', () => {
     expect(text).not.toMatch(/OS\/ABI: +<unknown/);
   });
 
-  it('shows code as code and metadata as data', () => {
+  it('writes symbols that make objdump show code as code and metadata as data', () => {
     write({ native: [handMadeNative()] });
     const blocks = disassemble(object);
     expect([...blocks.keys()]).toEqual([
@@ -81,7 +81,7 @@ describe('packObject', () => {
     expect(blocks.get('v8-metadata[3]')).not.toMatch(INSTRUCTION);
   });
 
-  it('makes identifiers of any name', () => {
+  it('makes a C identifier from any name', () => {
     write({ name: '2-gräßliche.namen', native: [handMadeNative()] });
     const globals = [...run('nm', '-g', object).matchAll(/ [A-Z] (\S+)/g)].map(([, name]) => name);
     const names = [
@@ -92,7 +92,7 @@ describe('packObject', () => {
     expect(globals.toSorted()).toEqual(names.flatMap((name) => [`${name}_end`, `${name}_start`]));
   });
 
-  it('refuses targets whose symbols would be the same', () => {
+  it('rejects targets with the same symbols', () => {
     const native = [handMadeNative(ENGINE, 'v8-1.2'), handMadeNative(`${ENGINE}0`, 'v8-1_2')];
     expect(() => write({ native })).toThrow(expect.objectContaining({ code: 'INVALID_ARTIFACT' }));
   });

@@ -6,7 +6,7 @@ import { crc32 } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ArtifactContents } from '../../src/artifact/contents.ts';
 import { packArtifact } from '../../src/artifact/pack.ts';
-import { readElf } from '../../src/elf/read.ts';
+import { readElf } from '../../src/elf/read-elf.ts';
 import { ENGINE, handMadeContents, handMadeNative } from './contents.ts';
 import { INSTRUCTION, disassemble, readelf, run } from './tools.ts';
 import { nativeContents } from './v8-native.ts';
@@ -33,7 +33,7 @@ describe('packArtifact', () => {
     ['no native code', () => write({ machine: 'none', native: [] })],
     ['AArch64', arm64],
     ['wire bytes that end on a page', () => write({ wire: new Uint8Array(65536) })],
-  ])('writes what readelf has nothing to say against: %s', (_, make) => {
+  ])('writes a file that is valid for readelf: %s', (_, make) => {
     const { bytes } = make();
     readelf(file);
     for (const { address, offset, addralign, name } of readElf(bytes).sections) {
@@ -45,7 +45,7 @@ describe('packArtifact', () => {
     }
   });
 
-  it('has the sections, flags and machine of the design', () => {
+  it('writes the documented sections, flags and machine', () => {
     write();
     const text = readelf(file);
     expect(text).toMatch(/OS\/ABI: +<unknown: c9>/);
@@ -76,7 +76,7 @@ describe('packArtifact', () => {
     expect(readelf(file)).toMatch(/Machine: +AArch64/);
   });
 
-  it('gives a manifest of where things are', () => {
+  it('returns a manifest with the offsets of all segments', () => {
     const contents = handMadeContents();
     const { bytes, manifest } = packArtifact(contents);
     const slice = ({ offset, size }: { offset: number; size: number }) =>
@@ -91,14 +91,14 @@ describe('packArtifact', () => {
     expect(slice({ offset: manifest.buildIdOffset, size: 20 }).toString('hex')).toBe(manifest.buildId);
   });
 
-  it('has a build id over all the rest', () => {
+  it('writes a build id that covers the rest of the file', () => {
     const { bytes, manifest } = write();
     expect(readelf(file)).toContain(`Build ID: ${manifest.buildId}`);
     const zeroed = Uint8Array.from(bytes).fill(0, manifest.buildIdOffset, manifest.buildIdOffset + 20);
     expect(createHash('sha256').update(zeroed).digest('hex').slice(0, 40)).toBe(manifest.buildId);
   });
 
-  it('puts the wire bytes before native code', () => {
+  it('writes the wire bytes before native code', () => {
     const { manifest } = twoTargets();
     const [first, second] = manifest.native;
     expect(manifest.wire.offset).toBeLessThan(first?.offset ?? 0);
@@ -109,7 +109,7 @@ describe('packArtifact', () => {
     expect(Buffer.compare(write().bytes, write().bytes)).toBe(0);
   });
 
-  it('shows code as code and metadata as data', () => {
+  it('writes symbols that make objdump show code as code and metadata as data', () => {
     const { manifest } = write();
     const blocks = disassemble(file);
     expect([...blocks.keys()]).toEqual([
@@ -129,7 +129,7 @@ describe('packArtifact', () => {
     expect(blocks.get('add<i32>')).toContain(`${address.toString(16)}:`);
   });
 
-  it('has one object symbol over native code of unknown layout', () => {
+  it('writes one object symbol for native code of unknown layout', () => {
     write({ native: [{ ...handMadeNative(), functions: [] }] });
     expect([...disassemble(file).keys()]).toEqual(['v8-native-code']);
     expect(readelf(file)).toMatch(/ 32 OBJECT +LOCAL +DEFAULT +4 v8-native-code\n/);
@@ -171,7 +171,7 @@ describe('packArtifact', () => {
     ]);
   });
 
-  it('names a section after the whole engine key where nothing shorter is free', () => {
+  it('names a section after the whole engine key if every shorter name is taken', () => {
     const keys = ['00000001', '00000002', '00000003'].map((flags) => ENGINE.replace('823df6f1', flags));
     write({ native: keys.map((engine) => handMadeNative(engine)) });
     expect(readelf(file)).toContain(`.text.${keys[2]}`);
@@ -208,7 +208,7 @@ describe('packArtifact', () => {
       'INVALID_NATIVE_CODE',
       /function 4.*offset 8.*ends at 9/,
     ],
-  ])('refuses %s', (_, changes, code, message) => {
+  ])('rejects %s', (_, changes, code, message) => {
     expect(() => write(changes)).toThrow(
       expect.objectContaining({ code, message: expect.stringMatching(message) }),
     );
@@ -222,7 +222,7 @@ describe('packArtifact with native code of this Node for sql.js', () => {
     writeFileSync(file, packArtifact(contents).bytes);
   });
 
-  it('is what readelf, objdump and nm understand', () => {
+  it('writes a file that readelf, objdump and nm read', () => {
     readelf(file);
     const [native] = contents.native;
     const functions = native?.functions ?? [];

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { computeBuildId } from '../../src/artifact/build-id.ts';
 import { packArtifact, packObject } from '../../src/artifact/pack.ts';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
-import { readElf } from '../../src/elf/read.ts';
+import { readElf } from '../../src/elf/read-elf.ts';
 import { WasmPrecompileError } from '../../src/common/error.ts';
 import { ENGINE, handMadeContents, handMadeNative } from './contents.ts';
 import { nativeContents } from './v8-native.ts';
@@ -13,7 +13,7 @@ const FORMS = [
   ['object', (contents = handMadeContents()) => packObject(contents)],
 ] as const;
 
-/** A copy with changed bytes and the build id that belongs to them. */
+/** A copy with changed bytes and a matching build id. */
 function signed(bytes: Uint8Array, change: (copy: Buffer) => void): Buffer {
   const copy = Buffer.from(bytes);
   const { buildIdOffset } = unpackArtifact(bytes).manifest;
@@ -28,7 +28,7 @@ function expectError(bytes: Uint8Array, code: string, message: RegExp): void {
   );
 }
 
-/** Any artifact with one text in it replaced by another of the same length. */
+/** A copy with one text replaced by another of the same length, and a matching build id. */
 function replaced(bytes: Uint8Array, from: string, to: string): Buffer {
   expect(to.length).toBe(from.length);
   const at = Buffer.from(bytes).indexOf(from);
@@ -37,7 +37,7 @@ function replaced(bytes: Uint8Array, from: string, to: string): Buffer {
 }
 
 describe.each(FORMS)('unpackArtifact of an %s', (form, pack) => {
-  it('gives everything back', () => {
+  it('returns everything that was packed', () => {
     const contents = handMadeContents();
     const bytes = pack(contents);
     const { manifest, formatVersion, nativeSections, ...artifact } = unpackArtifact(bytes);
@@ -51,7 +51,7 @@ describe.each(FORMS)('unpackArtifact of an %s', (form, pack) => {
     }
   });
 
-  it('gives the startup profile back, and what it did', () => {
+  it('returns the startup profile, and the statistics about it', () => {
     const native = handMadeNative();
     const statistics = { ...native.statistics, executed: 2 };
     const profile = 'any text\n日本\n';
@@ -60,7 +60,7 @@ describe.each(FORMS)('unpackArtifact of an %s', (form, pack) => {
     expect(artifact.native[0]?.statistics).toEqual(statistics);
   });
 
-  it('gives function indexes back in whatever order the code is', () => {
+  it('returns function indices for code in any order', () => {
     const functions = [9, 10, 11, 2, 1, 30, 31].map((index, position) => ({
       index,
       offset: position * 4,
@@ -95,18 +95,18 @@ describe.each(FORMS)('unpackArtifact of an %s', (form, pack) => {
       handMadeContents({ machine: 'arm64', native: [{ ...handMadeNative(), functions: [] }] }),
     ],
     ['native code of this Node', nativeContents('node_modules/sql.js/dist/sql-wasm.wasm')],
-  ])('gives what packs to the same bytes again: %s', (_, contents) => {
+  ])('returns contents that pack to the same bytes: %s', (_, contents) => {
     const bytes = pack(contents);
     expect(Buffer.compare(pack(unpackArtifact(bytes)), bytes)).toBe(0);
   });
 
-  it('does not depend on where in its buffer the file is', () => {
+  it('reads a view of a larger buffer', () => {
     const bytes = pack();
     const shifted = Buffer.concat([Buffer.alloc(3), bytes, Buffer.alloc(5)]).subarray(3, 3 + bytes.length);
     expect(unpackArtifact(shifted)).toMatchObject({ name: 'tiny-module', native: [{ engine: ENGINE }] });
   });
 
-  it('notices a changed byte in each section', () => {
+  it('rejects a changed byte in each section', () => {
     const bytes = pack();
     for (const { name, offset, size } of readElf(bytes).sections) {
       for (const at of size > 0 ? [offset, offset + size - 1] : []) {
@@ -114,14 +114,14 @@ describe.each(FORMS)('unpackArtifact of an %s', (form, pack) => {
         copy.writeUInt8(copy.readUInt8(at) ^ 0x20, at);
         const crc = name === '.wasm' || name.startsWith('.text.');
         const message = crc
-          ? new RegExp(`some\\.elf .* section ${name} is damaged: its CRC-32`)
+          ? new RegExp(`some\\.elf .* section ${name} is damaged: expected the CRC-32`)
           : /some\.elf/;
         expectError(copy, expect.stringMatching(/^INVALID_(ELF|ARTIFACT)$/), message);
       }
     }
   });
 
-  it('notices every length that is not its own', () => {
+  it('rejects every other length', () => {
     const bytes = pack();
     for (let size = 0; size < bytes.length; size += size < 1500 || size > bytes.length - 1500 ? 1 : 4099) {
       expectError(bytes.subarray(0, size), 'INVALID_ELF', /^some\.elf: expected .* found /);
@@ -129,7 +129,7 @@ describe.each(FORMS)('unpackArtifact of an %s', (form, pack) => {
     expectError(Buffer.concat([bytes, Buffer.alloc(1)]), 'INVALID_ARTIFACT', /changed after it was built/);
   });
 
-  it('says which format version it is', () => {
+  it('names the format version that it cannot read', () => {
     const bytes = pack();
     const offset = readElf(bytes).sections.find(({ name }) => name === '.note.wasm')?.offset ?? 0;
     const copy = Buffer.from(bytes);
@@ -137,7 +137,7 @@ describe.each(FORMS)('unpackArtifact of an %s', (form, pack) => {
     expectError(
       copy,
       'INVALID_ARTIFACT',
-      /^some\.elf .* format version is 2, and this version of .* reads 1\. Build it again/,
+      /^some\.elf .* format version is 2, but this version of .* reads 1\. Build it again/,
     );
   });
 
@@ -161,17 +161,17 @@ describe.each(FORMS)('unpackArtifact of an %s', (form, pack) => {
       'functions',
       '"functions":[3,1,5,1]',
       '"functions":[3,1,5,9]',
-      /has 2 function symbols, and its description 10/,
+      /has 2 function symbols, but its description has 10/,
     ],
     ['function lists', '"functions":[3,1,5,1]', '"functions":[3,2,333]', /has 2 function symbols/],
     ['interfaces', '{"imports":[]', '["imports":[]', /section \.wasm\.interface is not JSON/],
     ['sections', '\0.wasm.interface', '\0.wasm.INTERFACE', /no section \.wasm\.interface/],
     ['owners', 'wasm\0', 'WASM\0', /no note with a format version/],
-  ])('checks %s even where the build id is right', (_, from, to, message) => {
+  ])('checks %s even if the build id is right', (_, from, to, message) => {
     expectError(replaced(pack(), from, to), 'INVALID_ARTIFACT', message);
   });
 
-  it('checks the header and the symbols even where the build id is right', () => {
+  it('checks the header and the symbols even if the build id is right', () => {
     const bytes = pack();
     expectError(
       signed(bytes, (copy) => copy.writeUInt8(0, 7)),
@@ -199,7 +199,7 @@ describe.each(FORMS)('unpackArtifact of an %s', (form, pack) => {
 
   it('throws nothing else for random changes', () => {
     const bytes = pack();
-    // The two gaps up to the segments of an artifact are most of it, and only the build id covers them.
+    // Most of an artifact are the two gaps before its segments, which only the build id covers.
     const interesting = [...bytes.keys()].filter((at) => at < 2500 || at > bytes.length - 2500);
     const random = randomNumbers(20_260);
     const pick = (count: number) => Math.floor(random() * count);
@@ -225,7 +225,7 @@ describe.each(FORMS)('unpackArtifact of an %s', (form, pack) => {
 });
 
 describe('unpackArtifact', () => {
-  it('refuses other files', () => {
+  it('rejects other files', () => {
     expectError(new Uint8Array(), 'INVALID_ELF', /^some\.elf: expected the ELF magic/);
     expectError(handMadeContents().wire, 'INVALID_ELF', /found "\\u0000asm"/);
     expectError(Buffer.alloc(100_000, 'text'), 'INVALID_ELF', /found "text"/);
@@ -248,7 +248,7 @@ function outcome(bytes: Uint8Array): string {
   }
 }
 
-/** Numbers from 0 to 1 by a linear congruential generator (Numerical Recipes): the same ones in every run. */
+/** Numbers from 0 to 1 by a linear congruential generator (Knuth and Lewis): the same ones in every run. */
 function randomNumbers(seed: number): () => number {
   let state = seed;
   return () => {

@@ -32,7 +32,7 @@ export function nativeContents(wasmFile: string): ArtifactContents {
     const bytes = readFileSync(output);
     const version = process.versions.v8;
     const functions = findInstructions(bytes, version, { importedFunctions, functions: declared });
-    if (!functions) throw new Error(`native code is not laid out as expected of V8 ${version}`);
+    if (!functions) throw new Error(`native code does not have the layout expected for V8 ${version}`);
     return {
       producer: 'unplugin-wasm-precompile 0.1.0',
       machine: process.arch === 'arm64' ? 'arm64' : 'x64',

@@ -1,4 +1,4 @@
-/** Compressed sections, as zlib and binutils see them. */
+/** Compressed sections, compared with zlib and binutils. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,9 +14,9 @@ import {
   SHF_COMPRESSED,
   SHT_PROGBITS,
 } from '../../src/elf/constants.ts';
-import { compressedPart, compressSection, isCompressed, sectionContents } from '../../src/elf/compressed.ts';
-import { readElf } from '../../src/elf/read.ts';
-import { writeElf } from '../../src/elf/write.ts';
+import { compressedRange, compressSection, isCompressed, sectionContents } from '../../src/elf/compressed.ts';
+import { readElf } from '../../src/elf/read-elf.ts';
+import { writeElf } from '../../src/elf/write-elf.ts';
 import { handMadeContents } from '../artifact/contents.ts';
 import { readelf, run } from '../artifact/tools.ts';
 
@@ -53,7 +53,7 @@ function find(bytes: Uint8Array, name: string) {
 }
 
 describe('a compressed section', () => {
-  it('is what readelf takes for one, and inflates', () => {
+  it('is recognised and inflated by readelf', () => {
     const file = path.join(folder, 'section');
     writeFileSync(file, write());
     expect(readelf(file)).toMatch(/\.compressed +PROGBITS .* C +0 +0 +8\n/);
@@ -62,12 +62,12 @@ describe('a compressed section', () => {
     expect(dumped.match(/a module, a module/g)?.length).toBeGreaterThan(999);
   });
 
-  it('gives its contents back, and where its zlib stream is', () => {
+  it('is inflated by sectionContents, and compressedRange finds its zlib stream', () => {
     const bytes = write();
     const section = find(bytes, '.compressed');
     expect(isCompressed(section)).toBe(true);
     expect(sectionContents(section, 'x.elf')).toEqual(CONTENTS);
-    const { offset, size } = compressedPart(section);
+    const { offset, size } = compressedRange(section);
     expect(inflateSync(bytes.subarray(offset, offset + size))).toEqual(CONTENTS);
   });
 
@@ -92,9 +92,13 @@ describe('a compressed section', () => {
       (c) => c.fill(0xff, CHDR_SIZE + 20, CHDR_SIZE + 40),
       /^x\.elf: expected a zlib stream of \d+ bytes at offset 0x\w+, found a stream that zlib rejects/,
     ],
-    ['no whole header', (c) => c.subarray(0, 20), /^x\.elf: expected \d+ more bytes at offset 0x\w+, found/],
-    ['an end that is missing', (c) => c.subarray(0, -8), /^x\.elf: expected a zlib stream of \d+ bytes/],
-  ])('with %s is refused', (_, change, message) => {
+    [
+      'an incomplete header',
+      (c) => c.subarray(0, 20),
+      /^x\.elf: expected \d+ more bytes at offset 0x\w+, found/,
+    ],
+    ['a missing end', (c) => c.subarray(0, -8), /^x\.elf: expected a zlib stream of \d+ bytes/],
+  ])('is rejected with %s', (_, change, message) => {
     const section = find(write(change(compressSection(CONTENTS, 16))), '.compressed');
     expect(() => sectionContents(section, 'x.elf')).toThrow(
       expect.objectContaining({ code: 'INVALID_ELF', message: expect.stringMatching(message) }),
@@ -109,9 +113,9 @@ describe.each([true, false])('an artifact for browsers, compressed: %s', (compre
     native: _native,
     ...contents
   } = handMadeContents({ wire, functionNames: new Map() });
-  const { bytes, part } = packForBrowsers(contents, compress);
+  const { bytes, wire: range } = packForBrowsers(contents, compress);
 
-  it('is what readelf has nothing to say against, and is read whole', () => {
+  it('is valid for readelf, and unpackArtifact reads it', () => {
     const file = path.join(folder, `artifact-${compress}`);
     writeFileSync(file, bytes);
     expect(readelf(file)).toMatch(
@@ -125,23 +129,23 @@ describe.each([true, false])('an artifact for browsers, compressed: %s', (compre
       machine: 'none',
       native: [],
       compressed: compress,
-      map: { size: bytes.length, wire: part },
+      manifest: { size: bytes.length, wire: range },
     });
   });
 
-  it('has the module, or a zlib stream of it, where it says', () => {
-    const found = bytes.subarray(part.offset, part.offset + part.size);
+  it('has the module, or a zlib stream of it, in the returned range', () => {
+    const found = bytes.subarray(range.offset, range.offset + range.size);
     expect(Buffer.compare(compress ? inflateSync(found) : found, wire)).toBe(0);
     expect(bytes.length < wire.length).toBe(compress);
   });
 
-  it('has nothing before the module that a browser would not want to load', () => {
-    expect(part.offset).toBeLessThanOrEqual(compress ? 1024 : 65536);
+  it('has at most one page before the module', () => {
+    expect(range.offset).toBeLessThanOrEqual(compress ? 1024 : 65536);
   });
 
-  it('notices a changed byte', () => {
+  it('is rejected if a byte changes', () => {
     const changed = Buffer.from(bytes);
-    const last = part.offset + part.size - 1;
+    const last = range.offset + range.size - 1;
     changed.writeUInt8(changed.readUInt8(last) ^ 1, last);
     expect(() => unpackArtifact(changed)).toThrow(/zlib rejects|section \.wasm is damaged/);
   });
@@ -151,7 +155,7 @@ describe.each([true, false])('an artifact for browsers, compressed: %s', (compre
   });
 });
 
-it('artifacts for Node are never compressed', () => {
+it('packArtifact never compresses', () => {
   const { bytes } = packArtifact(handMadeContents());
   expect(unpackArtifact(bytes).compressed).toBe(false);
 });

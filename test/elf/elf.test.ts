@@ -25,7 +25,7 @@ import {
   STT_OBJECT,
 } from '../../src/elf/constants.ts';
 import { descriptorOffset, encodeNotes, readNotes } from '../../src/elf/notes.ts';
-import { readElf } from '../../src/elf/read.ts';
+import { readElf } from '../../src/elf/read-elf.ts';
 import { readSymbols } from '../../src/elf/symbols.ts';
 import {
   type ElfInput,
@@ -33,7 +33,7 @@ import {
   type SectionInput,
   type SymbolInput,
   writeElf,
-} from '../../src/elf/write.ts';
+} from '../../src/elf/write-elf.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'elf-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -102,7 +102,7 @@ describe('writeElf', () => {
   it.each([
     ['ET_DYN', ET_DYN],
     ['ET_REL', ET_REL],
-  ] as const)('writes %s that readelf has nothing to say against', (name, type) => {
+  ] as const)('writes %s that is valid for readelf', (name, type) => {
     const text = readelf(write({ type }).file);
     expect(text).toMatch(new RegExp(`Type: +${name.slice(3)} `));
   });
@@ -115,7 +115,7 @@ describe('writeElf', () => {
     expect(readelf(write({ machine }).file)).toMatch(new RegExp(`Machine: +${name}\n`));
   });
 
-  it('puts header sections first, then segments, then what is not loaded', () => {
+  it('writes header sections first, then segments, then unloaded sections', () => {
     const { sections } = readElf(write().bytes);
     expect(sections.map(({ name }) => name)).toEqual([
       '',
@@ -129,7 +129,7 @@ describe('writeElf', () => {
     ]);
   });
 
-  it('gives ET_DYN addresses equal to offsets, everywhere', () => {
+  it('writes addresses equal to offsets in ET_DYN', () => {
     const { sections, programHeaders } = readElf(write().bytes);
     for (const { address, offset, addralign, flags, type } of sections) {
       expect(address).toBe(offset);
@@ -144,7 +144,7 @@ describe('writeElf', () => {
     }
   });
 
-  it('gives each segment a PT_LOAD, and the header with the notes the first one', () => {
+  it('writes a PT_LOAD for each segment; the first one covers the header and the notes', () => {
     const { sections, programHeaders } = readElf(write().bytes);
     const [, notes, data, text] = sections;
     const notesEnd = (notes?.offset ?? 0) + (notes?.size ?? 0);
@@ -157,14 +157,14 @@ describe('writeElf', () => {
     ]);
   });
 
-  it('gives ET_REL no program headers, no addresses and the alignment asked for', () => {
+  it('writes ET_REL without program headers and addresses, with the requested alignment', () => {
     const { sections, programHeaders } = readElf(write({ type: ET_REL }).bytes);
     expect(programHeaders).toEqual([]);
     expect(sections.every(({ address }) => address === 0)).toBe(true);
     expect(sections.find(({ name }) => name === '.text.a')?.addralign).toBe(16);
   });
 
-  it('puts local symbols first and says in sh_info where global ones start', () => {
+  it('writes local symbols first, and the index of the first global one in sh_info', () => {
     const elf = readElf(write().bytes);
     expect(elf.sections.find(({ type }) => type === SHT_SYMTAB)).toMatchObject({
       info: 3,
@@ -181,7 +181,7 @@ describe('writeElf', () => {
     );
   });
 
-  it('gives symbols of ET_REL values relative to their sections', () => {
+  it('writes symbol values relative to their sections in ET_REL', () => {
     const symbols = [symbol('at', { section: '.data.a', offset: 500, size: 3, type: STT_OBJECT })];
     const elf = readElf(write({ type: ET_REL, symbols }).bytes);
     expect(readSymbols(elf)).toEqual([
@@ -203,7 +203,7 @@ describe('writeElf', () => {
     expect(readElf(bytes).sections[1]?.flags).toBe(SHF_EXCLUDE);
   });
 
-  it('refuses a symbol without a section and two sections with one name', () => {
+  it('rejects a symbol without a section and two sections with one name', () => {
     expect(() => write({ symbols: [symbol('lost', { section: '.none' })] })).toThrow(/lost.*\.none/);
     expect(() => write({ sections: [section('.a'), section('.a')] })).toThrow(
       expect.objectContaining({ code: 'INVALID_ELF' }),
@@ -241,14 +241,14 @@ describe('readElf', () => {
     expect(elf.sections.find(({ name }) => name === '.bss')?.data.length).toBe(0);
   });
 
-  it('names file, offset, expected and found', () => {
+  it('throws an error with file, offset, the expected and the found bytes', () => {
     expectInvalid(
       Buffer.from('\0asm'),
       /^some\.elf: expected the ELF magic .* at offset 0x0, found "\\u0000asm"/,
     );
   });
 
-  it('refuses what is not ELF, not 64-bit or not little-endian', () => {
+  it('rejects files that are not ELF, not 64-bit or not little-endian', () => {
     expectInvalid(new Uint8Array(), /ELF magic/);
     expectInvalid(Buffer.from('\x7fELF\x02\x01\x01'), /header of 64 bytes.*found a file of 7 bytes/);
     expectInvalid(damaged(4, 1, 1), /ELFCLASS64 2 at offset 0x4, found 1/);
@@ -257,7 +257,7 @@ describe('readElf', () => {
     expectInvalid(damaged(20, 2, 4), /e_version/);
   });
 
-  it('refuses headers that do not fit', () => {
+  it('rejects headers out of bounds', () => {
     expectInvalid(damaged(32, 1e9, 4), /program headers to end within the file/);
     expectInvalid(damaged(40, 1e9, 4), /section headers to end within the file/);
     expectInvalid(damaged(46, 0xffff), /64-bit number below 2\^53 at offset 0x28/);
@@ -269,7 +269,7 @@ describe('readElf', () => {
     expectInvalid(damaged(64 + 32, 1e9, 4), /program header 0 to end within the file/);
   });
 
-  it('refuses sections, names and symbols out of bounds', () => {
+  it('rejects sections, names and symbols out of bounds', () => {
     expectInvalid(damaged(header(3), 1e6, 4), /section name within \d+ bytes/);
     expectInvalid(damaged(header(3) + 32, 1e9, 4), /section \.text\.a to end within the file/);
     expectInvalid(damaged(header(5) + 40, 3, 4), /\.symtab with a string table in sh_link.*found section 3/);
@@ -278,7 +278,7 @@ describe('readElf', () => {
     expectInvalid(damaged(symtab + 24, 1e6, 4), /symbol with a name in \.strtab.*found st_name 1000000/);
   });
 
-  it('refuses every truncated file', () => {
+  it('rejects every truncated file', () => {
     const { bytes } = write();
     for (let size = 0; size < bytes.length; size += size < 1000 || size > bytes.length - 1000 ? 1 : 997) {
       expectInvalid(bytes.subarray(0, size), /some\.elf/);
@@ -289,14 +289,14 @@ describe('readElf', () => {
 describe('notes', () => {
   const place = { offset: 0x100 };
 
-  it('come back as they were written, padded to 4 bytes', () => {
+  it('are read as they were written, padded to 4 bytes', () => {
     const data = encodeNotes([NOTE, NOTE]);
     expect(data.length).toBe(2 * (12 + 8 + 4));
     expect(data[descriptorOffset(NOTE.name)]).toBe(1);
     expect(readNotes({ data, ...place }, 'f')).toEqual([NOTE, NOTE]);
   });
 
-  it('are refused where they do not fit, with the offset in the file', () => {
+  it('are rejected if they do not fit, with the offset in the file', () => {
     const data = encodeNotes([NOTE]);
     for (let size = 1; size < data.length - 1; size += 1) {
       const cut = { data: data.subarray(0, size), ...place };
@@ -313,7 +313,7 @@ function pad(value: number, digits = 6): string {
   return value.toString(16).padStart(digits, '0');
 }
 
-/** Matches the error for a file that is not what it should be. */
+/** Matches the error for a damaged file. */
 function invalid(message: RegExp): unknown {
   return expect.objectContaining({ code: 'INVALID_ELF', message: expect.stringMatching(message) });
 }
@@ -322,7 +322,7 @@ function expectInvalid(bytes: Uint8Array, message: RegExp): void {
   expect(() => readSymbols(readElf(bytes, 'some.elf'))).toThrow(invalid(message));
 }
 
-/** The file of `input()` with a number of `size` bytes at `offset` changed. */
+/** The file of `input()` with another number of `size` bytes at `offset`. */
 function damaged(offset: number, value: number, size = 2): Buffer {
   const bytes = Buffer.from(write().bytes);
   bytes.writeUIntLE(value, offset, size);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createProfile } from '../../src/profile/create.ts';
-import { formatProfiles, parseProfiles } from '../../src/profile/format.ts';
+import { formatProfiles, parseProfiles } from '../../src/profile/profile-text.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { stripCustomSections } from '../../src/wasm/binary/strip.ts';
 import { custom, name, readPackage, section } from '../wasm/support.ts';
@@ -13,7 +13,7 @@ const wire = build({
 });
 
 describe('a profile', () => {
-  test('has what was executed, in ascending order, with names and bodies', () => {
+  test('has the executed functions, in ascending order, with names and bodies', () => {
     const { executed, ...rest } = createProfile('m', wire, [
       { index: 4, optimised: false },
       { index: 2, optimised: true },
@@ -27,14 +27,14 @@ describe('a profile', () => {
     expect(executed[1]?.body).toBe(sha256('\x00\x20\x00\x0b').slice(0, 16));
   });
 
-  test('has a function once, optimised if it was so at any time', () => {
+  test('has a function once, optimised if any duplicate is optimised', () => {
     const executed = [false, true, false].map((optimised) => ({ index: 3, optimised }));
     expect(createProfile('m', wire, executed).executed).toEqual([
       { index: 3, name: 'two', body: expect.any(String), optimised: true },
     ]);
   });
 
-  test('of a stripped copy is the same but for the names', () => {
+  test('of a stripped copy is the same except for the names', () => {
     const [named, bare] = [wire, stripCustomSections(wire, 'all')].map((copy) => profileOfAll('m', copy));
     expect(bare?.sha256).toBe(named?.sha256);
     expect(bare?.executed).toEqual(named?.executed.map((known) => ({ ...known, name: undefined })));
@@ -44,7 +44,7 @@ describe('a profile', () => {
     expect(createProfile('m', wire, []).executed).toEqual([]);
   });
 
-  test('keeps odd names of a module in its text', () => {
+  test('keeps unusual module names in its text', () => {
     const odd = 'a b\n"\u0000\\é';
     const encoded = name(odd);
     const bare = stripCustomSections(wire, 'all');
@@ -56,26 +56,32 @@ describe('a profile', () => {
     expect(parseProfiles(formatProfiles([profile]), 'm')).toEqual([profile]);
   });
 
-  test.each(['@swc/wasm-web/wasm_bg.wasm', 'sql.js/dist/sql-wasm.wasm'])('of all of %s', async (path) => {
-    const bytes = await readPackage(path);
-    const profile = profileOfAll('large', bytes);
-    expect(profile.executed).toHaveLength(readModule(bytes).functions);
-    expect(parseProfiles(formatProfiles([profile]), 'large')).toEqual([profile]);
-  });
-});
-
-test.each([0, 1, 5, -1, 1.5, Number.NaN])('index %d is not that of a declared function', (index) => {
-  expect(() => createProfile('m', wire, [entry(3), entry(index)])).toThrow(
-    expect.objectContaining({
-      code: 'INVALID_PROFILE',
-      message: expect.stringMatching(
-        /^m: expected indices of the 3 functions that it declares, from 2; found .*wasm-precompile train/,
-      ),
-    }),
+  test.each(['@swc/wasm-web/wasm_bg.wasm', 'sql.js/dist/sql-wasm.wasm'])(
+    'can have all functions of %s',
+    async (path) => {
+      const bytes = await readPackage(path);
+      const profile = profileOfAll('large', bytes);
+      expect(profile.executed).toHaveLength(readModule(bytes).functions);
+      expect(parseProfiles(formatProfiles([profile]), 'large')).toEqual([profile]);
+    },
   );
 });
 
-test('a damaged module is refused', () => {
+test.each([0, 1, 5, -1, 1.5, Number.NaN])(
+  'createProfile rejects index %d, which no declared function has',
+  (index) => {
+    expect(() => createProfile('m', wire, [entry(3), entry(index)])).toThrow(
+      expect.objectContaining({
+        code: 'INVALID_PROFILE',
+        message: expect.stringMatching(
+          /^m: expected indices of the 3 functions that it declares, from 2; found .*wasm-precompile train/,
+        ),
+      }),
+    );
+  },
+);
+
+test('createProfile rejects a damaged module', () => {
   expect(() => createProfile('m', wire.subarray(0, 40), [])).toThrow(
     expect.objectContaining({ code: 'INVALID_WASM' }),
   );

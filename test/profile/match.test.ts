@@ -23,10 +23,10 @@ const profile = profileOfNames(base, EXECUTED);
 
 const strip = (wire: Uint8Array) => stripCustomSections(wire, 'all');
 
-/** A body that is like no other. */
+/** A unique body. */
 const bodyOf = (value: number) => `(i32.mul (local.get 0) (i32.const ${value}))`;
 
-/** What a profile keeps of a module, by the names that the module has. */
+/** The entries of a profile by function name. */
 function kept(wire: Uint8Array, of = profile) {
   const { functions, ...counts } = matchProfile(of, wire);
   expect(counts.matched).toBe(functions.size);
@@ -36,10 +36,10 @@ function kept(wire: Uint8Array, of = profile) {
 
 const { leaf, caller, cold, last } = BODIES;
 
-/** The bodies with others before, between or instead of them. */
+/** The module with other functions before, between or instead of its own. */
 const changed = (entries: [string, string][]): Uint8Array => build(Object.fromEntries(entries));
 
-describe('the module that was recorded', () => {
+describe('the recorded module', () => {
   test('is matched by index', () => {
     const { functions, ...counts } = matchProfile(profile, base);
     expect(counts).toEqual({ matched: 3, total: 3, exact: true, wrong: 0, byName: 0, byBody: 0 });
@@ -47,13 +47,13 @@ describe('the module that was recorded', () => {
     expect([...functions.keys()]).toEqual([2, 3, 6]);
   });
 
-  test('is the same one when it is stripped, or has other names', () => {
+  test('is the same if it is stripped, or has other names', () => {
     const bare = strip(base);
     expect(matchProfile(profile, bare)).toEqual(matchProfile(profile, base));
     expect(matchProfile(profileOfNames(base, EXECUTED), bare).exact).toBe(true);
   });
 
-  test('tells which functions were optimised', () => {
+  test('keeps which functions were optimised', () => {
     const hot = createProfile('m', base, [
       { index: 2, optimised: true },
       { index: 4, optimised: false },
@@ -65,7 +65,7 @@ describe('the module that was recorded', () => {
     ]);
   });
 
-  test('does not have imported functions, or some that are not there', () => {
+  test('does not match imported functions or functions that it does not have', () => {
     const wrong = { ...profile, executed: [0, 1, 7, 4_000_000_000].map((index) => entry(index)) };
     const match = matchProfile(wrong, base);
     expect(match).toEqual({
@@ -80,7 +80,7 @@ describe('the module that was recorded', () => {
     expect(isForeign(match)).toBe(true);
   });
 
-  test('does not have a function whose body is another', () => {
+  test('does not match a function with another body', () => {
     const [first, ...rest] = profile.executed;
     const wrong = { ...profile, executed: [entry(first?.index ?? 0), ...rest] };
     const { functions, ...counts } = matchProfile(wrong, base);
@@ -88,7 +88,7 @@ describe('the module that was recorded', () => {
     expect(counts).toEqual({ matched: 2, total: 3, exact: false, wrong: 1, byName: 0, byBody: 0 });
   });
 
-  test('has functions under another index, by name and by body, where a profile has the wrong one', () => {
+  test('matches functions by name and by body if the profile has a wrong index', () => {
     const [leafEntry, callerEntry, lastEntry] = profile.executed;
     const wrong = {
       ...profile,
@@ -128,12 +128,12 @@ describe('another build', () => {
     });
   });
 
-  test('is not matched where a function is gone', () => {
+  test('does not match a function that was removed', () => {
     const wire = build({ leaf: leaf, caller: caller, other: 'i32.const 12' });
     expect(kept(wire)).toMatchObject({ names: ['caller', 'leaf'], matched: 2, total: 3, byName: 2 });
   });
 
-  test('keeps what the profile says of a function whose index is another', () => {
+  test('keeps the entry of the profile for a function with another index', () => {
     const wire = build({ first: 'i32.const 1', ...BODIES });
     const { functions } = matchProfile(profile, wire);
     expect([...functions].map(([index, known]) => [index, known.index, known.name])).toEqual([
@@ -143,7 +143,7 @@ describe('another build', () => {
     ]);
   });
 
-  test('is matched by body where a function has another name', () => {
+  test('is matched by body if a function was renamed', () => {
     const wire = changed([
       ['renamed', leaf],
       ['caller', caller.replace('leaf', 'renamed')],
@@ -154,7 +154,7 @@ describe('another build', () => {
     expect(kept(wire)).toMatchObject({ names: ['caller', 'last', 'renamed'], byName: 2, byBody: 1 });
   });
 
-  test('is matched by body where there are no names on one side, or on both', () => {
+  test('is matched by body if one side or both have no names', () => {
     const wire = build({ ...BODIES, added: 'i32.const 1' });
     const bare = { ...profile, executed: profile.executed.map((known) => ({ ...known, name: undefined })) };
     for (const result of [
@@ -168,8 +168,8 @@ describe('another build', () => {
     }
   });
 
-  test('is matched by what did not change in it where there are no names', () => {
-    // Calls contain indices: all but the leaf are other bytes.
+  test('is matched by unchanged bodies if there are no names', () => {
+    // Calls contain indices, so all bodies except that of the leaf change.
     const wire = strip(build({ first: 'i32.const 1', ...BODIES }));
     const { functions, byBody } = matchProfile(profile, wire);
     expect([...functions.keys()]).toEqual([3]);
@@ -181,7 +181,7 @@ describe('another build', () => {
     expect([...matchProfile(profile, wire).functions.keys()].toSorted()).toEqual([3, 6]);
   });
 
-  test('is not matched by a name that another one of the profile has, too', () => {
+  test('is not matched by a name that two functions of the profile have', () => {
     const twice = {
       ...profile,
       executed: profile.executed.map((known) => ({ ...known, name: 'leaf', body: '0'.repeat(16) })),
@@ -191,7 +191,7 @@ describe('another build', () => {
 });
 
 describe('names that repeat', () => {
-  test('are told apart by bodies', () => {
+  test('are distinguished by bodies', () => {
     const before = repeated(['i32.const 1', 'i32.const 2', 'i32.const 3']);
     const after = repeated(['i32.const 9', 'i32.const 3', 'i32.const 1', 'i32.const 2']);
     const { functions, byName } = matchProfile(profileOfAll('m', before), after);
@@ -203,7 +203,7 @@ describe('names that repeat', () => {
     expect(byName).toBe(3);
   });
 
-  test('are told apart by bodies, and then the last one by its name', () => {
+  test('are distinguished by bodies, and the remaining one by its name', () => {
     const before = repeated(['i32.const 1', 'i32.const 2', 'i32.const 3']);
     const after = repeated(['i32.const 3', 'i32.const 22', 'i32.const 1']);
     const { functions, byName, byBody } = matchProfile(profileOfAll('m', before), after);
@@ -215,7 +215,7 @@ describe('names that repeat', () => {
     expect([byName, byBody]).toEqual([3, 0]);
   });
 
-  test('are compared whole, with bodies, before anything else', () => {
+  test('are compared unchanged, with bodies, before anything else', () => {
     const [one, two] = ['parse.llvm.1', 'parse.llvm.2'];
     const before = build({ [one]: bodyOf(1) });
     const after = named([
@@ -228,7 +228,7 @@ describe('names that repeat', () => {
     expect(byName).toBe(1);
   });
 
-  test('say nothing where bodies are different, too', () => {
+  test('match nothing if bodies differ, too', () => {
     const before = repeated(['i32.const 1', 'i32.const 2']);
     const after = repeated(['i32.const 11', 'i32.const 12']);
     expect(matchProfile(profileOfAll('m', before), after)).toMatchObject({ matched: 0, total: 2 });
@@ -247,7 +247,7 @@ describe('names that change from build to build', () => {
     ['the newer one, demangled', 'foo[8d2f0c1b7a6e5f43]::bar', 'foo[b1e2d3c4a5968778]::bar'],
     ["LLVM's", 'parse.llvm.1234567890', 'parse.llvm.42'],
     ['both', '_ZN3foo3bar17h0123456789abcdefE.llvm.77', '_ZN3foo3bar17hfedcba9876543210E.llvm.8'],
-    ['none of it any more', 'parse.llvm.1234567890', 'parse'],
+    ['only in one build', 'parse.llvm.1234567890', 'parse'],
   ])('%s are compared without that', (_, before, after) => {
     const old = named([
       [before, bodyOf(1)],
@@ -260,14 +260,14 @@ describe('names that change from build to build', () => {
     expect(kept(wire, profileOfNames(old, [before]))).toMatchObject({ names: [after], byName: 1, byBody: 0 });
   });
 
-  test('are compared whole at first', () => {
+  test('are compared unchanged first', () => {
     const [one, two] = ['_ZN3foo3bar17h0000000000000001E', '_ZN3foo3bar17h0000000000000002E'];
     const wire = build({ [two]: bodyOf(5), [one]: bodyOf(6), new: bodyOf(7) });
     const old = profileOfNames(build({ [one]: bodyOf(1), [two]: bodyOf(2) }), [one]);
     expect(kept(wire, old)).toMatchObject({ names: [one], byName: 1 });
   });
 
-  test('are told apart by bodies where nothing else does', () => {
+  test('are distinguished by bodies if nothing else differs', () => {
     const [a, b, c, d] = [1, 2, 3, 4].map((digit) => `_ZN3foo3bar17h000000000000000${digit}E`);
     const old = profileOfNames(build({ [a ?? '']: bodyOf(1), [b ?? '']: bodyOf(2) }), [a ?? '', b ?? '']);
     const wire = build({ [c ?? '']: bodyOf(2), [d ?? '']: bodyOf(1), twin: bodyOf(1) });
@@ -298,7 +298,7 @@ describe('a real module', async () => {
   const wire = await readPackage(path);
   const whole = profileOfAll('sql-wasm', wire);
 
-  test('is itself', () => {
+  test('matches its own profile', () => {
     expect(matchProfile(whole, wire)).toMatchObject({ exact: true, matched: 1968, total: 1968 });
   });
 
@@ -366,13 +366,13 @@ describe('the profile of a module', () => {
   const renamed = { ...profile, name: 'renamed' };
   const worse = { ...profileOfNames(build({ leaf: 'i32.const 1' }), ['leaf']), name: 'module' };
 
-  test('is that of the very module, whatever its name', () => {
+  test('is the one with its SHA-256, whatever its name', () => {
     const found = findProfile([worse, profileOf('module', []), renamed], 'module', strip(base));
     expect(found?.profile).toBe(renamed);
     expect(found?.match).toEqual(matchProfile(renamed, base));
   });
 
-  test('is else the one with its name of which most is found', () => {
+  test('is otherwise the one with its name that has the most matches', () => {
     for (const profiles of [
       [worse, profile, renamed],
       [renamed, profile, worse],
@@ -388,13 +388,13 @@ describe('the profile of a module', () => {
     expect(found && isForeign(found.match)).toBe(true);
   });
 
-  test('is none where none has the name', () => {
+  test('is undefined if no profile has the name', () => {
     expect(findProfile([renamed], 'module', next)).toBeUndefined();
     expect(findProfile([], 'module', base)).toBeUndefined();
   });
 });
 
-/** The module with one more function at the end, of the type of the first. */
+/** The module with one more function at the end, with the type of the first function. */
 function appendFunction(wire: Uint8Array): Uint8Array {
   const { sections } = readModule(wire);
   let from = 0;
@@ -420,7 +420,7 @@ function leb128(value: number): number[] {
   return value < 0x80 ? [value] : [(value % 0x80) + 0x80, ...leb128(Math.floor(value / 0x80))];
 }
 
-/** A module whose functions all have one name: one of the given bodies each. */
+/** A module with a function for each of the given bodies. All functions have the same name. */
 function repeated(bodies: string[]): Uint8Array {
   return named(bodies.map((text) => ['same', text]));
 }
@@ -434,7 +434,7 @@ function named(functions: [name: string, body: string][]): Uint8Array {
   return Uint8Array.from([...strip(wire), 0, ...leb128(content.length), ...content]);
 }
 
-/** How many functions have a body of their own. */
+/** How many functions have a unique body. */
 function uniqueBodies(bytes: Uint8Array): number {
   const hashes = readFunctionBodies(bytes, readModule(bytes)).map((body) => hashFunctionBody(bytes, body));
   const counts = new Map<string, number>();

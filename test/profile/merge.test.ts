@@ -6,7 +6,7 @@ describe('merging', () => {
   const first = profileOf('a', [entry(1, { optimised: true }), entry(5), entry(9)]);
   const second = profileOf('a', [entry(2), entry(5, { optimised: true }), entry(9)]);
 
-  test('gives what any run executed, optimised where it was so in any', () => {
+  test('returns the functions of all runs, optimised if they are so in any', () => {
     const merged = [
       profileOf('a', [entry(1, { optimised: true }), entry(2), entry(5, { optimised: true }), entry(9)]),
     ];
@@ -15,13 +15,13 @@ describe('merging', () => {
     expect(mergeProfiles([...merged, first, second, first])).toEqual(merged);
   });
 
-  test('leaves what is given as it was', () => {
+  test('does not change its arguments', () => {
     const copy = structuredClone([first, second]);
     mergeProfiles([first, second]);
     expect([first, second]).toEqual(copy);
   });
 
-  test('keeps other modules, other builds too, sorted', () => {
+  test('keeps other modules and other builds, sorted', () => {
     const others = [profileOf('b', [entry(1)]), profileOf('a', [entry(1)], '2'), first, profileOf('A', [])];
     const merged = mergeProfiles(others);
     expect(merged.map(({ name }) => name)).toEqual(['A', 'a', 'a', 'b']);
@@ -29,7 +29,7 @@ describe('merging', () => {
     expect(new Set(merged)).toEqual(new Set(others));
   });
 
-  test('makes copies with several names one, under the first of them', () => {
+  test('merges copies with several names under the first name', () => {
     const copy = { ...second, name: 'a-browser' };
     expect(mergeProfiles([copy, first])).toEqual(mergeProfiles([first, second]));
   });
@@ -42,13 +42,13 @@ describe('merging', () => {
     expect(mergeProfiles([bare, named])).toEqual(merged);
   });
 
-  test('of nothing gives nothing', () => {
+  test('returns nothing without profiles', () => {
     expect(mergeProfiles([])).toEqual([]);
   });
 });
 
-describe('the difference', () => {
-  test('of two runs with one module goes by index', () => {
+describe('the difference between profiles', () => {
+  test('is by index for two runs with one module', () => {
     const before = profileOf('a', [entry(1, { name: 'x' }), entry(2), entry(3)]);
     const after = profileOf('a', [entry(2, { optimised: true }), entry(3), entry(4, { name: 'x' })]);
     expect(diffProfiles(before, after)).toEqual({
@@ -61,7 +61,7 @@ describe('the difference', () => {
     });
   });
 
-  test('of two builds goes by names and bodies', () => {
+  test('is by names and bodies for two builds', () => {
     const before = build({ a: 'i32.const 1', b: 'i32.const 2', c: 'i32.const 3', d: 'i32.const 4' });
     const after = build({ new: 'i32.const 0', a: 'i32.const 1', b: 'i32.const 22', e: 'i32.const 3' });
     const { removed, added, both } = diffProfiles(
@@ -77,7 +77,7 @@ describe('the difference', () => {
     ]);
   });
 
-  test('of a profile with itself is nothing', () => {
+  test('is empty for a profile and itself', () => {
     const profile = profileOf('a', [entry(1), entry(2)]);
     expect(diffProfiles(profile, profile)).toMatchObject({ removed: [], added: [] });
   });

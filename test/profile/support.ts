@@ -1,7 +1,7 @@
 /** Profiles and modules for tests. */
 import { createHash } from 'node:crypto';
 import { createProfile } from '../../src/profile/create.ts';
-import type { Profile, ProfiledFunction } from '../../src/profile/profile.ts';
+import type { Profile, ProfiledFunction } from '../../src/profile/startup-profile.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { wat } from '../support/wat.ts';
 
@@ -16,7 +16,7 @@ export function random(seed: number): () => number {
   };
 }
 
-/** The SHA-256 of a text, where any one will do. */
+/** The SHA-256 of a text, for tests that need any hash. */
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
@@ -26,12 +26,12 @@ export function entry(index: number, rest: Partial<ProfiledFunction> = {}): Prof
   return { index, name: undefined, body: sha256(`body ${index}`).slice(0, 16), optimised: false, ...rest };
 }
 
-/** A profile of a module that is told by its name and version. */
+/** A profile of a module that its name and version identify. */
 export function profileOf(name: string, executed: ProfiledFunction[], version = '1'): Profile {
   return { name, sha256: sha256(`${name} ${version}`), functions: 1000, executed };
 }
 
-/** Functions by name: the text of their bodies. Each takes an i32 and returns one; they may call each other. */
+/** The text of function bodies by name. Each function takes an i32 and returns one; they may call each other. */
 export type Bodies = Record<string, string>;
 
 /** A module with two imported functions and the given ones, in that order, with a name section. */

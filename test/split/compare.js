@@ -1,15 +1,16 @@
 // @ts-check
 /**
- * Runs modules whole and split, and prints how many gave the same, and every difference: in a process of the node under test,
- * so plain JavaScript. The argument is a JSON file with a list of cases (random.ts).
+ * Runs original modules and their splits, and prints how many were compared and every difference. It is plain
+ * JavaScript, because the node under test runs it as a process. The argument is a JSON file with a list of
+ * cases (random.ts).
  */
 import { readFileSync } from 'node:fs';
-import { adopt, instantiate, intercept } from '../../dist/runtime/shared/link.js';
-import { memoryFrom } from './memory.js';
+import { registerPrimary, instantiate, intercept } from '../../dist/runtime/shared/link.js';
+import { memoryFrom } from './memory-from-file.js';
 
 /** @typedef {import('./random.ts').RandomCase} RandomCase */
 
-/** Values of parameters and imports, by their types, for each round. */
+/** Values of parameters and imports by type, for each round. */
 const VALUES = {
   i32: [7, 0, -1, 65_535],
   i64: [7n, 0n, -1n, 65_536n],
@@ -20,13 +21,13 @@ const VALUES = {
 /** References that are not null, by heap type. */
 const REFERENCES = { extern: { name: 'extern' }, any: 5, eq: 5, i31: 5, func: makeFunction() };
 
-/** How often each export is called: what a call leaves shows in the next. */
+/** How often each export is called: a later call shows the effects of an earlier one. */
 const ROUNDS = VALUES.i32.length;
 
 class Run {
   /** @type {string[]} */
   trace = [];
-  /** Objects and functions by their first appearance: the same one has the same number. */
+  /** Numbers of objects and functions, in order of their first appearance. */
   #seen = new Map();
   /** @type {WebAssembly.Exports | undefined} */
   #exports;
@@ -84,9 +85,9 @@ class Run {
   #fail(what, error) {
     if (error instanceof RangeError && /call stack/.test(error.message)) throw new StackOverflow();
     if (error instanceof StackOverflow) throw error;
-    const told = error instanceof Error ? `${error.name}: ${error.message}` : this.#show(error);
-    // An instance can be made in several WAYS, and the message begins with which it was.
-    this.trace.push(`${what} ! ${told.replace(/WebAssembly\.(Instance|instantiate)\(\)/, 'WebAssembly')}`);
+    const message = error instanceof Error ? `${error.name}: ${error.message}` : this.#show(error);
+    // An instance can be created in several WAYS, and the message begins with the name of the way.
+    this.trace.push(`${what} ! ${message.replace(/WebAssembly\.(Instance|instantiate)\(\)/, 'WebAssembly')}`);
   }
 
   /** @param {WebAssembly.Exports} exports */
@@ -139,7 +140,7 @@ class Run {
         return (/** @type {unknown[]} */ ...values) => this.#called(name, type.results, values);
       case 'global': {
         const value = /** @type {any} */ (type.value);
-        // Immutable ones may be of types that JavaScript cannot name.
+        // Immutable globals may have types that JavaScript cannot name.
         return type.mutable
           ? new WebAssembly.Global({ value, mutable: true }, valueOf(value))
           : valueOf(value);
@@ -161,10 +162,13 @@ class Run {
     }
   }
 
-  /** What wasm-opt's fuzzer wants of its imports. @param {string} name @param {readonly unknown[]} results @param {any[]} values */
+  /**
+   * Implements the imports that wasm-opt's fuzzer expects. @param {string} name @param {readonly unknown[]}
+   * results @param {any[]} values
+   */
   #called(name, results, values) {
     this.trace.push(`${name}(${values.map((value) => this.#show(value)).join()})`);
-    // Reentrant calls may call each other for ever.
+    // Reentrant calls may call each other endlessly.
     if (++this.#calls > 300) throw new Error('enough');
     const table = /** @type {any} */ (this.#exports?.['table']);
     const [first] = values;
@@ -196,7 +200,7 @@ class Run {
   }
 }
 
-/** How deep the stack is differs: what follows may, too. */
+/** The depth of the stack differs, so everything after an overflow may differ, too. */
 class StackOverflow extends Error {}
 
 /** @param {any} type @param {number} [round] @returns {any} */
@@ -224,7 +228,10 @@ async function traceOf(random, create) {
   }
 }
 
-/** By which instances of split modules are made. @type {((module: WebAssembly.Module, imports: WebAssembly.Imports) => any)[]} */
+/**
+ * The ways to create an instance of a split module. @type {((module: WebAssembly.Module, imports:
+ * WebAssembly.Imports) => any)[]}
+ */
 const WAYS = [
   instantiate,
   (module, imports) => WebAssembly.instantiate(module, imports),
@@ -235,24 +242,27 @@ intercept();
 const [, , casesFile = ''] = process.argv;
 /** @type {RandomCase[]} */
 const cases = JSON.parse(readFileSync(casesFile, 'utf8'));
-/** @type {{ compared: number, steps: number, merged: number, apart: number, lean: number, brought: number, differences: object[] }} */
-const result = { compared: 0, steps: 0, merged: 0, apart: 0, lean: 0, brought: 0, differences: [] };
+/**
+ * @type {{ compared: number, steps: number, merged: number, separate: number, stubbed: number, loaded: number,
+ * differences: object[] }}
+ */
+const result = { compared: 0, steps: 0, merged: 0, separate: 0, stubbed: 0, loaded: 0, differences: [] };
 for (const random of cases) {
-  const [whole, ...parts] = [random.whole, ...random.parts].map(
+  const [original, ...modules] = [random.original, ...random.modules].map(
     (file) => new WebAssembly.Module(readFileSync(file)),
   );
-  if (!whole || !parts[0]) throw new Error('a case without modules');
-  adopt(parts[0], {
-    load(part) {
-      result.brought++;
-      const module = parts[part];
-      if (!module) throw new Error(`no part ${part}`);
+  if (!original || !modules[0]) throw new Error('a case without modules');
+  registerPrimary(modules[0], {
+    loadSecondary(secondary) {
+      result.loaded++;
+      const module = modules[secondary];
+      if (!module) throw new Error(`no secondary ${secondary}`);
       return module;
     },
     createMemory: memoryFrom(random.memory),
   });
-  const expected = await traceOf(random, (imports) => WebAssembly.instantiate(whole, imports));
-  const primary = parts[0];
+  const expected = await traceOf(random, (imports) => WebAssembly.instantiate(original, imports));
+  const primary = modules[0];
   const found = await traceOf(random, (imports) => WAYS[random.seed % WAYS.length]?.(primary, imports));
   const overflow = expected.overflow || found.overflow;
   const length = overflow
@@ -261,8 +271,8 @@ for (const random of cases) {
   const at = Array.from({ length }).findIndex((_, step) => expected.trace[step] !== found.trace[step]);
   result.compared++;
   if (random.merged) result.merged++;
-  if (random.memory) result.apart++;
-  if (random.lean) result.lean++;
+  if (random.memory) result.separate++;
+  if (random.stubbed) result.stubbed++;
   result.steps += length;
   if (at !== -1) {
     result.differences.push({

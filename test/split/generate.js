@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * Makes random wasm modules with binaryen's wasm-opt, many in one process: as a command it takes half a second for each, most of
- * it to load itself. The argument is a JSON file with the arguments of each run. Plain JavaScript, to be a process of its own.
+ * Generates random wasm modules with Binaryen's wasm-opt, many in one process: the command takes half a second
+ * for each, mostly to load itself. The argument is a JSON file with the arguments of each run. It is plain
+ * JavaScript, because it runs as a process of its own.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,7 +18,7 @@ const script = new Function(
   readFileSync(command, 'utf8').replace(/^#!.*/, ''),
 );
 
-/** Made by the first run. @type {WebAssembly.Module | undefined} */
+/** wasm-opt itself, compiled by the first run. @type {WebAssembly.Module | undefined} */
 let compiled;
 const { instantiate } = WebAssembly;
 WebAssembly.instantiate = /** @type {any} */ (

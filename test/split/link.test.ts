@@ -1,4 +1,4 @@
-/** What others see of instances of split modules. */
+/** Instances of split modules, as a program sees them. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { intercept } from '../../src/runtime/shared/link.ts';
 import { functionsOf, link, splitText } from './support.ts';
@@ -36,21 +36,21 @@ function traceOf(call: () => unknown): string[] {
 }
 
 describe('an instance of a split module', () => {
-  it('exports what the whole does, in its order, frozen, and nothing else', async () => {
+  it('has the same exports as the original, in the same order, frozen', async () => {
     const split = splitText(TEXT, ['hot']);
-    const whole = await WebAssembly.instantiate(new WebAssembly.Module(split.whole), importsOf());
+    const original = await WebAssembly.instantiate(new WebAssembly.Module(split.original), importsOf());
     const instance = await link(split).create(importsOf());
-    expect(Object.keys(instance.exports)).toEqual(Object.keys(whole.exports));
+    expect(Object.keys(instance.exports)).toEqual(Object.keys(original.exports));
     expect(Object.isFrozen(instance.exports)).toBe(true);
     expect(Object.getPrototypeOf(instance.exports)).toBeNull();
-    expect(Object.keys(instance)).toEqual(Object.keys(whole));
+    expect(Object.keys(instance)).toEqual(Object.keys(original));
     expect(instance).toBeInstanceOf(WebAssembly.Instance);
     expect(Object.getOwnPropertyDescriptors(instance.exports)['hot']).toMatchObject({
       enumerable: true,
       writable: false,
       configurable: false,
     });
-    for (const [name, value] of Object.entries(whole.exports)) {
+    for (const [name, value] of Object.entries(original.exports)) {
       const own = instance.exports[name];
       expect(Object.prototype.toString.call(own)).toBe(Object.prototype.toString.call(value));
       if (typeof value === 'function') {
@@ -62,7 +62,7 @@ describe('an instance of a split module', () => {
     }
   });
 
-  it('has the same function in tables and exports, before and after its part came in', async () => {
+  it('has the same function in tables and exports, before and after its secondary is loaded', async () => {
     const instance = await link(splitText(TEXT, ['hot'])).create(importsOf());
     const { cold } = instance.exports;
     const table = instance.exports['table'] as WebAssembly.Table;
@@ -72,18 +72,18 @@ describe('an instance of a split module', () => {
     expect(instance.exports['cold']).toBe(cold);
   });
 
-  it('has state of its own, as other instances have', async () => {
+  it('has its own state', async () => {
     const linked = link(splitText(TEXT, ['hot']));
     const first = functionsOf(await linked.create(importsOf()));
     const second = functionsOf(await linked.create(importsOf((a, b) => a * b, 2000)));
     expect([first['hot']?.(), first['hot']?.(), second['hot']?.(), first['hot']?.()]).toEqual([
       1001, 1002, 2000, 1003,
     ]);
-    // Each instance has its own part.
-    expect(linked.brought).toHaveLength(2);
+    // Each instance has its own secondary.
+    expect(linked.loaded).toHaveLength(2);
   });
 
-  it('keeps the imports that it was made with, whatever becomes of their object', async () => {
+  it('keeps its imports if a program changes the import object', async () => {
     const imports = importsOf();
     const { hot } = functionsOf(await link(splitText(TEXT, ['hot'])).create(imports));
     imports.host.add = () => 0;
@@ -110,15 +110,15 @@ describe('an instance of a split module', () => {
     ['no module', {}],
     ['no function', { host: { base: 1 } }],
     ['another kind', { host: { add: 1, base: 1 } }],
-  ])('is refused in the same words: %s', async (_, imports) => {
+  ])('is rejected with the same message for imports with %s', async (_, imports) => {
     const split = splitText(TEXT, ['hot']);
     const given = imports as WebAssembly.Imports;
-    const whole = await failureOf(WebAssembly.instantiate(new WebAssembly.Module(split.whole), given));
-    expect(await failureOf(link(split).create(given))).toBe(whole);
-    expect(whole).toMatch(/Error/);
+    const original = await failureOf(WebAssembly.instantiate(new WebAssembly.Module(split.original), given));
+    expect(await failureOf(link(split).create(given))).toBe(original);
+    expect(original).toMatch(/Error/);
   });
 
-  it('tries again to load a part when that has failed, and throws the reason at the call', async () => {
+  it('throws at the call if a secondary cannot be loaded, and tries again at the next call', async () => {
     let failures = 2;
     const linked = link(splitText(TEXT, ['hot']), () => {
       if (failures-- > 0) throw new Error('not there');
@@ -128,20 +128,20 @@ describe('an instance of a split module', () => {
     expect(() => hot?.()).toThrow('not there');
     expect(() => cold?.(1)).toThrow('not there');
     expect([hot?.(), hot?.()]).toEqual([1001, 1002]);
-    expect(linked.brought).toHaveLength(3);
+    expect(linked.loaded).toHaveLength(3);
   });
 
-  it('rejects where the start function traps, and knows the function that was called', async () => {
+  it('rejects if the start function traps, and reports the function that was called', async () => {
     const split = splitText(
       '(module (func $start unreachable) (func $other (export "other")) (start $start))',
       ['other'],
     );
     const linked = link(split);
     await expect(linked.create()).rejects.toThrow(WebAssembly.RuntimeError);
-    expect(linked.brought).toEqual([[1, 0]]);
+    expect(linked.loaded).toEqual([[1, 0]]);
   });
 
-  it('says the same names in stack traces, and no stub', async () => {
+  it('has the same names in stack traces, without stubs', async () => {
     const text = `(module
       (import "host" "fail" (func $fail))
       (func $outer (export "outer") call $middle)
@@ -181,26 +181,26 @@ describe('after interception', () => {
       (module: WebAssembly.Module, imports: WebAssembly.Imports) =>
         new (class Own extends WebAssembly.Instance {})(module, imports),
     ],
-  ])('%s makes instances whole', async (_, create) => {
+  ])('%s creates instances of the whole module', async (_, create) => {
     const linked = link(splitText(TEXT, ['hot']));
     const instance = await create(linked.primary, importsOf());
     expect(instance).toBeInstanceOf(WebAssembly.Instance);
     expect(Object.keys(instance.exports)).toEqual(['memory', 'table', 'count', 'hot', 'cold']);
     expect(functionsOf(instance)['hot']?.()).toBe(1001);
-    expect(linked.brought).toHaveLength(1);
+    expect(linked.loaded).toHaveLength(1);
   });
 
-  it('module exports are those of the whole', () => {
+  it('WebAssembly.Module.exports returns the exports of the original module', () => {
     const split = splitText(TEXT, ['hot']);
     const { primary } = link(split);
-    const whole = new WebAssembly.Module(split.whole);
-    expect(WebAssembly.Module.exports(primary)).toEqual(WebAssembly.Module.exports(whole));
-    expect(WebAssembly.Module.imports(primary)).toEqual(WebAssembly.Module.imports(whole));
+    const original = new WebAssembly.Module(split.original);
+    expect(WebAssembly.Module.exports(primary)).toEqual(WebAssembly.Module.exports(original));
+    expect(WebAssembly.Module.imports(primary)).toEqual(WebAssembly.Module.imports(original));
     expect(WebAssembly.Module.customSections(primary, 'name')).toHaveLength(1);
   });
 
-  it('everything else is as it was', async () => {
-    const bytes = splitText(TEXT, ['hot']).whole;
+  it('other modules and arguments behave as before', async () => {
+    const bytes = splitText(TEXT, ['hot']).original;
     const { instance, module } = await WebAssembly.instantiate(bytes, importsOf());
     expect(Object.keys(instance)).toEqual([]);
     expect(module).toBeInstanceOf(WebAssembly.Module);

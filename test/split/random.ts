@@ -1,4 +1,4 @@
-/** Random valid modules (by wasm-opt of binaryen), split at random. */
+/** Generates random valid modules with Binaryen's wasm-opt, and splits them at random. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
@@ -6,29 +6,33 @@ import { reassemble } from '../../src/runtime/shared/reassembly-plan.ts';
 import { Cursor } from '../../src/wasm/binary/cursor.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { SectionId } from '../../src/wasm/binary/sections.ts';
-import { splitModule } from '../../src/wasm/split/split.ts';
-import type { WasmExport, WasmImport } from '../../src/wasm/binary/types.ts';
+import { splitModule } from '../../src/wasm/split/split-module.ts';
+import type { WasmExport, WasmImport } from '../../src/wasm/binary/extern-types.ts';
 import { randomNumbers } from '../v8/random.ts';
 import { ROOT } from '../v8/support.ts';
-import { withSegments } from './segments.ts';
+import { withSegments } from './random-segments.ts';
 import { piecesOf } from './support.ts';
 
 export interface RandomCase {
   seed: number;
-  /** Paths. */
-  whole: string;
-  parts: string[];
-  /** Where it is apart. */
+  /** Path of the original module. */
+  original: string;
+  /** Paths of the primary and the secondaries. */
+  modules: string[];
+  /** Path of the memory's contents, if the memory is separate. */
   memory?: string;
   imports: readonly WasmImport[];
   exports: readonly WasmExport[];
   /** Whether the primary has fewer data segments. */
   merged: boolean;
-  /** Whether the primary has no bodies of hot functions. Nothing here has native code: all of them are called in their secondary. */
-  lean: boolean;
+  /**
+   * Whether the primary is stubbed. There is no native code here, so V8 calls every stubbed function in the
+   * last secondary.
+   */
+  stubbed: boolean;
 }
 
-/** What no V8 has by default. */
+/** Features that no version of V8 enables by default. */
 const DISABLED = [
   'shared-everything',
   'custom-descriptors',
@@ -41,7 +45,7 @@ const DISABLED = [
   'relaxed-atomics',
   'wide-arithmetic',
   'custom-page-sizes',
-  // Memories would be shared, and modules stay whole.
+  // Memories would be shared, and modules could not be split.
   'threads',
 ];
 
@@ -60,7 +64,7 @@ async function generate(folder: string, seeds: readonly number[]): Promise<Map<n
     const input = join(folder, `${seed}.bin`);
     const output = join(folder, `${seed}.wasm`);
     const bytes = Uint8Array.from({ length: 1000 + random(9000) }, () => random(256));
-    // One after another is fast enough.
+    // Writing one file after another is fast enough.
     // oxlint-disable-next-line no-await-in-loop
     await writeFile(input, bytes);
     runs.push([
@@ -68,9 +72,9 @@ async function generate(folder: string, seeds: readonly number[]): Promise<Map<n
       '--translate-to-fuzz',
       '--all-features',
       ...DISABLED.map((feature) => `--disable-${feature}`),
-      // V8 refuses modules with both kinds of exceptions.
+      // V8 rejects modules with both kinds of exceptions.
       ...(random(4) === 0 ? ['--disable-exception-handling'] : ['--translate-to-exnref']),
-      // Some have names, to be split as well.
+      // Some have names, so that the name section is split as well.
       ...(random(2) === 0 ? ['--debuginfo'] : []),
       '--output',
       output,
@@ -89,7 +93,7 @@ async function generate(folder: string, seeds: readonly number[]): Promise<Map<n
   return files;
 }
 
-/** Which of some modules a node takes: some mix proposals that exclude each other. */
+/** Returns the modules that a node accepts: some modules mix proposals that exclude each other. */
 async function findValid(node: string, files: readonly string[]): Promise<string[]> {
   const { stdout } = await execa(node, [
     '-e',
@@ -99,10 +103,10 @@ async function findValid(node: string, files: readonly string[]): Promise<string
   return JSON.parse(stdout) as string[];
 }
 
-/** Splits a module at random; undefined where there is nothing to split. */
-async function splitAtRandom(whole: string, seed: number): Promise<RandomCase | undefined> {
+/** Splits a module at random. Returns undefined if it cannot be split. */
+async function splitAtRandom(original: string, seed: number): Promise<RandomCase | undefined> {
   const random = randomNumbers(-seed - 1);
-  const wire = new Uint8Array(await readFile(whole));
+  const wire = new Uint8Array(await readFile(original));
   const { importedFunctions, functions, imports, exports } = readModule(wire);
   // None, all but some, or about half.
   const share = [0, 90, 50, 50, 50][random(5)] ?? 0;
@@ -111,38 +115,38 @@ async function splitAtRandom(whole: string, seed: number): Promise<RandomCase | 
   const split = splitModule(wire, hot, {
     secondaries: 1 + random(4),
     tailCalls: random(2) === 0,
-    leastMemory: random(2) === 0 ? 0 : undefined,
-    leastBodies: random(2) === 0 ? 0 : undefined,
+    minSeparateMemory: random(2) === 0 ? 0 : undefined,
+    minStubbedBodies: random(2) === 0 ? 0 : undefined,
   });
-  if ('whole' in split) return undefined;
-  if (Buffer.compare(reassemble(piecesOf(split), split.recipe), wire) !== 0) {
-    throw new Error(`seed ${seed}: the parts do not give the whole`);
+  if ('unsplitReason' in split) return undefined;
+  if (Buffer.compare(reassemble(piecesOf(split), split.plan), wire) !== 0) {
+    throw new Error(`seed ${seed}: reassembling the parts does not reproduce the module`);
   }
   const { full } = split;
-  const ends = [split.parts.at(0), split.parts.at(-1)].filter((each) => each !== undefined);
+  const ends = [split.modules.at(0), split.modules.at(-1)].filter((each) => each !== undefined);
   if (full && Buffer.compare(reassemble(ends, full.plan), full.primary) !== 0) {
-    throw new Error(`seed ${seed}: the parts do not give the full primary`);
+    throw new Error(`seed ${seed}: reassembling the parts does not reproduce the full primary`);
   }
-  const parts = await Promise.all(
-    split.parts.map(async (bytes, part) => {
-      const file = join(dirname(whole), `${seed}.${part}.wasm`);
+  const modules = await Promise.all(
+    split.modules.map(async (bytes, module) => {
+      const file = join(dirname(original), `${seed}.${module}.wasm`);
       await writeFile(file, bytes);
       return file;
     }),
   );
-  const [segments = 0, left = 0] = [wire, ...split.parts].map(countSegments);
+  const [segments = 0, left = 0] = [wire, ...split.modules].map(countSegments);
   const { memory } = split;
-  const file = join(dirname(whole), `${seed}.memory`);
+  const file = join(dirname(original), `${seed}.memory`);
   if (memory) await writeFile(file, memory);
   return {
     seed,
-    whole,
-    parts,
+    original,
+    modules,
     ...(memory && { memory: file }),
     imports,
     exports,
     merged: !memory && left < segments,
-    lean: split.full !== undefined,
+    stubbed: split.full !== undefined,
   };
 }
 
@@ -151,24 +155,24 @@ function countSegments(wire: Uint8Array): number {
   return data ? new Cursor(wire, data.offset, data.offset + data.size, 'data section').u32('a count') : 0;
 }
 
-/** What became of some random modules. */
+/** The result of comparing random modules with their splits. */
 export interface Comparison {
-  /** Modules that were split. */
+  /** How many modules were split. */
   compared: number;
-  /** Results, calls of imports and values of exports that were equal. */
+  /** How many results, calls of imports and values of exports were compared. */
   steps: number;
-  /** Modules whose primaries have fewer data segments. */
+  /** How many primaries have merged data segments. */
   merged: number;
-  /** Modules whose memories are apart. */
-  apart: number;
-  /** Modules whose primaries are lean. */
-  lean: number;
-  /** Parts that came in. */
-  brought: number;
+  /** How many memories are separate. */
+  separate: number;
+  /** How many primaries are stubbed. */
+  stubbed: number;
+  /** How many secondaries were loaded. */
+  loaded: number;
   differences: { seed: number; at: number; expected: string[]; found: string[] }[];
 }
 
-/** Makes a module of each seed, splits it, and has a node compare what both do. */
+/** Generates a module for each seed, splits it, and compares both in a node process. */
 export async function compareRandom(
   node: string,
   folder: string,

@@ -1,10 +1,10 @@
-/** What a split module does is what the whole does. */
+/** A split module computes the same as the original module. */
 import { describe, expect, it } from 'vitest';
 import { functionsOf, link, splitText } from './support.ts';
 
 type Functions = ReturnType<typeof functionsOf>;
 
-/** Runs the same with the whole module and with its parts, and gives both results, and how many parts came in. */
+/** Calls the functions of the original module and of its split. Returns both results, and the loaded secondaries. */
 async function compare(
   text: string,
   hot: readonly string[],
@@ -16,19 +16,20 @@ async function compare(
   const linked = link(split);
   const results: unknown[] = [];
   for (const create of [
-    (imports: WebAssembly.Imports) => WebAssembly.instantiate(new WebAssembly.Module(split.whole), imports),
+    (imports: WebAssembly.Imports) =>
+      WebAssembly.instantiate(new WebAssembly.Module(split.original), imports),
     linked.create,
   ]) {
     let functions: Functions | undefined;
     const get = () => functions ?? {};
-    // One after the other.
+    // One after the other, because they share state in the test.
     // oxlint-disable-next-line no-await-in-loop
     const instance = await create(makeImports(get));
     functions = functionsOf(instance);
     results.push(attempt(() => run(functions ?? {}, instance)));
   }
-  const [whole, parts] = results;
-  return { whole, parts, brought: linked.brought };
+  const [originalResult, splitResult] = results;
+  return { original: originalResult, split: splitResult, loaded: linked.loaded };
 }
 
 function attempt(call: () => unknown): unknown {
@@ -39,8 +40,8 @@ function attempt(call: () => unknown): unknown {
   }
 }
 
-it('lets recursion through parts go as deep, with tail calls in stubs', async () => {
-  const { whole, parts } = await compare(
+it('recursion across modules goes as deep as in the original, with tail calls in stubs', async () => {
+  const { original, split } = await compare(
     `(module
       (global $depth (mut i32) (i32.const 0))
       (func $get (export "depth") (result i32) global.get $depth)
@@ -49,19 +50,19 @@ it('lets recursion through parts go as deep, with tail calls in stubs', async ()
     ['hot', 'get'],
     ({ hot, depth }) => [attempt(() => hot?.()), depth?.()],
   );
-  const [failure, depth] = whole as [string, number];
+  const [failure, depth] = original as [string, number];
   expect(failure).toBe('RangeError: Maximum call stack size exceeded');
-  const [ownFailure, ownDepth] = parts as [string, number];
+  const [ownFailure, ownDepth] = split as [string, number];
   expect(ownFailure).toBe(failure);
-  // With calls in stubs it is half.
+  // Calls in stubs would halve it.
   expect(ownDepth).toBeGreaterThan(depth * 0.9);
 });
 
 describe.each([true, false])('a split module, with tail calls in stubs: %s', (tailCalls) => {
   const options = { tailCalls };
 
-  it('calls from part to part, forth and back', async () => {
-    const { whole, parts, brought } = await compare(
+  it('calls from module to module, back and forth', async () => {
+    const { original, split, loaded } = await compare(
       `(module
         (func $hot (export "hot") (param i32) (result i32)
           local.get 0 i32.const 1 i32.add call $cold)
@@ -73,13 +74,13 @@ describe.each([true, false])('a split module, with tail calls in stubs: %s', (ta
       undefined,
       options,
     );
-    expect(whole).toEqual([15, 25, -5]);
-    expect(parts).toEqual(whole);
-    expect(brought).toEqual([[1, 1]]);
+    expect(original).toEqual([15, 25, -5]);
+    expect(split).toEqual(original);
+    expect(loaded).toEqual([[1, 1]]);
   });
 
-  it('calls between secondaries, which come in one by one', async () => {
-    const { whole, parts, brought } = await compare(
+  it('calls between secondaries, and loads them one by one', async () => {
+    const { original, split, loaded } = await compare(
       `(module
         (func $a (export "a") (result i32) call $b)
         (func $b (result i32) i32.const 1 drop i32.const 2 call $c i32.add)
@@ -90,13 +91,13 @@ describe.each([true, false])('a split module, with tail calls in stubs: %s', (ta
       undefined,
       { ...options, secondaries: 3 },
     );
-    expect(whole).toEqual([45, 45]);
-    expect(parts).toEqual(whole);
-    expect(brought.map(([part]) => part)).toEqual([1, 2, 3]);
+    expect(original).toEqual([45, 45]);
+    expect(split).toEqual(original);
+    expect(loaded.map(([secondary]) => secondary)).toEqual([1, 2, 3]);
   });
 
-  it('traps with the same words, in each part', async () => {
-    const { whole, parts } = await compare(
+  it('traps with the same message in each module', async () => {
+    const { original, split } = await compare(
       `(module
         (memory 1)
         (func $div (export "div") (param i32) (result i32) i32.const 1 local.get 0 i32.div_u)
@@ -112,17 +113,17 @@ describe.each([true, false])('a split module, with tail calls in stubs: %s', (ta
       undefined,
       options,
     );
-    expect(whole).toEqual([
+    expect(original).toEqual([
       'RuntimeError: divide by zero',
       'RuntimeError: memory access out of bounds',
       'RuntimeError: unreachable',
       1,
     ]);
-    expect(parts).toEqual(whole);
+    expect(split).toEqual(original);
   });
 
-  it('throws and catches exceptions across parts', async () => {
-    const { whole, parts, brought } = await compare(
+  it('throws and catches exceptions across modules', async () => {
+    const { original, split, loaded } = await compare(
       `(module
         (tag $own (param i32))
         (func $throw (param i32) local.get 0 throw $own)
@@ -138,13 +139,13 @@ describe.each([true, false])('a split module, with tail calls in stubs: %s', (ta
       undefined,
       options,
     );
-    expect(whole).toEqual([101, 202, 103]);
-    expect(parts).toEqual(whole);
-    expect(brought).toHaveLength(1);
+    expect(original).toEqual([101, 202, 103]);
+    expect(split).toEqual(original);
+    expect(loaded).toHaveLength(1);
   });
 
-  it('does not grow the stack where tail calls go from part to part', async () => {
-    const { whole, parts } = await compare(
+  it('does not grow the stack for tail calls between modules', async () => {
+    const { original, split } = await compare(
       `(module
         (func $even (export "even") (param i32) (result i32)
           local.get 0 i32.eqz (if (then i32.const 1 return))
@@ -157,12 +158,12 @@ describe.each([true, false])('a split module, with tail calls in stubs: %s', (ta
       undefined,
       options,
     );
-    expect(whole).toEqual([1, 0]);
-    expect(parts).toEqual(whole);
+    expect(original).toEqual([1, 0]);
+    expect(split).toEqual(original);
   });
 
-  it('is reentrant: an import that a hot function calls calls a cold one', async () => {
-    const { whole, parts, brought } = await compare(
+  it('is reentrant: a hot function calls an import that calls a cold function', async () => {
+    const { original, split, loaded } = await compare(
       `(module
         (import "host" "back" (func $back (param i32) (result i32)))
         (func $hot (export "hot") (param i32) (result i32) local.get 0 call $back)
@@ -175,13 +176,13 @@ describe.each([true, false])('a split module, with tail calls in stubs: %s', (ta
       (get) => ({ host: { back: (value: number) => get()['cold']?.(value) as number } }),
       options,
     );
-    expect(whole).toBe(7);
-    expect(parts).toBe(7);
-    expect(brought).toHaveLength(1);
+    expect(original).toBe(7);
+    expect(split).toBe(7);
+    expect(loaded).toHaveLength(1);
   });
 
-  it('shares memory, which a cold function grows, globals, and tables that both parts change', async () => {
-    const { whole, parts } = await compare(
+  it('shares globals, memory that a cold function grows, and tables that both modules change', async () => {
+    const { original, split } = await compare(
       `(module
         (type $value (func (result i32)))
         (memory (export "memory") 1)
@@ -221,7 +222,7 @@ describe.each([true, false])('a split module, with tail calls in stubs: %s', (ta
       undefined,
       options,
     );
-    expect(whole).toEqual([
+    expect(original).toEqual([
       1,
       2,
       2,
@@ -234,11 +235,11 @@ describe.each([true, false])('a split module, with tail calls in stubs: %s', (ta
       2,
       expect.stringMatching(/RuntimeError/),
     ]);
-    expect(parts).toEqual(whole);
+    expect(split).toEqual(original);
   });
 
   it.each([['start'], ['other']])('runs its start function, hot or cold (%s is hot)', async (hot) => {
-    const { whole, parts } = await compare(
+    const { original, split } = await compare(
       `(module
         (import "host" "log" (func $log (param i32)))
         (global $set (mut i32) (i32.const 0))
@@ -251,12 +252,12 @@ describe.each([true, false])('a split module, with tail calls in stubs: %s', (ta
       () => ({ host: { log: () => {} } }),
       options,
     );
-    expect(whole).toBe(6);
-    expect(parts).toBe(6);
+    expect(original).toBe(6);
+    expect(split).toBe(6);
   });
 
   it('passes vectors and many values', async () => {
-    const { whole, parts } = await compare(
+    const { original, split } = await compare(
       `(module
         (func $hot (export "hot") (param i64 f32 f64) (result i64 f32 f64)
           local.get 0 local.get 1 local.get 2 i32.const 3 (f32x4.splat (f32.const 2))
@@ -270,12 +271,12 @@ describe.each([true, false])('a split module, with tail calls in stubs: %s', (ta
       undefined,
       options,
     );
-    expect(whole).toEqual([2n, 3, 3.5]);
-    expect(parts).toEqual(whole);
+    expect(original).toEqual([2n, 3, 3.5]);
+    expect(split).toEqual(original);
   });
 
-  it('recovers from a stack overflow that went through parts', async () => {
-    const { whole, parts } = await compare(
+  it('recovers from a stack overflow across modules', async () => {
+    const { original, split } = await compare(
       `(module
         (func $hot (export "hot") (param i32) (result i32)
           local.get 0 i32.eqz (if (then i32.const 0 return))
@@ -288,7 +289,7 @@ describe.each([true, false])('a split module, with tail calls in stubs: %s', (ta
       undefined,
       options,
     );
-    expect(whole).toEqual(['RangeError: Maximum call stack size exceeded', 1000]);
-    expect(parts).toEqual(whole);
+    expect(original).toEqual(['RangeError: Maximum call stack size exceeded', 1000]);
+    expect(split).toEqual(original);
   });
 });

@@ -1,19 +1,19 @@
-/** Primaries without the bodies that native code has. */
+/** Stubbed primaries: primaries without the bodies of hot functions that native code has. */
 import { describe, expect, it } from 'vitest';
 import { reassemble } from '../../src/runtime/shared/reassembly-plan.ts';
 import { readFunctionBodies } from '../../src/wasm/binary/code.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { functionsOf, link, piecesOf, splitText, type SplitText } from './support.ts';
 
-/** More than a stub has. */
+/** More bytes than a stub. */
 const BODY = 'local.get $x i32.const 3 i32.mul local.set $x '.repeat(10);
 const HOT = `(func $hot (export "hot") (param $x i32) (result i32) ${BODY} local.get $x)`;
 const COLD = '(func $cold (export "cold") (param $x i32) (result i32) local.get $x call $hot)';
 
-const split = (fields: string, hot = ['hot'], leastBodies = 0) =>
-  splitText(`(module ${fields})`, hot, { leastBodies });
+const split = (fields: string, hot = ['hot'], minStubbedBodies = 0) =>
+  splitText(`(module ${fields})`, hot, { minStubbedBodies });
 
-/** Sizes of the bodies that a module has, by the names of its functions. */
+/** The sizes of a module's bodies, by function name. */
 function sizesOf(wire: Uint8Array): Record<string, number> {
   const module = readModule(wire);
   const names = module.functionNames();
@@ -23,7 +23,7 @@ function sizesOf(wire: Uint8Array): Record<string, number> {
   );
 }
 
-const primaryOf = ({ parts }: SplitText) => parts.at(0) ?? new Uint8Array();
+const primaryOf = ({ modules }: SplitText) => modules.at(0) ?? new Uint8Array();
 const fullOf = ({ full }: SplitText) => full?.primary ?? new Uint8Array();
 
 function withoutIdentity(wire: Uint8Array): string {
@@ -34,34 +34,34 @@ function withoutIdentity(wire: Uint8Array): string {
 
 const power = (x: number) => Math.imul(x, 3 ** 10);
 
-describe('a lean primary', () => {
-  it('has stubs instead of bodies, and gives the full one together with the last secondary', async () => {
-    const lean = split(`${HOT} ${COLD}`);
-    const [primary, full] = [primaryOf(lean), fullOf(lean)];
-    expect(lean.parts).toHaveLength(3);
+describe('a stubbed primary', () => {
+  it('has stubs instead of bodies, and reassembles to the full primary with the last secondary', async () => {
+    const stubbed = split(`${HOT} ${COLD}`);
+    const [primary, full] = [primaryOf(stubbed), fullOf(stubbed)];
+    expect(stubbed.modules).toHaveLength(3);
     expect(sizesOf(full)['hot']).toBeGreaterThan(sizesOf(primary)['hot'] ?? 0);
     expect(sizesOf(full)['cold']).toBe(sizesOf(primary)['cold']);
-    const bodies = lean.parts.at(-1) ?? new Uint8Array();
-    const recipe = lean.full?.plan ?? new Uint8Array();
-    expect(Buffer.compare(reassemble([primary, bodies], recipe), full)).toBe(0);
-    expect(Buffer.compare(reassemble(piecesOf(lean), lean.recipe), lean.whole)).toBe(0);
+    const bodies = stubbed.modules.at(-1) ?? new Uint8Array();
+    const plan = stubbed.full?.plan ?? new Uint8Array();
+    expect(Buffer.compare(reassemble([primary, bodies], plan), full)).toBe(0);
+    expect(Buffer.compare(reassemble(piecesOf(stubbed), stubbed.plan), stubbed.original)).toBe(0);
 
-    const { create, brought } = link(lean);
+    const { create, loaded } = link(stubbed);
     const { hot, cold } = functionsOf(await create());
     expect([hot?.(5), cold?.(6)]).toEqual([power(5), power(6)]);
-    // Nothing here has native code.
-    expect(brought.map(([part]) => part)).toEqual([2, 1]);
+    // There is no native code here, so V8 calls the stubs.
+    expect(loaded.map(([secondary]) => secondary)).toEqual([2, 1]);
   });
 
-  it('as the full one, does its work without the last secondary', async () => {
-    const lean = split(`${HOT} ${COLD}`);
-    const { create, brought } = link({ parts: [fullOf(lean), ...lean.parts.slice(1)] });
+  it('has a full primary that works without the last secondary', async () => {
+    const stubbed = split(`${HOT} ${COLD}`);
+    const { create, loaded } = link({ modules: [fullOf(stubbed), ...stubbed.modules.slice(1)] });
     const { hot, cold } = functionsOf(await create());
     expect([hot?.(5), cold?.(6)]).toEqual([power(5), power(6)]);
-    expect(brought.map(([part]) => part)).toEqual([1]);
+    expect(loaded.map(([secondary]) => secondary)).toEqual([1]);
   });
 
-  it('says which module it is that of: V8 takes modules with the same bytes for one, with native code and all', () => {
+  it('identifies its module, because V8 shares native code between modules with the same bytes', () => {
     const [one, two] = [
       split(`${HOT} ${COLD}`),
       split(`${HOT.replace('i32.const 3', 'i32.const 5')} ${COLD}`),
@@ -73,50 +73,50 @@ describe('a lean primary', () => {
 
   it.each([
     [
-      'what a function without native code calls',
+      'a function that one without native code calls',
       '(func $user (param $x i32) memory.size drop local.get $x call $hot drop)',
       true,
     ],
     [
-      'what a function with native code calls',
+      'a function that one with native code calls',
       '(func $user (param $x i32) local.get $x call $hot drop)',
       false,
     ],
-  ])('keeps %s, which V8 may put into that: %s', (_, user, kept) => {
-    // Functions that refer to segments stay, hot or not.
+  ])('keeps the body of %s, which V8 may inline there: %s', (_, user, kept) => {
+    // A function that refers to segments stays in the primary even if it is not hot.
     const bound = kept
       ? user.replace('memory.size drop', 'i32.const 0 i32.const 0 i32.const 0 memory.init 0')
       : user;
-    const lean = split(
+    const stubbed = split(
       `(memory 1) (data "a") ${HOT} ${bound} ${COLD}
         (func $other (export "other") (param $x i32) (result i32) ${BODY} local.get $x)`,
       ['hot', 'other', ...(kept ? [] : ['user'])],
     );
-    const [primary, full] = [primaryOf(lean), fullOf(lean)].map(sizesOf);
+    const [primary, full] = [primaryOf(stubbed), fullOf(stubbed)].map(sizesOf);
     expect(primary?.['hot'] === full?.['hot']).toBe(kept);
     expect(primary?.['other']).toBeLessThan(full?.['other'] ?? 0);
   });
 
-  it('keeps what is bound to it, and what is as small as a stub', () => {
-    const lean = split(
+  it('keeps the bodies of bound functions, and bodies as small as a stub', () => {
+    const stubbed = split(
       `(memory 1) (data "a") ${HOT} ${COLD}
         (func $small (export "small") (param $x i32) (result i32) local.get $x)
         (func $init (export "init") (param $x i32) ${BODY} i32.const 0 i32.const 0 i32.const 1 memory.init 0)`,
       ['hot', 'small', 'init'],
     );
-    const [primary, full] = [primaryOf(lean), fullOf(lean)].map(sizesOf);
+    const [primary, full] = [primaryOf(stubbed), fullOf(stubbed)].map(sizesOf);
     for (const name of ['small', 'init']) expect(primary?.[name]).toBe(full?.[name]);
     expect(primary?.['hot']).toBeLessThan(full?.['hot'] ?? 0);
   });
 
-  it('is full where it would spare little', () => {
+  it('is not made if it would save little', () => {
     expect(split(`${HOT} ${COLD}`, ['hot'], 1000).full).toBeUndefined();
     expect(splitText(`(module ${HOT} ${COLD})`, ['hot']).full).toBeUndefined();
   });
 
-  it('has the names of its functions, as the last secondary does', () => {
-    const lean = split(`${HOT} ${COLD}`);
-    const names = lean.parts.map((part) => [...readModule(part).functionNames().values()]);
+  it('has the names of its functions, as the last secondary has', () => {
+    const stubbed = split(`${HOT} ${COLD}`);
+    const names = stubbed.modules.map((module) => [...readModule(module).functionNames().values()]);
     expect(names).toEqual([['hot'], ['cold'], ['hot']]);
   });
 });

@@ -1,37 +1,38 @@
-/** Modules in the text format, split, and linked by the runtime in this process. */
+/** Splits modules in the text format, and links them with the runtime in this process. */
 import { readModule } from '../../src/wasm/binary/module.ts';
-import { splitModule, type SplitModule, type SplitOptions } from '../../src/wasm/split/split.ts';
-import { piecesInOrder } from '../../src/runtime/shared/reassembly-plan.ts';
-import { adopt, instantiate } from '../../src/runtime/shared/link.ts';
-import { createMemory, fillMemory, readLimits } from '../../src/runtime/node/split/memory.ts';
+import { splitModule, type SplitModule } from '../../src/wasm/split/split-module.ts';
+import type { SplitOptions } from '../../src/wasm/split/split-options.ts';
+import { planSources } from '../../src/runtime/shared/reassembly-plan.ts';
+import { registerPrimary, instantiate } from '../../src/runtime/shared/link.ts';
+import { createMemory, fillMemory, readLimits } from '../../src/runtime/shared/memory-image.ts';
 import { wat } from '../support/wat.ts';
 
 export interface SplitText extends SplitModule {
-  whole: Uint8Array<ArrayBuffer>;
+  original: Uint8Array<ArrayBuffer>;
 }
 
-/** Splits a module, with these functions in the primary. */
+/** Splits a module. @param hot names of functions for the primary */
 export function splitText(
   text: string,
   hot: readonly string[],
   options: Partial<SplitOptions> = {},
 ): SplitText {
-  const whole = new Uint8Array(wat(text));
-  const split = splitModule(whole, indicesOf(whole, hot), { tailCalls: true, ...options });
-  if ('whole' in split) throw new Error(`it stays whole: ${split.whole}`);
-  return { whole, ...split };
+  const original = new Uint8Array(wat(text));
+  const split = splitModule(original, indicesOf(original, hot), { tailCalls: true, ...options });
+  if ('unsplitReason' in split) throw new Error(`it is not split: ${split.unsplitReason}`);
+  return { original, ...split };
 }
 
-/** As the runtime makes it. */
+/** Makes a memory as the runtime does. */
 export function makeMemory(segment: Uint8Array): WebAssembly.Memory {
   const memory = createMemory(readLimits(segment));
   fillMemory(memory, segment);
   return memory;
 }
 
-/** What a recipe refers to. */
-export function piecesOf({ parts, memory }: Pick<SplitModule, 'parts' | 'memory'>): Uint8Array[] {
-  return piecesInOrder(parts, memory);
+/** Returns the pieces that a reassembly plan refers to. */
+export function piecesOf({ modules, memory }: Pick<SplitModule, 'modules' | 'memory'>): Uint8Array[] {
+  return planSources(modules, memory);
 }
 
 export function indicesOf(wire: Uint8Array, names: readonly string[]): Set<number> {
@@ -47,35 +48,35 @@ export function indicesOf(wire: Uint8Array, names: readonly string[]): Set<numbe
 
 export interface Linked {
   primary: WebAssembly.Module;
-  /** Parts, in the order in which they came in, with the functions that were called. */
-  brought: [part: number, calledFunction: number][];
+  /** The loaded secondaries in order, with the functions that were called. */
+  loaded: [secondary: number, calledFunction: number][];
   create(imports?: WebAssembly.Imports): Promise<WebAssembly.Instance>;
 }
 
-/** @param load instead of compiling the part */
+/** @param load returns a module instead of the compiled secondary */
 export function link(
-  { parts, memory }: Pick<SplitModule, 'parts' | 'memory'>,
-  load?: (part: number) => WebAssembly.Module | undefined,
+  { modules, memory }: Pick<SplitModule, 'modules' | 'memory'>,
+  load?: (secondary: number) => WebAssembly.Module | undefined,
 ): Linked {
-  const modules = parts.map((bytes) => new WebAssembly.Module(new Uint8Array(bytes)));
-  const [primary] = modules;
-  if (!primary) throw new Error('there are no parts');
-  const brought: Linked['brought'] = [];
-  adopt(primary, {
-    load(part, calledFunction) {
-      brought.push([part, calledFunction]);
-      const module = load?.(part) ?? modules[part];
-      if (!module) throw new Error(`there is no part ${part}`);
+  const compiled = modules.map((bytes) => new WebAssembly.Module(new Uint8Array(bytes)));
+  const [primary] = compiled;
+  if (!primary) throw new Error('there are no modules');
+  const loaded: Linked['loaded'] = [];
+  registerPrimary(primary, {
+    loadSecondary(secondary, calledFunction) {
+      loaded.push([secondary, calledFunction]);
+      const module = load?.(secondary) ?? compiled[secondary];
+      if (!module) throw new Error(`there is no secondary ${secondary}`);
       return module;
     },
     createMemory: memory && (() => makeMemory(memory)),
   });
-  return { primary, brought, create: (imports) => instantiate(primary, imports) };
+  return { primary, loaded, create: (imports) => instantiate(primary, imports) };
 }
 
 type Call = (...values: unknown[]) => unknown;
 
-/** The functions that an instance exports. */
+/** Returns the functions that an instance exports. */
 export function functionsOf({ exports }: WebAssembly.Instance): Record<string, Call> {
   return exports as Record<string, Call>;
 }

@@ -1,25 +1,26 @@
 // @ts-check
 /**
- * Uses a module, whole or split, and prints a digest of what that gives: `node use.js <workload> <primary> <memory> <secondary>…`,
- * with nothing for a memory that is not apart. In a process of its own, so plain JavaScript.
+ * Runs a workload with a module, original or split, and prints digests of its results: `node use.js <workload>
+ * <primary> <memory> <secondary>…`. An empty `<memory>` stands for a memory that is not separate. It is plain
+ * JavaScript, because it runs as a process of its own.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, writeSync } from 'node:fs';
-import { adopt, intercept } from '../../dist/runtime/shared/link.js';
-import { memoryFrom } from './memory.js';
+import { registerPrimary, intercept } from '../../dist/runtime/shared/link.js';
+import { memoryFrom } from './memory-from-file.js';
 import { WORKLOADS } from '../support/workloads.js';
 
 const [, , name = '', file = '', memory = '', ...files] = process.argv;
 const workload = WORKLOADS[name];
 const [primary, ...secondaries] = [file, ...files].map((path) => new WebAssembly.Module(readFileSync(path)));
 if (!workload || !primary) throw new Error(`nothing to do for ${name}`);
-let brought = 0;
+let loaded = 0;
 if (secondaries.length > 0) {
-  adopt(primary, {
-    load(part) {
-      brought++;
-      const module = secondaries[part - 1];
-      if (!module) throw new Error(`there is no part ${part}`);
+  registerPrimary(primary, {
+    loadSecondary(secondary) {
+      loaded++;
+      const module = secondaries[secondary - 1];
+      if (!module) throw new Error(`there is no secondary ${secondary}`);
       return module;
     },
     createMemory: memoryFrom(memory),
@@ -34,5 +35,5 @@ const digests = results.map((result) =>
     .update(result instanceof Uint8Array ? result : JSON.stringify(result))
     .digest('hex'),
 );
-writeSync(1, JSON.stringify({ digests, brought }));
+writeSync(1, JSON.stringify({ digests, loaded }));
 process.exit();

@@ -7,7 +7,7 @@ import { assemble, custom, engine, PREAMBLE, section } from './support.ts';
 
 const text = (content: string) => new TextEncoder().encode(content);
 
-/** The error that reading gives. */
+/** The error that reading throws. */
 function failure(bytes: Uint8Array): WasmPrecompileError {
   try {
     readModule(bytes, 'lib/x.wasm');
@@ -18,15 +18,15 @@ function failure(bytes: Uint8Array): WasmPrecompileError {
   throw new Error('was read');
 }
 
-describe('a file that is not wasm is told by what it looks like', () => {
+describe('the error for a file that is not wasm describes the file', () => {
   test.each([
     ['an empty file', new Uint8Array(), 'Build or download it again'],
-    ['an HTML or XML page', text('\n <!DOCTYPE html><html>'), 'server answered with an error page'],
-    ['an HTML or XML page', text('\uFEFF<html>'), 'server answered'],
+    ['an HTML or XML page', text('\n <!DOCTYPE html><html>'), 'server probably responded with an error page'],
+    ['an HTML or XML page', text('\uFEFF<html>'), 'server probably responded'],
     ['a Git LFS pointer', text('version https://git-lfs.github.com/spec/v1\noid sha256:0'), 'git lfs pull'],
     ['a file compressed with gzip', gzipSync(Uint8Array.from(PREAMBLE)), 'gunzip'],
     ['a file compressed with zstd', Uint8Array.of(0x28, 0xb5, 0x2f, 0xfd, 0, 0), 'zstd -d'],
-    ['a zip archive', text('PK\x03\x04rest'), 'Take the .wasm file out'],
+    ['a zip archive', text('PK\x03\x04rest'), 'Extract the .wasm file'],
     ['an ELF file', text('\x7fELF\x02\x01'), 'artifact'],
     ['LLVM bitcode', Uint8Array.of(0x42, 0x43, 0xc0, 0xde, 0), 'wasm-ld'],
     ['the WebAssembly text format', text('(module\n)'), 'wat2wasm'],
@@ -44,7 +44,7 @@ describe('a file that is not wasm is told by what it looks like', () => {
   });
 });
 
-describe('what is not supported', () => {
+describe('readModule reports as unsupported', () => {
   test.each([
     ['a component', [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0], 'found a component (layer 1). Turn it into', 0x4],
     ['another version', [0, 0x61, 0x73, 0x6d, 2, 0, 0, 0], 'found version 2, layer 0', 0x4],
@@ -71,7 +71,7 @@ describe('what is not supported', () => {
     expect(message).toContain(` at offset 0x${offset.toString(16)} (`);
   });
 
-  test('a component comes with two ways to go on', () => {
+  test('the error for a component suggests two solutions', () => {
     const { message } = failure(Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0));
     expect(message).toContain('jco transpile');
     expect(message).toContain('wasm-tools component unbundle');
@@ -82,7 +82,7 @@ const func = section(1, 1, 0x60, 0, 0);
 const long = [0x80, 0x80, 0x80, 0x80, 0x80, 0x00];
 const huge = [0xff, 0xff, 0xff, 0xff, 0x0f];
 
-describe('what is damaged', () => {
+describe('readModule reports as damaged', () => {
   test.each([
     ['a preamble that is cut off', [0, 0x61, 0x73, 0x6d, 1], 'a preamble of 8 bytes', 0x5],
     ['a magic number that is cut off', [0, 0x61], 'a preamble of 8 bytes', 0x2],
@@ -93,7 +93,7 @@ describe('what is damaged', () => {
     ['a section twice', [...PREAMBLE, ...func, ...func], 'found a second one', 0xe],
     ['sections out of order', [...PREAMBLE, ...section(3, 0), ...func], 'before the function section', 0xb],
     ['an empty section', [...PREAMBLE, 1, 0], 'the count of types', 0xa],
-    ['a section with more than it says', [...PREAMBLE, ...section(1, 0, 0)], '1 more bytes', 0xb],
+    ['a section with more bytes than elements', [...PREAMBLE, ...section(1, 0, 0)], '1 more bytes', 0xb],
     ['a custom section without a name', [...PREAMBLE, 0, 0], 'the size of the name of a custom', 0xa],
     ['a custom section with half a name', [...PREAMBLE, 0, 2, 9, 0x61], 'the name of a custom section', 0xb],
     ['a custom section named in Latin-1', [...PREAMBLE, 0, 2, 1, 0xe4], 'in UTF-8', 0xb],
@@ -102,15 +102,15 @@ describe('what is damaged', () => {
     ['a count of parameters', [...PREAMBLE, ...section(1, 1, 0x60, ...huge)], 'at most 0 parameters', 0xc],
     ['a count of functions', [...PREAMBLE, ...func, ...section(3, ...huge)], 'at most 0 functions', 0x10],
     ['a count of exports', [...PREAMBLE, ...section(7, 9, 0)], 'at most 0 exports in the 1 bytes', 0xa],
-    ['a type that is not there', [...PREAMBLE, ...func, ...section(2, 1, 0, 0, 0, 1)], 'index below 1', 0x14],
+    ['a missing type', [...PREAMBLE, ...func, ...section(2, 1, 0, 0, 0, 1)], 'index below 1', 0x14],
     [
       'a reference to no type',
       [...PREAMBLE, ...section(6, 1, 0x63, 0, 0, 0xd0, 0, 0x0b)],
       'index below 0',
       0xc,
     ],
-    ['a function that is not there', [...PREAMBLE, ...section(7, 1, 0, 0, 0)], 'function index below 0', 0xd],
-    ['a memory that is not there', [...PREAMBLE, ...section(7, 1, 0, 2, 3)], 'memory index below 0', 0xd],
+    ['a missing function', [...PREAMBLE, ...section(7, 1, 0, 0, 0)], 'function index below 0', 0xd],
+    ['a missing memory', [...PREAMBLE, ...section(7, 1, 0, 2, 3)], 'memory index below 0', 0xd],
     [
       'a function of struct type',
       [...PREAMBLE, ...section(1, 1, 0x5f, 0), ...section(2, 1, 0, 0, 0, 0)],
@@ -135,12 +135,12 @@ describe('what is damaged', () => {
     expect(message).toContain('build or download it again');
   });
 
-  test('is told without the name of a file where there is none', () => {
+  test('a module without a file name', () => {
     expect(() => readModule(new Uint8Array())).toThrow(/^wasm module: expected /);
   });
 });
 
-/** A module with some of everything that V8 11.3 (Node 20), the oldest, knows. */
+/** A module with every kind of feature that V8 11.3 (Node 20), the oldest version, supports. */
 const rich = assemble(`(module $rich
   (type $binary (func (param i32 i64) (result f32 f64)))
   (import "env" "f" (func $imported (type $binary)))
@@ -163,7 +163,7 @@ const rich = assemble(`(module $rich
   (data (i32.const 8) "data"))`);
 const module = Uint8Array.from([...rich, ...custom('producers', 0)]);
 
-/** Reading either gives what V8 sees, or refuses; it may refuse only what V8 refuses. */
+/** Expects that reading returns the same as V8, or throws. It may throw only if V8 rejects the module. */
 function checkAgainstEngine(bytes: Uint8Array): void {
   const valid = engine.validate(bytes);
   try {
@@ -193,18 +193,18 @@ function generator(seed: number): (below: number) => number {
   };
 }
 
-describe('whatever happens to a module', () => {
-  test('it is read as V8 reads it', () => {
+describe('a random module', () => {
+  test('is read as V8 reads it', () => {
     expect(engine.validate(module)).toBe(true);
     checkAgainstEngine(module);
     expect(readModule(module).imports).toHaveLength(5);
   });
 
-  test('when it is cut off anywhere, it is refused or read as V8 reads it', () => {
+  test('is rejected or read as V8 reads it if it is cut off anywhere', () => {
     for (let size = 0; size < module.length; size++) checkAgainstEngine(module.subarray(0, size));
   });
 
-  test('when bytes change, it is refused or read as V8 reads it', () => {
+  test('is rejected or read as V8 reads it if bytes change', () => {
     const random = generator(1);
     for (let round = 0; round < 10_000; round++) {
       const bytes = module.slice();
@@ -213,7 +213,7 @@ describe('whatever happens to a module', () => {
     }
   });
 
-  test('when bytes go missing or come in, it is refused or read as V8 reads it', () => {
+  test('is rejected or read as V8 reads it if bytes are removed or inserted', () => {
     const random = generator(2);
     for (let round = 0; round < 5000; round++) {
       const from = random(module.length);

@@ -27,7 +27,7 @@ describe('function bodies', () => {
     ['an empty module', moduleOf()],
     ['a module that only imports', assemble('(module (import "a" "b" (func)))')],
     ['an empty code section', moduleOf(section(10, 0))],
-  ])('%s has none', (_, wire) => {
+  ])('are empty for %s', (_, wire) => {
     expect(bodiesOf(wire)).toEqual([]);
   });
 
@@ -64,7 +64,7 @@ describe('function bodies', () => {
       [section(3, 1, 0), section(10, 1, ...EMPTY, 0)],
       /the end of the code section.*1 more bytes/,
     ],
-  ])('%s are refused', (_, sections, message) => {
+  ])('readFunctionBodies rejects %s', (_, sections, message) => {
     expect(() => bodiesOf(moduleOf(TYPES, ...sections))).toThrow(
       expect.objectContaining({ code: 'INVALID_WASM', message: expect.stringMatching(message) }),
     );
@@ -78,7 +78,7 @@ describe('function bodies', () => {
     const code = module.sections.find(({ name }) => name === 'code');
     const last = bodies.at(-1);
     expect((last?.offset ?? 0) + (last?.size ?? 0)).toBe((code?.offset ?? 0) + (code?.size ?? 0));
-    // Each ends with `end`.
+    // Each body ends with `end`.
     expect(bodies.filter(({ offset, size }) => wire[offset + size - 1] !== 0x0b)).toEqual([]);
   });
 });
@@ -100,7 +100,7 @@ describe('the hash of a module', () => {
     expect(hashOf(wire)).toBe(hashOf(moduleOf(...sections)));
   });
 
-  test('differs where anything else does', () => {
+  test('differs if anything else differs', () => {
     expect(hashOf(moduleOf(TYPES, section(3, 1, 0), section(10, 1, ...NOP)))).not.toBe(
       hashOf(moduleOf(...sections)),
     );

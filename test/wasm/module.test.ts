@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { readModule } from '../../src/wasm/binary/module.ts';
-import type { CompositeKind, ReferenceType } from '../../src/wasm/binary/types.ts';
+import type { CompositeKind, ReferenceType } from '../../src/wasm/binary/extern-types.ts';
 import { assemble, custom, engine, moduleOf, name, PREAMBLE, section } from './support.ts';
 
 /** Section ids. */
@@ -32,7 +32,10 @@ function typeOfExport(bytes: Uint8Array) {
   return exports[0]?.type;
 }
 
-/** The type of a function with the given value type as its parameter, after types 0 (struct), 1 (array), 2 (function). */
+/**
+ * The type of a function with the given value type as its parameter, after types 0 (struct), 1 (array), 2
+ * (function).
+ */
 function parameterOf(...valueType: number[]) {
   const types = [0x5f, 0, 0x5e, 0x78, 1, 0x60, 0, 0, 0x60, 1, ...valueType, 0];
   const type = typeOfExport(
@@ -46,7 +49,7 @@ function parameterOf(...valueType: number[]) {
   return type && 'params' in type ? type.params[0] : undefined;
 }
 
-test('the empty module has nothing', () => {
+test('the empty module has no imports, exports or functions', () => {
   const { functionNames, ...module } = readModule(Uint8Array.from(PREAMBLE));
   expect(functionNames()).toEqual(new Map());
   expect(module).toEqual({
@@ -79,7 +82,7 @@ describe('functions', () => {
     });
   });
 
-  test('one of them can run at the start', () => {
+  test('can be the start function', () => {
     const bytes = assemble('(module (import "a" "b" (func)) (func $start) (func) (start $start))');
     expect(readModule(bytes)).toMatchObject({ importedFunctions: 1, functions: 2, start: 1 });
   });
@@ -99,7 +102,7 @@ describe('tables', () => {
     });
   });
 
-  test('may have 64-bit indices, with a maximum that no number can tell exactly', () => {
+  test('may have 64-bit indices, with a maximum that no number holds exactly', () => {
     const max = [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     const bytes = moduleOf(section(TABLE, 1, 0x70, 5, 1, ...max), exportX(1));
     expect(typeOfExport(bytes)).toEqual({ element: 'funcref', address: 'i64', minimum: 1, maximum: 2 ** 64 });
@@ -142,7 +145,7 @@ describe('memories', () => {
     ]);
   });
 
-  test('may have pages of another size', () => {
+  test('may have another page size', () => {
     const bytes = moduleOf(section(MEMORY, 1, 0x09, 1, 2, 0), exportX(2));
     expect(typeOfExport(bytes)).toEqual({
       address: 'i32',
@@ -235,7 +238,7 @@ describe('reference types', () => {
     expect(parameterOf(0x64, 0x6f)).toEqual({ kind: 'abstract', heap: 'extern', nullable: false });
   });
 
-  test('may name a type of the module', () => {
+  test('may refer to a type of the module', () => {
     expect(parameterOf(0x63, 0)).toEqual(concrete(0, 'struct', true));
     expect(parameterOf(0x64, 1)).toEqual(concrete(1, 'array', false));
     expect(parameterOf(0x63, 2)).toEqual(concrete(2, 'function', true));
@@ -269,7 +272,7 @@ test('recursion groups, supertypes and forward references are read', () => {
 });
 
 describe('names', () => {
-  test('need not be identifiers', () => {
+  test('may be no identifiers', () => {
     const bytes = assemble(String.raw`(module
       (import "./x y.js" "" (func))
       (import "wasm:js-string" "\00" (func))
@@ -289,7 +292,7 @@ describe('names', () => {
 });
 
 describe('function names', () => {
-  test('come from the name section, imported functions first', () => {
+  test('are those of the name section, imported functions first', () => {
     const bytes = assemble(
       '(module (import "a" "b" (func $log)) (func $main (local $x i32)) (func) (func $last))',
     );
@@ -313,19 +316,19 @@ describe('function names', () => {
 
   test.each([
     ['cut off', [1, 9, 1, 0, 1, 0x61]],
-    ['with a count that cannot be true', [1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f]],
+    ['with an impossible count', [1, 5, 0xff, 0xff, 0xff, 0xff, 0x0f]],
     ['not in UTF-8', [1, 4, 1, 0, 1, 0xff]],
     ['with a LEB128 number that is too long', [1, 7, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0]],
-  ])('are none when the name section is %s', (_, content) => {
+  ])('are empty if the name section is %s', (_, content) => {
     expect(readModule(moduleOf(custom('name', ...content))).functionNames()).toEqual(new Map());
   });
 
-  test('are none without a name section', () => {
+  test('are empty without a name section', () => {
     expect(readModule(moduleOf(custom('names'))).functionNames()).toEqual(new Map());
   });
 });
 
-test('sections and custom sections have their places', () => {
+test('sections and custom sections have their offsets', () => {
   const bytes = moduleOf(custom('first', 1, 2, 3), section(MEMORY, 1, 0, 1), custom('', 4));
   const { sections, customSections } = readModule(bytes);
   expect(sections).toEqual([

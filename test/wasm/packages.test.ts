@@ -51,7 +51,7 @@ describe.each(PACKAGES)('%s', async (path) => {
     expect(JSON.parse(JSON.stringify(plain))).toEqual(plain);
   });
 
-  test.each(['debug', 'all'] as const)('is the same module when stripped (%s)', (mode) => {
+  test.each(['debug', 'all'] as const)('is the same module if stripped (%s)', (mode) => {
     const stripped = stripCustomSections(bytes, mode, path);
     const again = readModule(stripped);
     expect(engine.validate(stripped)).toBe(true);
@@ -65,7 +65,7 @@ describe.each(PACKAGES)('%s', async (path) => {
   });
 });
 
-test('the types of sql.js are those of its C functions', async () => {
+test('sql.js has the types of its C functions', async () => {
   const { imports, exports, ...rest } = readModule(await readPackage('sql.js/dist/sql-wasm-debug.wasm'));
   const prepare = exports.find(({ name }) => name === 'sqlite3_prepare_v2');
   expect(prepare).toMatchObject({

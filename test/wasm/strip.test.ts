@@ -16,7 +16,7 @@ const DEBUG = [
 const INFORMATIVE = ['name', 'target_features', 'build_id', 'my-data'];
 const NEEDED = ['metadata.code.branch_hint', 'metadata.code.trace_inst', 'dylink.0', 'dylink'];
 
-/** All kinds of custom sections, before, between and after sections that count. */
+/** All kinds of custom sections, before, between and after other sections. */
 const bytes = moduleOf(
   ...NEEDED.map((title) => custom(title, 0)),
   ...DEBUG.map((title) => custom(title, 1, 2)),
@@ -29,7 +29,7 @@ const bytes = moduleOf(
   ...INFORMATIVE.map((title) => custom(title, 3)),
 );
 
-/** The sections that count. */
+/** The contents of all sections that are not custom. */
 const contents = (of: Uint8Array) =>
   readModule(of)
     .sections.filter(({ id }) => id !== 0)
@@ -38,26 +38,29 @@ const contents = (of: Uint8Array) =>
 const names = (stripped: Uint8Array) => readModule(stripped).customSections.map((entry) => entry.name);
 
 describe('stripping', () => {
-  test('nothing gives the same bytes', () => {
+  test('returns the same bytes with `false`', () => {
     expect(stripCustomSections(bytes, false)).toBe(bytes);
   });
 
-  test("'debug' removes what debuggers and linkers read", () => {
+  test("removes with 'debug' the sections that debuggers and linkers read", () => {
     expect(names(stripCustomSections(bytes, 'debug'))).toEqual([...NEEDED, 'my-data', ...INFORMATIVE]);
   });
 
-  test("'all' keeps only what engines and loaders read", () => {
+  test("keeps with 'all' only the sections that engines and loaders read", () => {
     expect(names(stripCustomSections(bytes, 'all'))).toEqual(NEEDED);
   });
 
-  test.each(['debug', 'all'] as const)('%s leaves a valid module that does the same', (mode) => {
-    const stripped = stripCustomSections(bytes, mode);
-    expect(engine.validate(stripped)).toBe(true);
-    expect(interfaceOf(readModule(stripped))).toEqual(interfaceOf(readModule(bytes)));
-    expect(contents(stripped)).toEqual(contents(bytes));
-  });
+  test.each(['debug', 'all'] as const)(
+    'returns a valid module with the same interface and sections: %s',
+    (mode) => {
+      const stripped = stripCustomSections(bytes, mode);
+      expect(engine.validate(stripped)).toBe(true);
+      expect(interfaceOf(readModule(stripped))).toEqual(interfaceOf(readModule(bytes)));
+      expect(contents(stripped)).toEqual(contents(bytes));
+    },
+  );
 
-  test('gives the same object where there is nothing to remove', () => {
+  test('returns the same object if there is nothing to remove', () => {
     const plain = assemble('(module (func $named (export "f")))');
     expect(names(plain)).toEqual(['name']);
     expect(stripCustomSections(plain, 'debug')).toBe(plain);
@@ -66,13 +69,13 @@ describe('stripping', () => {
     expect(stripCustomSections(stripped, 'all')).toBe(stripped);
   });
 
-  test('does not touch its input', () => {
+  test('does not change its input', () => {
     const copy = bytes.slice();
     stripCustomSections(bytes, 'all').fill(0);
     expect(bytes).toEqual(copy);
   });
 
-  test('refuses what is not wasm, and names the file', () => {
+  test('rejects a file that is not wasm, and names it', () => {
     expect(() => stripCustomSections(new Uint8Array(), 'all', 'lib/x.wasm')).toThrow(WasmPrecompileError);
     expect(() => stripCustomSections(new Uint8Array(), 'all', 'lib/x.wasm')).toThrow(
       /^lib\/x\.wasm: .*empty/,

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 
 export { wat as assemble } from '../support/wat.ts';
 
-/** What V8 says of a module, to compare with. TypeScript has these types only with the DOM's. */
+/** The part of V8's API that tests compare with. TypeScript has these types only in its DOM library. */
 interface Engine {
   validate(bytes: Uint8Array): boolean;
   Module: {
@@ -40,7 +40,7 @@ export function moduleOf(...sections: number[][]): Uint8Array {
   return Uint8Array.from([PREAMBLE, ...sections].flat());
 }
 
-/** Modules as npm has them: made by wasm-bindgen, Go and Emscripten. */
+/** Modules of npm packages: made by wasm-bindgen, Go and Emscripten. */
 export const PACKAGES = [
   '@swc/wasm-web/wasm_bg.wasm',
   '@resvg/resvg-wasm/index_bg.wasm',

@@ -1,8 +1,8 @@
 /**
- * What an engine itself gives a module that is compiled with the options for it: JS string builtins and string
- * constants (https://github.com/WebAssembly/js-string-builtins).
+ * Finds the imports that an engine provides itself, if the module is compiled with the options for it: JS
+ * string builtins and string constants (https://github.com/WebAssembly/js-string-builtins).
  */
-import type { ValueType, WasmImport } from './types.ts';
+import type { ValueType, WasmImport } from './extern-types.ts';
 
 const STRING_BUILTINS_MODULE = 'wasm:js-string';
 
@@ -25,22 +25,22 @@ const STRING_BUILTINS = new Set([
 /** The module of string constants in the ESM integration. */
 const ESM_CONSTANTS_MODULE = 'wasm:js/string-constants';
 
-/** The one that the proposal suggests to compilers. */
+/** The module of string constants that the proposal suggests to compilers. */
 const SUGGESTED_CONSTANTS_MODULE = "'";
 
 export interface Builtins {
-  /** The name of the module of string constants, an option of the compilation. */
+  /** The module of string constants: the compile option `importedStringConstants`. */
   constantsModule: string;
-  /** Names of the string constants, which are the strings. */
+  /** The string constants: each import's name is its value. */
   constants: readonly string[];
-  /** The imports that somebody else has to give. */
+  /** The imports that the program has to provide. */
   others: readonly WasmImport[];
 }
 
 /** @returns undefined for a module that uses neither builtins nor string constants */
 export function findBuiltins(imports: readonly WasmImport[]): Builtins | undefined {
   const suggested = imports.filter(({ module }) => module === SUGGESTED_CONSTANTS_MODULE);
-  // Engines refuse a module that imports anything else from there.
+  // Engines reject a module that imports anything else from the module of string constants.
   const isSuggested = suggested.length > 0 && suggested.every(isStringConstant);
   const constantsModule = isSuggested ? SUGGESTED_CONSTANTS_MODULE : ESM_CONSTANTS_MODULE;
   const constants = imports.filter((entry) => entry.module === constantsModule && isStringConstant(entry));

@@ -2,7 +2,7 @@ import { Cursor } from './cursor.ts';
 import type { WasmModule } from './module.ts';
 import { SectionId } from './sections.ts';
 
-/** Where the body of a function is: its locals and instructions, without the size that precedes them. */
+/** The range of a function's body: its locals and instructions, without the size that precedes them. */
 export interface FunctionBody {
   /** Bytes from the start of the file. */
   offset: number;
@@ -11,15 +11,15 @@ export interface FunctionBody {
 }
 
 /**
- * Finds the bodies of a module's functions, without a look at what is in them:
+ * Finds the bodies of a module's functions. It does not read their contents. The format:
  * https://webassembly.github.io/spec/core/binary/modules.html#code-section
  *
  * @param bytes wire bytes
- * @param module what `readModule` said of them
- * @param file their name, for messages
- * @returns one for each declared function: the first belongs to the function whose index is the number of imported
- *   functions
- * @throws WasmPrecompileError `INVALID_WASM` when the code section is damaged, or has not one body for each function
+ * @param module what `readModule` returned for them
+ * @param file the name of the file, for messages
+ * @returns a body for each declared function. The index of the first function is the number of imported functions
+ * @throws WasmPrecompileError `INVALID_WASM` if the code section is damaged or does not have one body for each
+ *   function
  */
 export function readFunctionBodies(
   bytes: Uint8Array,
@@ -31,7 +31,7 @@ export function readFunctionBodies(
   const start = cursor.offset;
   const bodies: FunctionBody[] = [];
   if (section.size > 0) {
-    // The least: a size, no locals, `end`.
+    // The smallest body takes 3 bytes: a size, no locals, `end`.
     cursor.skipVector('function bodies', 3, () => {
       const size = cursor.u32('the size of a function body');
       bodies.push({ offset: cursor.offset, size });

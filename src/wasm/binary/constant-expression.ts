@@ -13,10 +13,10 @@ const GC_PREFIX = 0xfb;
 const VECTOR_PREFIX = 0xfd;
 const V128_CONST = 12;
 
-/** i32 and i64 add, sub and mul, the arithmetic that is allowed. */
+/** The arithmetic that constant expressions may have: add, sub and mul of i32 and i64. */
 const ARITHMETIC: ReadonlySet<number> = new Set([0x6a, 0x6b, 0x6c, 0x7c, 0x7d, 0x7e]);
 
-/** By the number after {@link GC_PREFIX}: how many indices or counts follow. */
+/** How many indices or counts follow, by the number after {@link GC_PREFIX}. */
 const GC_IMMEDIATES: ReadonlyMap<number, number> = new Map([
   [0, 1], // struct.new
   [1, 1], // struct.new_default
@@ -29,10 +29,10 @@ const GC_IMMEDIATES: ReadonlyMap<number, number> = new Map([
 ]);
 
 /**
- * Passes over the expression that initializes a global or a table. Only by knowing every instruction can its
- * end be found: https://webassembly.github.io/spec/core/valid/instructions.html#constant-expressions
+ * Skips the expression that initializes a global or a table. To find its end, the function needs the immediates
+ * of every instruction: https://webassembly.github.io/spec/core/valid/instructions.html#constant-expressions
  *
- * @param onFunction takes the index of each function that it refers to
+ * @param onFunction receives the index of each function that the expression refers to
  */
 export function skipConstantExpression(cursor: Cursor, onFunction?: (index: number) => void): void {
   for (;;) {

@@ -1,17 +1,17 @@
-import { wasmError } from './error.ts';
+import { wasmError } from './wasm-error.ts';
 
-// A byte order mark is part of a name: names that differ in it are different names.
+// A byte order mark is part of a name: two names that differ only in it are different.
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Reads the values of the wasm binary format one after another, and never beyond its end.
+ * Reads the values of the wasm binary format one after another, never beyond an end.
  * Values: https://webassembly.github.io/spec/core/binary/values.html
  *
- * Each method takes what it reads (`a type index`), for the message of the {@link WasmPrecompileError} with the
- * code `INVALID_WASM` that it throws when the bytes end too early or are not a value of that kind.
+ * If the bytes end too early or are no such value, a method throws a {@link WasmPrecompileError} with the code
+ * `INVALID_WASM`. The argument `what` (`a type index`) names the value in its message.
  */
 export class Cursor {
-  /** Of the next byte to read: bytes from the start of the file. */
+  /** Offset of the next byte to read, in bytes from the start of the file. */
   offset: number;
   readonly #bytes: Uint8Array;
   readonly #end: number;
@@ -22,8 +22,8 @@ export class Cursor {
    * @param bytes the whole file
    * @param start offset of the first byte to read
    * @param end offset after the last byte to read, at most `bytes.length`
-   * @param place what is read, such as `type section`, for messages
-   * @param file its name, for messages
+   * @param place the part of the format, such as `type section`, for messages
+   * @param file the name of the file, for messages
    */
   constructor(bytes: Uint8Array, start: number, end: number, place: string, file?: string | undefined) {
     this.#bytes = bytes;
@@ -33,12 +33,12 @@ export class Cursor {
     this.#file = file;
   }
 
-  /** Bytes left to read. */
+  /** How many bytes are left to read. */
   get left(): number {
     return this.#end - this.offset;
   }
 
-  /** The next byte, if there is one, which remains to be read. */
+  /** Returns the next byte without reading it; undefined at the end. */
   peek(): number | undefined {
     return this.offset < this.#end ? this.#bytes[this.offset] : undefined;
   }
@@ -50,17 +50,17 @@ export class Cursor {
     return byte;
   }
 
-  /** An unsigned 32-bit number in LEB128. */
+  /** Reads an unsigned 32-bit number in LEB128. */
   u32(what: string): number {
     return this.#unsigned(32, what);
   }
 
-  /** An unsigned 64-bit number in LEB128. Above `Number.MAX_SAFE_INTEGER` the result is a close number. */
+  /** Reads an unsigned 64-bit number in LEB128. Above `Number.MAX_SAFE_INTEGER` the result is approximate. */
   u64(what: string): number {
     return this.#unsigned(64, what);
   }
 
-  /** A signed 33-bit number in LEB128, the encoding of heap types. */
+  /** Reads a signed 33-bit number in LEB128, the encoding of heap types. */
   s33(what: string): number {
     const start = this.offset;
     let value = 0;
@@ -75,7 +75,7 @@ export class Cursor {
     return this.invalid(what, 'a LEB128 number of more than 33 bits', start);
   }
 
-  /** Passes over a signed number in LEB128 of at most `bits` bits. */
+  /** Skips a signed number in LEB128 of at most `bits` bits. */
   skipSigned(bits: 32 | 64, what: string): void {
     const start = this.offset;
     for (let left = Math.ceil(bits / 7); left > 0; left--) if (this.u8(what) < 0x80) return;
@@ -87,7 +87,7 @@ export class Cursor {
     this.offset += size;
   }
 
-  /** A name: a size, then as many bytes of UTF-8. */
+  /** Reads a name: a size, then as many bytes of UTF-8. */
   name(what: string): string {
     const size = this.u32(`the size of ${what}`);
     const start = this.offset;
@@ -95,16 +95,16 @@ export class Cursor {
     try {
       return utf8.decode(this.#bytes.subarray(start, this.offset));
     } catch {
-      return this.invalid(`${what} in UTF-8`, 'something else', start);
+      return this.invalid(`${what} in UTF-8`, 'bytes that are not UTF-8', start);
     }
   }
 
   /**
-   * The count of a vector, checked against the bytes that are left: nobody has to loop or allocate for a count
-   * that cannot be true.
+   * Reads the count of a vector and checks it against the bytes that are left. So a hostile count makes no
+   * caller loop or allocate for elements that cannot exist.
    *
    * @param what the elements
-   * @param size the least that one element takes, in bytes
+   * @param size the least bytes that an element takes
    */
   count(what: string, size: number): number {
     const start = this.offset;
@@ -126,17 +126,17 @@ export class Cursor {
     return elements;
   }
 
-  /** Passes over a vector. */
+  /** Skips a vector. */
   skipVector(what: string, size: number, skip: () => void): void {
     for (let left = this.count(what, size); left > 0; left--) skip();
   }
 
-  /** Throws unless everything was read. */
+  /** Throws if bytes are left to read. */
   finish(): void {
     if (this.left > 0) this.invalid(`the end of the ${this.#place}`, `${this.left} more bytes`);
   }
 
-  /** Throws `INVALID_WASM`. The offset is that of the next byte by default. */
+  /** Throws `INVALID_WASM`. `offset` is the place of the damage: by default the next byte. */
   invalid(expected: string, found: string, offset = this.offset, advice?: string): never {
     throw wasmError('INVALID_WASM', {
       file: this.#file,
@@ -148,7 +148,7 @@ export class Cursor {
     });
   }
 
-  /** Throws `UNSUPPORTED_WASM` for a code at `offset` that the format may have come to define. */
+  /** Throws `UNSUPPORTED_WASM` for a code at `offset` that a newer version of the format may define. */
   unsupported(expected: string, code: number, offset: number): never {
     const found = code < 0 ? `${code}` : `0x${code.toString(16).padStart(2, '0')}`;
     throw wasmError('UNSUPPORTED_WASM', { file: this.#file, place: this.#place, offset, expected, found });
@@ -159,7 +159,7 @@ export class Cursor {
     let value = 0;
     for (let shift = 0; shift < bits; shift += 7) {
       const byte = this.u8(what);
-      // The last byte has room for more bits than the number: they must be zero.
+      // The last byte has more bits than the number needs. They must be zero.
       if (bits - shift < 7 && byte >> (bits - shift) !== 0) break;
       value += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return value;

@@ -1,16 +1,17 @@
-/** What identifies modules and functions. */
+/** Hashes that identify modules and functions. */
 import { createHash } from 'node:crypto';
 import type { FunctionBody } from './code.ts';
 import { encodeUnsigned } from './leb128.ts';
 import { SectionId, type Sections } from './sections.ts';
 
 /**
- * SHA-256 of a module without its custom sections: names and debug information do not count, so a stripped copy is
- * the same module. Nor does it count how section sizes are written (LEB128 may be padded): the shortest form enters.
+ * Returns the SHA-256 of a module without its custom sections. Names and debug information do not count, so a
+ * stripped copy is the same module. LEB128 padding of section sizes does not count either: the hash uses the
+ * shortest form.
  *
  * @param bytes wire bytes
- * @param sections what `readSections` or `readModule` said of them
- * @returns hexadecimal
+ * @param sections what `readSections` or `readModule` returned for them
+ * @returns hexadecimal digits
  */
 export function hashModule(bytes: Uint8Array, { sections }: Pick<Sections, 'sections'>): string {
   const hash = createHash('sha256').update(PREAMBLE);
@@ -23,11 +24,11 @@ export function hashModule(bytes: Uint8Array, { sections }: Pick<Sections, 'sect
 
 const PREAMBLE = Buffer.from('0061736d01000000', 'hex');
 
-/** Hexadecimal digits of the hash of a body: 64 bits tell the functions of a module apart. */
+/** Hexadecimal digits of the hash of a body: 64 bits are enough to distinguish the functions of a module. */
 export const BODY_HASH_DIGITS = 16;
 
 /**
- * The start of the SHA-256 of a function's body.
+ * Returns the start of the SHA-256 of a function's body.
  *
  * @returns {@link BODY_HASH_DIGITS} hexadecimal digits
  */

@@ -1,6 +1,9 @@
-import type { WasmImport } from './types.ts';
+import type { WasmImport } from './extern-types.ts';
 
-/** Imports by module and name, in the order of the module. One name may be imported several times, as different types. */
+/**
+ * Groups imports by module and name, in the order of the module. One name may occur several times with
+ * different types.
+ */
 export function groupImports(imports: readonly WasmImport[]): Map<string, Map<string, WasmImport[]>> {
   const modules = new Map<string, Map<string, WasmImport[]>>();
   for (const entry of imports) {

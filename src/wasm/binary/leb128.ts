@@ -1,4 +1,4 @@
-/** An unsigned number in LEB128, in as few bytes as there can be. */
+/** Encodes an unsigned number in LEB128, in its shortest form. */
 export function encodeUnsigned(value: number): number[] {
   const bytes: number[] = [];
   let rest = value;

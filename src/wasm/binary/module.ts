@@ -1,8 +1,10 @@
 /**
- * Reads the interface of a core module. The format: https://webassembly.github.io/spec/core/binary/modules.html (3.0).
+ * Reads the interface of a core module. The format: https://webassembly.github.io/spec/core/binary/modules.html
+ * (3.0).
  *
- * Why no library: compared by running them on Node 20.20.2 with two shared cores, reading imports and exports of
- * @swc/wasm-web 1.16 (18 MB) and esbuild-wasm 0.28 (14 MB); milliseconds, the first read of a process / the best:
+ * Why not a library: the libraries are slower, or misread newer modules. Measured on Node 20.20.2 with two
+ * shared cores, reading imports and exports of @swc/wasm-web 1.16 (18 MB) and esbuild-wasm 0.28 (14 MB). Times
+ * are milliseconds: the first read of a process / the best one.
  *
  *   this reader                        10 / 0.8    8 / 0.3
  *   wasmparser 5.11.1 (2024)           12 / 0.6    5 / 0.5   code, data and element sections skipped
@@ -11,10 +13,10 @@
  *   WebAssembly.Module (V8 11.3)       83         51         compiles lazily; names and kinds without types
  *   wabt 1.0.39 (2025)              11585 / 6438  aborts     reads every instruction
  *
- * wasmparser, the only one that knows GC types, misreads what is newer (64-bit memories and tables, table
- * initializers, page sizes) without an error, reads on behind the end of damaged files, accepts sections twice
- * and needs 40 s and all memory for a file of 17 bytes with a hostile count. unwasm has no table, memory, global
- * or tag types, one result for each function and none of the GC types. @webassemblyjs knows neither tags nor
+ * wasmparser is the only one that supports GC types. It misreads newer features (64-bit memories and tables,
+ * table initializers, page sizes) without an error, reads past the end of damaged files, and accepts duplicate
+ * sections. For a file of 17 bytes with a hostile count it needs 40 s and all memory. unwasm has no table,
+ * memory, global, tag or GC types, and one result for each function. @webassemblyjs supports neither tags nor
  * typed references, GC types or 64-bit memories.
  */
 import { skipConstantExpression } from './constant-expression.ts';
@@ -32,20 +34,20 @@ import type {
   WasmExport,
   WasmImport,
   WasmInterface,
-} from './types.ts';
+} from './extern-types.ts';
 import { readGlobalType, readMemoryType, readTableType } from './value-types.ts';
 
-/** What is known of a module without a look at its code and data. */
+/** The facts about a module that can be read without its code and data. */
 export interface WasmModule extends WasmInterface, Sections {
-  /** Imported functions: they come first among function indices. */
+  /** How many functions the module imports. They have the lowest function indices. */
   importedFunctions: number;
-  /** Functions that the module itself has. */
+  /** How many functions the module declares. */
   functions: number;
-  /** Index of the function that runs at instantiation. */
+  /** Index of the start function. */
   start?: number;
   /**
-   * Function names from the name section, by function index. Decoded anew by each call; empty where there is no
-   * name section, or a damaged one.
+   * Decodes the function names of the name section, by function index. Empty if there is no name section, or if it is
+   * damaged.
    */
   functionNames(): Map<number, string>;
 }
@@ -53,20 +55,20 @@ export interface WasmModule extends WasmInterface, Sections {
 /** External kinds in the order of their codes. */
 const KINDS: readonly ExternKind[] = ['function', 'table', 'memory', 'global', 'tag'];
 
-/** The code that starts a table with an initializer: it and a zero precede the table type. */
+/** The first byte of a table with an initializer. A zero byte follows, then the table type. */
 const TABLE_WITH_INITIALIZER = 0x40;
 
-/** The only attribute of a tag. */
+/** The only attribute that a tag can have. */
 const EXCEPTION = 0;
 
 /**
- * Reads the interface of a core module. Code, data and element sections are skipped, and what is read is not
- * validated further than reading it right takes: that is the engine's work.
+ * Reads the interface of a core module. It skips code, data and element sections, and validates only what it needs to
+ * read correctly: the engine validates the rest.
  *
  * @param bytes wire bytes
- * @param file their name, for messages
- * @throws WasmPrecompileError `INVALID_WASM` when the bytes are not wasm or damaged; `UNSUPPORTED_WASM` when they
- *   are a component, or use something that the spec (3.0) does not have
+ * @param file the name of the file, for messages
+ * @throws WasmPrecompileError `INVALID_WASM` if the bytes are not wasm or damaged; `UNSUPPORTED_WASM` if they are a
+ *   component, or use a feature that the spec (3.0) does not have
  */
 export function readModule(bytes: Uint8Array, file?: string): WasmModule {
   const sections = readSections(bytes, file);
@@ -80,7 +82,7 @@ export function readModule(bytes: Uint8Array, file?: string): WasmModule {
   };
 }
 
-/** The part of a module that others need to use it, as plain data for JSON. */
+/** Returns the imports and exports of a module, as plain data for JSON. */
 export function interfaceOf({ imports, exports }: WasmInterface): WasmInterface {
   return { imports, exports };
 }
@@ -211,7 +213,7 @@ class Reader {
     return start;
   }
 
-  /** Reads a section that is a vector, of which each element takes `size` bytes or more. */
+  /** Reads a section that is a vector. Each element takes at least `size` bytes. */
   #vector<T>(id: SectionId, what: string, size: number, read: (cursor: Cursor) => T): T[] {
     const cursor = this.#content(id);
     const elements = cursor?.vector(what, size, () => read(cursor));
@@ -219,7 +221,7 @@ class Reader {
     return elements ?? [];
   }
 
-  /** A cursor over the content of a section, if there is that section, from `offset` or from its start. */
+  /** Returns a cursor over a section's content from `offset`, by default its start; undefined without the section. */
   #content(id: SectionId, offset?: number): Cursor | undefined {
     const section = this.#sections.get(id);
     if (!section) return undefined;

@@ -2,10 +2,10 @@ import { WasmPrecompileError } from '../../common/error.ts';
 import { Cursor } from './cursor.ts';
 import type { CustomSection } from './sections.ts';
 
-/** Subsection of function names: https://webassembly.github.io/spec/core/appendix/custom.html#name-section */
+/** The subsection of function names: https://webassembly.github.io/spec/core/appendix/custom.html#name-section */
 const FUNCTION_NAMES = 1;
 
-/** Subsection of the module's name. */
+/** The subsection of the module's name. */
 const MODULE_NAME = 0;
 
 /**
@@ -13,18 +13,18 @@ const MODULE_NAME = 0;
  *
  * @param bytes wire bytes
  * @param section their name section
- * @returns names by function index (imported functions first); none where the section is damaged, as the spec
- *   wants errors in custom sections to be ignored
+ * @returns names by function index (imported functions first). Empty if the section is damaged: the spec says that
+ *   errors in custom sections are to be ignored
  */
 export function readFunctionNames(bytes: Uint8Array, section: CustomSection): Map<number, string> {
   const names = new Map<number, string>();
-  const whole = readSubsections(bytes, section, FUNCTION_NAMES, (content) => {
+  const complete = readSubsections(bytes, section, FUNCTION_NAMES, (content) => {
     content.skipVector('function names', 2, () => {
       const index = content.u32('a function index');
       names.set(index, content.name('a function name'));
     });
   });
-  return whole ? names : new Map();
+  return complete ? names : new Map();
 }
 
 /**
@@ -32,17 +32,17 @@ export function readFunctionNames(bytes: Uint8Array, section: CustomSection): Ma
  *
  * @param bytes wire bytes
  * @param section their name section
- * @returns undefined where it has none, or where the section is damaged
+ * @returns undefined if it has none, or if the section is damaged
  */
 export function readModuleName(bytes: Uint8Array, section: CustomSection): string | undefined {
   let name: string | undefined;
-  const whole = readSubsections(bytes, section, MODULE_NAME, (content) => {
+  const complete = readSubsections(bytes, section, MODULE_NAME, (content) => {
     name = content.name('the name of the module');
   });
-  return whole ? name : undefined;
+  return complete ? name : undefined;
 }
 
-/** @returns whether the section could be read to its end */
+/** @returns false if the section is damaged */
 function readSubsections(
   bytes: Uint8Array,
   section: CustomSection,

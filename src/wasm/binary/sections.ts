@@ -1,5 +1,5 @@
 import { Cursor } from './cursor.ts';
-import { wasmError } from './error.ts';
+import { wasmError } from './wasm-error.ts';
 import { identify } from './identify.ts';
 
 /** https://webassembly.github.io/spec/core/binary/modules.html#sections */
@@ -20,7 +20,7 @@ export enum SectionId {
   Tag = 13,
 }
 
-/** The order in which sections must appear: not the order of their ids. Custom sections may be anywhere. */
+/** The order in which sections must appear, which is not the order of their ids. Custom sections may be anywhere. */
 export const SECTION_ORDER: readonly (readonly [SectionId, name: string])[] = [
   [SectionId.Type, 'type'],
   [SectionId.Import, 'import'],
@@ -40,17 +40,17 @@ export const SECTION_ORDER: readonly (readonly [SectionId, name: string])[] = [
 /** A section. Offsets are bytes from the start of the file. */
 export interface Section {
   id: SectionId;
-  /** As the spec names it; for a custom section its own name. */
+  /** The name that the spec has for the section; for a custom section its own name. */
   name: string;
-  /** Where the section starts, with its id. */
+  /** Offset of the section's first byte: its id. */
   start: number;
-  /** Where its content starts. For a custom section that is the name. */
+  /** Offset of its content. In a custom section the content starts with the name. */
   offset: number;
   /** Bytes of content. */
   size: number;
 }
 
-/** What is in a custom section, as `WebAssembly.Module.customSections` gives it: without the name. */
+/** The range of a custom section's content without the name, as `WebAssembly.Module.customSections` returns it. */
 export interface CustomSection {
   name: string;
   /** Bytes from the start of the file. */
@@ -60,7 +60,7 @@ export interface CustomSection {
 }
 
 export interface Sections {
-  /** All of them, in the order of the file. */
+  /** All sections, in the order of the file. */
   sections: readonly Section[];
   customSections: readonly CustomSection[];
 }
@@ -73,9 +73,9 @@ const PREAMBLE = 'preamble';
  * Lists the sections of a module. Reads the section headers and the names of custom sections, nothing else.
  *
  * @param bytes wire bytes
- * @param file their name, for messages
- * @throws WasmPrecompileError `INVALID_WASM` when the file is not wasm, is cut off, or has sections twice or out
- *   of order; `UNSUPPORTED_WASM` for components and unknown versions and sections
+ * @param file the name of the file, for messages
+ * @throws WasmPrecompileError `INVALID_WASM` if the file is not wasm, is cut off, or has sections twice or out
+ *   of order; `UNSUPPORTED_WASM` for components and for unknown versions and sections
  */
 export function readSections(bytes: Uint8Array, file?: string): Sections {
   checkPreamble(bytes, file);
@@ -119,10 +119,10 @@ function refuseOrder(cursor: Cursor, rank: number, last: number, offset: number)
   const previous = SECTION_ORDER[last]?.[1];
   return rank === last
     ? cursor.invalid(`one ${name} section`, 'a second one', offset)
-    : cursor.invalid(`the ${name} section before the ${previous} section`, 'it after that', offset);
+    : cursor.invalid(`the ${name} section before the ${previous} section`, 'it after the latter', offset);
 }
 
-/** The preamble is four bytes of magic number, then version and layer in two bytes each. */
+/** Checks the preamble: the magic number in four bytes, then version and layer in two bytes each. */
 function checkPreamble(bytes: Uint8Array, file: string | undefined): void {
   const at = (offset: number, expected: string) => ({ file, place: PREAMBLE, offset, expected });
   const start = bytes.subarray(0, MAGIC.length);
@@ -146,7 +146,7 @@ function checkPreamble(bytes: Uint8Array, file: string | undefined): void {
       ...at(4, 'a core module (layer 0)'),
       found: 'a component (layer 1)',
       advice:
-        'Turn it into core modules and JavaScript with `jco transpile`, or take the modules out with `wasm-tools component unbundle`.',
+        'Turn it into core modules and JavaScript with `jco transpile`, or extract the modules with `wasm-tools component unbundle`.',
     });
   }
   if (version !== 1 || layer !== 0) {

@@ -1,7 +1,10 @@
-/** Types as the text format has them: https://webassembly.github.io/spec/core/text/types.html */
-import type { Extern, ReferenceType, ValueType } from './types.ts';
+/** Formats types in the WebAssembly text format: https://webassembly.github.io/spec/core/text/types.html */
+import type { Extern, ReferenceType, ValueType } from './extern-types.ts';
 
-/** For example `(func (param i32 i64) (result f32))`. Types that the module defines have their index for a name. */
+/**
+ * Formats a type, for example `(func (param i32 i64) (result f32))`. The name of a type that the module defines
+ * is its index.
+ */
 export function formatExternType({ kind, type }: Extern): string {
   switch (kind) {
     case 'function':

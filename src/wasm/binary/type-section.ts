@@ -1,8 +1,11 @@
 import { Cursor } from './cursor.ts';
-import type { CompositeKind, FunctionType } from './types.ts';
+import type { CompositeKind, FunctionType } from './extern-types.ts';
 import { readValueType, skipValueType, type Definitions } from './value-types.ts';
 
-/** Codes of recursive, sub and composite types: https://webassembly.github.io/spec/core/binary/types.html#recursive-types */
+/**
+ * Codes of recursive, sub and composite types:
+ * https://webassembly.github.io/spec/core/binary/types.html#recursive-types
+ */
 const REC = 0x4e;
 const SUB = 0x50;
 const SUB_FINAL = 0x4f;
@@ -10,26 +13,29 @@ const FUNC = 0x60;
 const STRUCT = 0x5f;
 const ARRAY = 0x5e;
 
-/** Packed types, which only fields have. */
+/** Packed types. Only fields can have them. */
 const I8 = 0x78;
 const I16 = 0x77;
 
-/** The least that a type of the type section, a value type and a field take, in bytes. */
+/** The least bytes that a type of the type section, a value type and a field take. */
 const TYPE_SIZE = 2;
 const VALUE_TYPE_SIZE = 1;
 const FIELD_SIZE = 2;
 
 /**
- * The types that a module defines. One pass finds where each is; function types are decoded when asked for, as
- * a module has far more types than its imports and exports mention.
+ * The types that a module defines. One pass finds the offset of each. A function type is decoded at its first
+ * use, because imports and exports mention only a few of a module's types.
  */
 export class Types {
   readonly #contentAt: (offset: number) => Cursor | undefined;
-  /** By type index: what is defined, and the offset of what follows the code that says so. */
+  /** By type index: the kind of type, and the offset after the byte that encodes the kind. */
   readonly #entries: { kind: CompositeKind; offset: number }[] = [];
   readonly #functionTypes = new Map<number, FunctionType>();
 
-  /** @param contentAt gives a cursor over the type section, if there is one, from an offset or from its start */
+  /**
+   * @param contentAt returns a cursor over the type section from an offset, by default its start; undefined
+   * without it
+   */
   constructor(contentAt: (offset?: number) => Cursor | undefined) {
     this.#contentAt = contentAt;
     const cursor = contentAt();
@@ -37,17 +43,17 @@ export class Types {
     cursor?.finish();
   }
 
-  /** How many there are. */
+  /** How many types the module defines. */
   get count(): number {
     return this.#entries.length;
   }
 
-  /** For types that other sections mention. Errors are told through their cursor. */
+  /** Returns the lookup for type indices in other sections. `cursor` reads there; its messages name the place. */
   definitions(cursor: Cursor): Definitions {
     return (typeIndex, offset) => this.#entry(cursor, typeIndex, offset).kind;
   }
 
-  /** The function type at a type index that `cursor` read at `offset`. */
+  /** Returns the function type at a type index that `cursor` read at `offset`. */
   functionType(cursor: Cursor, typeIndex: number, offset: number): FunctionType {
     const known = this.#functionTypes.get(typeIndex);
     if (known) return known;

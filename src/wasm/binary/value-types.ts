@@ -8,7 +8,7 @@ import type {
   ReferenceType,
   TableType,
   ValueType,
-} from './types.ts';
+} from './extern-types.ts';
 
 /** https://webassembly.github.io/spec/core/binary/types.html#number-types */
 const NUMBERS: ReadonlyMap<number, Exclude<ValueType, ReferenceType>> = new Map([
@@ -38,7 +38,7 @@ const HEAP_TYPES: ReadonlyMap<number, readonly [AbstractHeapType, NullableRefere
 const REF = 0x64;
 const REF_NULL = 0x63;
 
-/** Flags of the limits of tables and memories. */
+/** Flags in the limits of tables and memories. */
 const HAS_MAXIMUM = 0x01;
 const SHARED = 0x02;
 const ADDRESS_64 = 0x04;
@@ -46,10 +46,13 @@ const HAS_PAGE_SIZE = 0x08;
 
 const DEFAULT_PAGE_SIZE_LOG2 = 16;
 
-/** Looks up what the type section defines at an index. Throws when there is nothing. */
+/** Looks up the kind of type at an index of the type section. Throws if there is no such index. */
 export type Definitions = (typeIndex: number, offset: number) => CompositeKind;
 
-/** The values of abstract heap types as signed numbers are negative: their low seven bits are the code. */
+/**
+ * Returns the code of a heap type. An abstract heap type is read as a negative number: its low seven bits are
+ * the code.
+ */
 function codeOf(heap: number): number {
   return heap >= -0x40 ? heap + 0x80 : heap;
 }
@@ -67,7 +70,7 @@ export function readReferenceType(cursor: Cursor, definitions: Definitions): Ref
   return referenceType(cursor, cursor.u8('a reference type'), offset, definitions);
 }
 
-/** Passes over a value type, without a look at the types that it refers to. */
+/** Skips a value type. It does not check the types that the value type refers to. */
 export function skipValueType(cursor: Cursor): void {
   const offset = cursor.offset;
   const code = cursor.u8('a value type');
@@ -75,7 +78,7 @@ export function skipValueType(cursor: Cursor): void {
   else if (!NUMBERS.has(code) && !HEAP_TYPES.has(code)) cursor.unsupported('a value type', code, offset);
 }
 
-/** Passes over a heap type. */
+/** Skips a heap type. */
 export function skipHeapType(cursor: Cursor): void {
   const offset = cursor.offset;
   const heap = cursor.s33('a heap type');

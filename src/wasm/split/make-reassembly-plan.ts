@@ -1,16 +1,18 @@
 import { encodePlan } from '../../runtime/shared/reassembly-plan.ts';
-import type { Copy } from './writer.ts';
+import type { Copy } from './module-writer.ts';
 
 /**
- * How to put a module together again from its parts (`joinParts`): what none of them has as it was is in the recipe itself.
+ * Makes the plan that reassembles a module from pieces that were copied from it. Bytes that no piece has are in
+ * the plan itself: its literals.
  *
  * @param wire the module
- * @param copies by part, what was taken over from the module
+ * @param copies by piece, what it has copied from the module
  */
-export function makePlan(wire: Uint8Array, copies: readonly (readonly Copy[])[]): Uint8Array {
+export function makeReassemblyPlan(wire: Uint8Array, copies: readonly (readonly Copy[])[]): Uint8Array {
+  /** The plan's own number in its steps: it follows the numbers of the pieces. */
   const literals = copies.length;
   const sorted = copies
-    .flatMap((each, part) => each.map((copy) => ({ ...copy, part })))
+    .flatMap((each, piece) => each.map((copy) => ({ ...copy, part: piece })))
     .toSorted((a, b) => a.from - b.from);
   const steps: { part: number; offset: number; size: number }[] = [];
   const kept: Uint8Array[] = [];
@@ -25,7 +27,7 @@ export function makePlan(wire: Uint8Array, copies: readonly (readonly Copy[])[])
   };
   for (const { part, from, to, size } of sorted) {
     const end = from + size;
-    // Several parts have the same types and imports.
+    // Several pieces have copies of the same types and imports.
     if (end <= at) continue;
     keep(from);
     const skipped = at - from;
@@ -37,11 +39,11 @@ export function makePlan(wire: Uint8Array, copies: readonly (readonly Copy[])[])
 }
 
 /**
- * What one text has in common with another, where both were written from a module.
+ * Finds the bytes that two modules have in common, if both have copied them from the same original module.
  *
- * @param first copies from the module in what is to be made
- * @param second copies from the module in what it is to be made of
- * @returns copies from the former in the latter
+ * @param first copies from the original in the module to reassemble
+ * @param second copies from the original in a piece of it
+ * @returns copies from the module to reassemble in the piece
  */
 export function composeCopies(first: readonly Copy[], second: readonly Copy[]): Copy[] {
   const sorted = second.toSorted((a, b) => a.from - b.from);

@@ -1,37 +1,38 @@
 import { WasmPrecompileError } from '../../common/error.ts';
 import { Cursor } from '../binary/cursor.ts';
-import type { Range } from './anatomy.ts';
-import type { Writer } from './writer.ts';
+import type { Range } from './module-layout.ts';
+import type { ModuleWriter } from './module-writer.ts';
 
 /** https://webassembly.github.io/spec/core/appendix/custom.html#name-section */
 const MODULE_NAME = 0;
 const FUNCTION_NAMES = 1;
 const LOCAL_NAMES = 2;
-/** Of the extended name section proposal. */
+/** From the extended name section proposal: https://github.com/WebAssembly/extended-name-section */
 const LABEL_NAMES = 3;
 const DATA_NAMES = 9;
 
-/** The part that names are written for. */
+/** The module of a split that names are written for. */
 export interface NamedModule {
   isPrimary: boolean;
-  /** Whether it has the module's data segments with their indices. */
+  /** Whether it has the data segments of the original module, with their indices. */
   hasData: boolean;
-  /** Whether a function, by its index, is in it. */
+  /** Whether it has the body of a function. */
   isOwn(index: number): boolean;
 }
 
 /**
- * Writes the subsections of a name section for one part: what belongs to a function is where the function is, so that stack
- * traces say the same. The module's own name is everywhere, all else in the primary, except for what it does not have.
+ * Writes the subsections of a name section for one module of a split. Names of functions, locals and labels go
+ * to the module with the function's body, so that stack traces stay the same. Every module gets the module's
+ * own name. All other names go to the primary, except names of data segments that it does not have.
  *
- * @param section what follows the name of the section
- * @returns whether the section could be read: nothing may be written otherwise
+ * @param section the content of the original section, without the section's name
+ * @returns false if the original section is damaged: then the caller must discard what was written
  */
-export function splitNames(
+export function splitNameSection(
   bytes: Uint8Array,
   section: Range,
   { isPrimary, hasData, isOwn }: NamedModule,
-  writer: Writer,
+  writer: ModuleWriter,
 ): boolean {
   try {
     const cursor = new Cursor(bytes, section.offset, section.offset + section.size, 'name section');
@@ -59,7 +60,7 @@ export function splitNames(
   }
 }
 
-/** @param nested whether each function has a map of names */
+/** @param nested whether each function has a map of names, not one name */
 function readOwn(content: Cursor, nested: boolean, isOwn: NamedModule['isOwn']): Range[] {
   const own: Range[] = [];
   const skipName = () => {

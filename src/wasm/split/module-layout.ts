@@ -1,4 +1,7 @@
-/** A module as splitting sees it: where each definition is, and which functions others than its own code refer to. */
+/**
+ * The facts about a module that splitting needs: the place of each definition, and which functions are
+ * referenced outside of code.
+ */
 import { type FunctionBody, readFunctionBodies } from '../binary/code.ts';
 import { skipConstantExpression } from '../binary/constant-expression.ts';
 import { Cursor } from '../binary/cursor.ts';
@@ -6,15 +9,15 @@ import { type Section, SectionId, readSections } from '../binary/sections.ts';
 import { Types } from '../binary/type-section.ts';
 import { readGlobalType, readMemoryType, readReferenceType, readTableType } from '../binary/value-types.ts';
 
-/** Bytes of the file. */
+/** A range of bytes of the file. */
 export interface Range {
-  /** From the start of the file. */
+  /** Bytes from the start of the file. */
   offset: number;
   size: number;
 }
 
-/** Everything but functions that a module can import from another: kinds by their codes in imports and exports. */
-export enum Kind {
+/** What a module can import and export: the values are the codes in the binary format. */
+export enum ExternalKind {
   Function = 0,
   Table = 1,
   Memory = 2,
@@ -22,38 +25,44 @@ export enum Kind {
   Tag = 4,
 }
 
-export type StateKind = Exclude<Kind, Kind.Function>;
+/** Everything but functions: what the modules of a split share. */
+export type StateKind = Exclude<ExternalKind, ExternalKind.Function>;
 
-export const STATE_KINDS: readonly StateKind[] = [Kind.Table, Kind.Memory, Kind.Global, Kind.Tag];
+export const STATE_KINDS: readonly StateKind[] = [
+  ExternalKind.Table,
+  ExternalKind.Memory,
+  ExternalKind.Global,
+  ExternalKind.Tag,
+];
 
-export interface Anatomy {
+export interface ModuleLayout {
   sections: readonly Section[];
-  /** Entries of the type section: a recursion group is one. */
+  /** Number of entries of the type section; a recursion group is one entry. */
   typeEntries: number;
-  /** Types that the module defines. */
+  /** How many types the module defines. */
   types: number;
-  /** Whole entries of the imports that are functions. */
+  /** The entries of imported functions in the import section. */
   functionImports: readonly Range[];
   /** Module names of all imports. */
   importModules: ReadonlySet<string>;
   /** Type indices, by function index. */
   functionTypes: readonly number[];
-  /** How many parameters a function type has. */
+  /** Returns how many parameters a function type has. */
   parameters(typeIndex: number): number;
-  /** The types of tables, memories, globals and tags, by kind and index: as they stand in an import. */
+  /** The encoded types of tables, memories, globals and tags, by kind and index. An import has the same encoding. */
   state: Readonly<Record<StateKind, readonly Range[]>>;
   sharedMemory: boolean;
-  exports: readonly { name: string; kind: Kind; index: number }[];
-  /** Index of the function that runs at instantiation. */
+  exports: readonly { name: string; kind: ExternalKind; index: number }[];
+  /** Index of the start function. */
   start: number | undefined;
   elementSegments: number;
-  /** Functions that exports, tables, globals or element segments refer to, by index. */
+  /** Indices of functions that exports, tables, globals or element segments refer to. */
   referenced: ReadonlySet<number>;
-  /** Of the declared functions. */
+  /** The bodies of the declared functions. */
   bodies: readonly FunctionBody[];
 }
 
-/** The code that starts a table with an initializer: it and a zero precede the table type. */
+/** The first byte of a table with an initializer. A zero byte follows, then the table type. */
 const TABLE_WITH_INITIALIZER = 0x40;
 
 /** Flags of element segments: https://webassembly.github.io/spec/core/binary/modules.html#element-section */
@@ -63,7 +72,7 @@ const EXPRESSIONS = 4;
 const LAST_FLAGS = 7;
 
 /** @throws WasmPrecompileError `INVALID_WASM` or `UNSUPPORTED_WASM` */
-export function readAnatomy(bytes: Uint8Array, file?: string): Anatomy {
+export function readModuleLayout(bytes: Uint8Array, file?: string): ModuleLayout {
   return new Reader(bytes, file).read();
 }
 
@@ -76,10 +85,10 @@ class Reader {
   readonly #importModules = new Set<string>();
   readonly #functionTypes: number[] = [];
   readonly #state: Record<StateKind, Range[]> = {
-    [Kind.Table]: [],
-    [Kind.Memory]: [],
-    [Kind.Global]: [],
-    [Kind.Tag]: [],
+    [ExternalKind.Table]: [],
+    [ExternalKind.Memory]: [],
+    [ExternalKind.Global]: [],
+    [ExternalKind.Tag]: [],
   };
   readonly #referenced = new Set<number>();
   #sharedMemory = false;
@@ -91,23 +100,23 @@ class Reader {
     this.#types = new Types((offset) => this.#content(SectionId.Type, offset));
   }
 
-  read(): Anatomy {
+  read(): ModuleLayout {
     const typeEntries = this.#content(SectionId.Type)?.u32('the count of types') ?? 0;
     this.#vector(SectionId.Import, 'imports', (cursor) => this.#import(cursor));
     this.#vector(SectionId.Function, 'functions', (cursor) => this.#function(cursor));
     const functions = this.#functionTypes.length - this.#functionImports.length;
     this.#vector(SectionId.Table, 'tables', (cursor) => this.#table(cursor));
-    this.#vector(SectionId.Memory, 'memories', (cursor) => this.#stateType(Kind.Memory, cursor));
-    this.#vector(SectionId.Tag, 'tags', (cursor) => this.#stateType(Kind.Tag, cursor));
+    this.#vector(SectionId.Memory, 'memories', (cursor) => this.#stateType(ExternalKind.Memory, cursor));
+    this.#vector(SectionId.Tag, 'tags', (cursor) => this.#stateType(ExternalKind.Tag, cursor));
     this.#vector(SectionId.Global, 'globals', (cursor) => {
-      this.#stateType(Kind.Global, cursor);
+      this.#stateType(ExternalKind.Global, cursor);
       this.#expression(cursor);
     });
-    const exports: { name: string; kind: Kind; index: number }[] = [];
+    const exports: { name: string; kind: ExternalKind; index: number }[] = [];
     this.#vector(SectionId.Export, 'exports', (cursor) => {
       const entry = { name: cursor.name('a name'), kind: readKind(cursor), index: cursor.u32('an index') };
       exports.push(entry);
-      if (entry.kind === Kind.Function) this.#referenced.add(entry.index);
+      if (entry.kind === ExternalKind.Function) this.#referenced.add(entry.index);
     });
     const start = this.#content(SectionId.Start)?.u32('a function index');
     const elementSegments = this.#vector(SectionId.Element, 'element segments', (cursor) =>
@@ -140,7 +149,7 @@ class Reader {
     this.#importModules.add(cursor.name('the module of an import'));
     cursor.name('the name of an import');
     const kind = readKind(cursor);
-    if (kind !== Kind.Function) return this.#stateType(kind, cursor);
+    if (kind !== ExternalKind.Function) return this.#stateType(kind, cursor);
     this.#function(cursor);
     this.#functionImports.push({ offset, size: cursor.offset - offset });
   }
@@ -152,7 +161,7 @@ class Reader {
   #table(cursor: Cursor): void {
     const initialized = cursor.peek() === TABLE_WITH_INITIALIZER;
     if (initialized) cursor.skip(2, 'the start of a table with an initializer');
-    this.#stateType(Kind.Table, cursor);
+    this.#stateType(ExternalKind.Table, cursor);
     if (initialized) this.#expression(cursor);
   }
 
@@ -160,16 +169,16 @@ class Reader {
     const { offset } = cursor;
     const definitions = this.#types.definitions(cursor);
     switch (kind) {
-      case Kind.Table:
+      case ExternalKind.Table:
         readTableType(cursor, definitions);
         break;
-      case Kind.Memory:
+      case ExternalKind.Memory:
         this.#sharedMemory ||= readMemoryType(cursor).shared;
         break;
-      case Kind.Global:
+      case ExternalKind.Global:
         readGlobalType(cursor, definitions);
         break;
-      case Kind.Tag:
+      case ExternalKind.Tag:
         cursor.skip(1, 'the attribute of a tag');
         cursor.u32('a type index');
         break;
@@ -186,7 +195,7 @@ class Reader {
       this.#expression(cursor);
     }
     const expressions = (flags & EXPRESSIONS) !== 0;
-    // The kind or the type of the elements: implied where the segment is active in table 0.
+    // The kind or type of the elements. It is omitted if the segment is active in table 0.
     if (flags & (NOT_ACTIVE | EXPLICIT)) {
       if (expressions) readReferenceType(cursor, this.#types.definitions(cursor));
       else cursor.skip(1, 'the kind of elements');
@@ -201,7 +210,7 @@ class Reader {
     skipConstantExpression(cursor, (index) => this.#referenced.add(index));
   }
 
-  /** Reads a section that is a vector, where there is one. @returns how many elements it has */
+  /** Reads a section that is a vector. @returns how many elements it has; 0 without the section */
   #vector(id: SectionId, what: string, read: (cursor: Cursor) => void): number {
     const cursor = this.#content(id);
     let count = 0;
@@ -228,8 +237,8 @@ class Reader {
   }
 }
 
-function readKind(cursor: Cursor): Kind {
+function readKind(cursor: Cursor): ExternalKind {
   const { offset } = cursor;
   const code = cursor.u8('an external kind');
-  return code <= Kind.Tag ? code : cursor.unsupported('an external kind from 0 to 4', code, offset);
+  return code <= ExternalKind.Tag ? code : cursor.unsupported('an external kind from 0 to 4', code, offset);
 }

@@ -1,22 +1,22 @@
 import { encodeUnsigned } from '../binary/leb128.ts';
-import type { Range } from './anatomy.ts';
+import type { Range } from './module-layout.ts';
 
-/** Bytes that were taken over from a module, and where they are now. */
+/** Bytes that were copied from a module. */
 export interface Copy {
-  /** In the module. */
+  /** Offset in the module. */
   from: number;
-  /** In what was written. */
+  /** Offset in the written bytes. */
   to: number;
   size: number;
 }
 
 /**
- * Writes the values of the wasm binary format one after another, some of them as they are in a module, and remembers
- * where these came from. Values: https://webassembly.github.io/spec/core/binary/values.html
+ * Writes the values of the wasm binary format one after another, copies bytes of a module, and records where
+ * these came from. Values: https://webassembly.github.io/spec/core/binary/values.html
  */
-export class Writer {
+export class ModuleWriter {
   readonly #source: Uint8Array;
-  /** Grows by doubling. */
+  /** Doubles when it is full. */
   #bytes = new Uint8Array(1024);
   #size = 0;
   readonly copies: Copy[] = [];
@@ -26,7 +26,7 @@ export class Writer {
     this.#source = source;
   }
 
-  /** What was written: a view, until more is written. */
+  /** The written bytes: a view, valid until the next write. */
   get bytes(): Uint8Array {
     return this.#bytes.subarray(0, this.#size);
   }
@@ -42,18 +42,20 @@ export class Writer {
     return this.u8(...encodeUnsigned(value));
   }
 
-  /** A signed number in LEB128: not negative here. */
+  /** Writes a signed number in LEB128. It must not be negative. */
   s32(value: number): this {
     let rest = value;
     for (; rest >= 0x40; rest >>>= 7) this.u8((rest & 0x7f) | 0x80);
     return this.u8(rest);
   }
 
+  /** Writes a name: a size, then UTF-8. */
   name(text: string): this {
     const encoded = new TextEncoder().encode(text);
     return this.u32(encoded.length).u8(...encoded);
   }
 
+  /** Copies bytes of the module and records the copy. */
   copy({ offset, size }: Range): this {
     if (size === 0) return this;
     const last = this.copies.at(-1);
@@ -62,7 +64,7 @@ export class Writer {
     return this.write(this.#source.subarray(offset, offset + size));
   }
 
-  /** Bytes whose place in the module, if they have one, is not remembered. */
+  /** Writes bytes without recording where they came from. */
   write(bytes: Uint8Array): this {
     this.#reserve(bytes.length);
     this.#bytes.set(bytes, this.#size);
@@ -70,17 +72,17 @@ export class Writer {
     return this;
   }
 
-  /** What another writer of the same module has written. */
-  append(other: Writer): this {
+  /** Appends what another writer has written, with its copies. Both must copy from the same module. */
+  append(other: ModuleWriter): this {
     const start = this.#size;
     this.write(other.bytes);
     for (const { from, to, size } of other.copies) this.copies.push({ from, to: start + to, size });
     return this;
   }
 
-  /** Something preceded by its size. */
-  sized(write: (content: Writer) => void): this {
-    const content = new Writer(this.#source);
+  /** Writes content after its size. */
+  sized(write: (content: ModuleWriter) => void): this {
+    const content = new ModuleWriter(this.#source);
     write(content);
     return this.u32(content.#size).append(content);
   }

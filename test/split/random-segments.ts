@@ -1,8 +1,8 @@
-/** Random modules with data segments as Go's linker makes them: many, small, and close to each other. */
+/** Random modules with data segments like those of Go's linker: many, small, and close to each other. */
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { Cursor } from '../../src/wasm/binary/cursor.ts';
 import { PREAMBLE_SIZE, SectionId } from '../../src/wasm/binary/sections.ts';
-import { Writer } from '../../src/wasm/split/writer.ts';
+import { ModuleWriter } from '../../src/wasm/split/module-writer.ts';
 
 /** Bytes of memory that wasm-opt gives its random modules. */
 const MEMORY_SIZE = 2 ** 20;
@@ -12,11 +12,11 @@ const I32_CONST = 0x41;
 const END = 0x0b;
 
 /**
- * A module with other data segments, and with its memory exported, so that they can be seen. It is not valid where functions refer
- * to segments, since the section that says how many there are is left out, or where addresses have 64 bits.
+ * Replaces the data segments of a module, and exports its memory so that a test can read them. The result is
+ * not valid if functions refer to segments, because it has no data count section, or if addresses have 64 bits.
  */
 export function withSegments(wire: Uint8Array, random: (limit: number) => number): Uint8Array {
-  const writer = new Writer(wire).copy({ offset: 0, size: PREAMBLE_SIZE });
+  const writer = new ModuleWriter(wire).copy({ offset: 0, size: PREAMBLE_SIZE });
   for (const { id, start, offset, size } of readModule(wire).sections) {
     if (id === SectionId.DataCount || id === SectionId.Data) continue;
     if (id === SectionId.Export) {
@@ -37,7 +37,7 @@ export function withSegments(wire: Uint8Array, random: (limit: number) => number
   return writer.bytes;
 }
 
-function writeSegments(writer: Writer, random: (limit: number) => number): void {
+function writeSegments(writer: ModuleWriter, random: (limit: number) => number): void {
   const overlapping = random(4) === 0;
   const outOfBounds = random(20) === 0;
   const count = 10 + random(90);
@@ -46,7 +46,7 @@ function writeSegments(writer: Writer, random: (limit: number) => number): void 
     writer.u8(0, I32_CONST).s32(address).u8(END).u32(size);
     for (let left = size; left > 0; left--) writer.u8(random(256));
   };
-  // Downwards, so that the order is not that of addresses.
+  // Regions go downwards, so that segments are not in the order of addresses.
   const regionSize = 20_000;
   let region = 50;
   let at = region * regionSize;

@@ -1,16 +1,16 @@
-/** Data segments that become one in the primary, and which stay as they are. */
+/** Which data segments are merged in the primary, and which stay as they are. */
 import { describe, expect, it } from 'vitest';
 import { reassemble } from '../../src/runtime/shared/reassembly-plan.ts';
 import { Cursor } from '../../src/wasm/binary/cursor.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { type Section, SectionId } from '../../src/wasm/binary/sections.ts';
-import { splitModule, type SplitModule } from '../../src/wasm/split/split.ts';
+import { splitModule, type SplitModule } from '../../src/wasm/split/split-module.ts';
 import { moduleOf, readPackage, section } from '../wasm/support.ts';
 import { link, splitText, type SplitText } from './support.ts';
 
 const MEMORY = '(memory (export "memory") 1)';
 
-/** A module that can be split, with fields of its own. */
+/** A module that can be split, with additional fields. */
 const textOf = (...fields: string[]) =>
   `(module ${fields.join('\n')} (func $hot (export "hot")) (func $cold (export "cold")))`;
 
@@ -33,9 +33,9 @@ const countOf = (wire: Uint8Array) => {
   return new Cursor(content, 0, content.length, 'data section').u32('a count');
 };
 
-const primaryOf = ({ parts }: Pick<SplitModule, 'parts'>) => new Uint8Array(parts[0] ?? []);
+const primaryOf = ({ modules }: Pick<SplitModule, 'modules'>) => new Uint8Array(modules[0] ?? []);
 
-/** The subsections of names, by their ids. */
+/** The ids of the subsections of the name section. */
 function nameSubsections(wire: Uint8Array): number[] {
   const { offset = 0, size = 0 } =
     readModule(wire).sections.find(({ id, name }: Section) => id === SectionId.Custom && name === 'name') ??
@@ -53,15 +53,15 @@ function nameSubsections(wire: Uint8Array): number[] {
 const memoryOf = ({ exports }: WebAssembly.Instance) =>
   Buffer.from((exports['memory'] as WebAssembly.Memory).buffer);
 
-/** Type sections: a function, and with it an array of bytes that can be changed. */
+/** Type sections: a function; a function and a mutable array of bytes. */
 const FUNCTION = section(1, 1, 0x60, 0, 0);
 const FUNCTION_AND_ARRAY = section(1, 2, 0x60, 0, 0, 0x5e, 0x78, 1);
 /** The body of a function that does nothing. */
 const NOTHING = [0, 0x0b];
 
-/** Splits a module that says how many segments it has: two, the first one at 0. */
+/** Splits a module with a data count section and two segments, the first one at 0. */
 function splitCounted(types: number[], body: number[], address: number): SplitText {
-  const whole = moduleOf(
+  const original = moduleOf(
     types,
     section(3, 2, 0, 0),
     section(5, 1, 0, 1),
@@ -69,17 +69,17 @@ function splitCounted(types: number[], body: number[], address: number): SplitTe
     section(10, 2, body.length, ...body, NOTHING.length, ...NOTHING),
     section(11, 2, 0, 0x41, 0, 0x0b, 1, 97, 0, 0x41, address, 0x0b, 1, 98),
   );
-  return splitWire(whole, [0]);
+  return splitWire(original, [0]);
 }
 
 function splitWire(wire: Uint8Array, hot: readonly number[]): SplitText {
-  const whole = new Uint8Array(wire);
-  const split = splitModule(whole, new Set(hot), { tailCalls: true });
-  if ('whole' in split) throw new Error(split.whole);
-  return { whole, ...split };
+  const original = new Uint8Array(wire);
+  const split = splitModule(original, new Set(hot), { tailCalls: true });
+  if ('unsplitReason' in split) throw new Error(split.unsplitReason);
+  return { original, ...split };
 }
 
-/** What becomes of an instance with a function in an imported table, and what that function returns. */
+/** Creates an instance that puts a function into an imported table. Returns the outcome and the function's result. */
 async function useTable(create: (imports: WebAssembly.Imports) => Promise<WebAssembly.Instance>) {
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: 1 });
   const outcome = await create({ host: { table } }).then(
@@ -89,33 +89,33 @@ async function useTable(create: (imports: WebAssembly.Imports) => Promise<WebAss
   return { outcome, seen: (table.get(0) as () => unknown)() };
 }
 
-/** Whole and split, what is in memory is the same. */
+/** Expects that the original module and its split have the same memory contents. */
 async function expectSameMemory(split: SplitText, makeImports: () => WebAssembly.Imports = () => ({})) {
-  const whole = await WebAssembly.instantiate(new WebAssembly.Module(split.whole), makeImports());
+  const original = await WebAssembly.instantiate(new WebAssembly.Module(split.original), makeImports());
   const linked = await link(split).create(makeImports());
-  expect(Buffer.compare(memoryOf(linked), memoryOf(whole))).toBe(0);
-  return memoryOf(whole);
+  expect(Buffer.compare(memoryOf(linked), memoryOf(original))).toBe(0);
+  return memoryOf(original);
 }
 
-const expectJoined = (split: SplitText) =>
-  expect(Buffer.compare(reassemble(split.parts, split.recipe), split.whole)).toBe(0);
+const expectReassembled = (split: SplitText) =>
+  expect(Buffer.compare(reassemble(split.modules, split.plan), split.original)).toBe(0);
 
-function expectAsItWas({ whole, parts }: SplitText) {
+function expectUnchanged({ original, modules }: SplitText) {
   for (const id of [SectionId.Data, SectionId.DataCount]) {
-    expect(contentOf(primaryOf({ parts }), id)).toEqual(contentOf(whole, id));
+    expect(contentOf(primaryOf({ modules }), id)).toEqual(contentOf(original, id));
   }
 }
 
-describe('segments become one', () => {
-  it('with zeros between them, in memory as in the whole', async () => {
+describe('segments are merged', () => {
+  it('with zeros between them, and memory is as in the original', async () => {
     const split = splitFields(
       MEMORY,
       segments([16, 'abc'], [19, 'd'], [30, 'efg'], [1000, 'h'], [1032, 'i']),
     );
-    expect([countOf(split.whole), countOf(primaryOf(split))]).toEqual([5, 2]);
+    expect([countOf(split.original), countOf(primaryOf(split))]).toEqual([5, 2]);
     const memory = await expectSameMemory(split);
     expect(memory.toString('latin1', 16, 34)).toBe('abcd\0\0\0\0\0\0\0\0\0\0efg\0');
-    expectJoined(split);
+    expectReassembled(split);
   });
 
   it('up to the last byte of the memory', async () => {
@@ -133,36 +133,37 @@ describe('segments become one', () => {
   it.each([
     [32, 1],
     [33, 2],
-  ])('with a gap of %i bytes: %i', async (gap, count) => {
+  ])('with a gap of %i bytes into %i', async (gap, count) => {
     const split = splitFields(MEMORY, segments([0, 'a'], [1 + gap, 'b']));
     expect(countOf(primaryOf(split))).toBe(count);
     await expectSameMemory(split);
   });
 
-  it('with the one before in the section, unless it is behind that', async () => {
+  it('with the previous one in the section, unless that has a higher address', async () => {
     const split = splitFields(MEMORY, segments([100, 'a'], [90, 'b'], [95, 'c'], [0, 'd']));
     expect(countOf(primaryOf(split))).toBe(3);
     await expectSameMemory(split);
-    expectJoined(split);
+    expectReassembled(split);
   });
 
-  it('without their names: their indices are others', () => {
+  it('without their names, because their indices change', () => {
     const DATA_NAMES = 9;
     const first = `${MEMORY} (data $first (i32.const 0) "a")`;
     const merged = splitFields(first, '(data $second (i32.const 8) "b")');
     const apart = splitFields(first, '(data $second (i32.const 800) "b")');
-    for (const { whole } of [merged, apart]) expect(nameSubsections(whole)).toContain(DATA_NAMES);
+    for (const { original } of [merged, apart]) expect(nameSubsections(original)).toContain(DATA_NAMES);
     expect(nameSubsections(primaryOf(merged))).toEqual(
-      nameSubsections(merged.whole).filter((id) => id !== DATA_NAMES),
+      nameSubsections(merged.original).filter((id) => id !== DATA_NAMES),
     );
-    expect(nameSubsections(primaryOf(apart))).toEqual(nameSubsections(apart.whole));
+    expect(nameSubsections(primaryOf(apart))).toEqual(nameSubsections(apart.original));
     for (const split of [merged, apart]) {
-      for (const part of split.parts.slice(1)) expect(nameSubsections(part)).not.toContain(DATA_NAMES);
-      expectJoined(split);
+      for (const secondary of split.modules.slice(1))
+        expect(nameSubsections(secondary)).not.toContain(DATA_NAMES);
+      expectReassembled(split);
     }
   });
 
-  it('without a section that says how many there are', () => {
+  it('without a data count section', () => {
     for (const [address, count, said] of [
       [8, 1, false],
       [63, 2, true],
@@ -174,28 +175,28 @@ describe('segments become one', () => {
         said,
       ]);
       expect(WebAssembly.validate(primary)).toBe(true);
-      expectJoined(split);
+      expectReassembled(split);
     }
   });
 
-  it('without their contents in the recipe, unless these are short', () => {
+  it('without their contents in the reassembly plan, unless these are short', () => {
     const short = 'short';
     const long = 'long'.repeat(100);
     const split = splitFields(MEMORY, segments([0, long], [408, short], [416, long]));
     expect(countOf(primaryOf(split))).toBe(1);
-    const recipe = Buffer.from(split.recipe).toString('latin1');
-    expect(recipe).toContain(short);
-    expect(recipe).not.toContain('longlong');
-    expectJoined(split);
+    const plan = Buffer.from(split.plan).toString('latin1');
+    expect(plan).toContain(short);
+    expect(plan).not.toContain('longlong');
+    expectReassembled(split);
   });
 
-  it('in esbuild-wasm: some hundreds instead of 98,450', async () => {
+  it('in esbuild-wasm: less than 1000 instead of 98,450', async () => {
     const split = splitWire(await readPackage('esbuild-wasm/esbuild.wasm'), []);
-    const { whole } = split;
-    expect(countOf(whole)).toBe(98_450);
+    const { original } = split;
+    expect(countOf(original)).toBe(98_450);
     expect(countOf(primaryOf(split))).toBeLessThan(1000);
-    expectJoined(split);
-    const memories = [whole, primaryOf(split)].map((bytes) => {
+    expectReassembled(split);
+    const memories = [original, primaryOf(split)].map((bytes) => {
       const module = new WebAssembly.Module(bytes);
       const imports: Record<string, Record<string, () => number>> = {};
       for (const { module: from, name } of WebAssembly.Module.imports(module)) {
@@ -210,13 +211,13 @@ describe('segments become one', () => {
   });
 });
 
-describe('segments stay as they are', () => {
-  /** Neighbours. */
+describe('segments are not merged', () => {
+  /** Two neighbours that could be merged. */
   const TWO = segments([0, 'a'], [8, 'b']);
 
-  it('in a memory that is imported: it may not be zero', async () => {
+  it('in an imported memory, which may not be zero', async () => {
     const split = splitFields('(import "host" "memory" (memory 1)) (export "memory" (memory 0))', TWO);
-    expectAsItWas(split);
+    expectUnchanged(split);
     const memory = await expectSameMemory(split, () => {
       const given = new WebAssembly.Memory({ initial: 1 });
       new Uint8Array(given.buffer).fill(7);
@@ -229,49 +230,49 @@ describe('segments stay as they are', () => {
     ['memory.init', 'i32.const 0 i32.const 0 i32.const 0 memory.init 1'],
     ['data.drop', 'data.drop 1'],
     ['memory.init after ref.func', 'ref.func $hot drop i32.const 0 i32.const 0 i32.const 0 memory.init 1'],
-  ])('where a function has %s', async (_, instructions) => {
+  ])('if a function has %s', async (_, instructions) => {
     const split = splitFields(MEMORY, TWO, `(elem declare func $hot) (func $bound ${instructions})`);
-    expectAsItWas(split);
+    expectUnchanged(split);
     await expectSameMemory(split);
   });
 
   it.each([
     ['array.new_data', [0x41, 0, 0x41, 0, 0xfb, 9, 1, 1, 0x1a]],
     ['array.init_data', [0x41, 1, 0xfb, 7, 1, 0x41, 0, 0x41, 0, 0x41, 0, 0xfb, 18, 1, 1]],
-  ])('where a function has %s', (_, instructions) => {
-    expectAsItWas(splitCounted(FUNCTION_AND_ARRAY, [0, ...instructions, 0x0b], 8));
+  ])('if a function has %s', (_, instructions) => {
+    expectUnchanged(splitCounted(FUNCTION_AND_ARRAY, [0, ...instructions, 0x0b], 8));
     expect(countOf(primaryOf(splitCounted(FUNCTION_AND_ARRAY, NOTHING, 8)))).toBe(1);
   });
 
   it.each([
-    ['in a gap, before', [6, 'c'], [0, 'aaaa'], [8, 'bbbb']],
-    ['in a gap, after', [0, 'aaaa'], [8, 'bbbb'], [6, 'c']],
-    ['in a gap that is filled before', [0, 'aaaa'], [6, 'c'], [2, 'd'], [8, 'bbbb']],
-    ['where one begins', [0, 'a'], [4, 'bbbb'], [2, 'cccc']],
-    ['where one ends', [2, 'cccc'], [10, 'd'], [0, 'aaaa']],
-    ['all of one', [8, 'aa'], [12, 'bb'], [0, 'cccccccccccccccccccc']],
-  ] as [string, ...[number, string][]][])('where one writes over another: %s', async (_, ...all) => {
+    ['in a gap, earlier', [6, 'c'], [0, 'aaaa'], [8, 'bbbb']],
+    ['in a gap, later', [0, 'aaaa'], [8, 'bbbb'], [6, 'c']],
+    ['in a gap with an earlier segment', [0, 'aaaa'], [6, 'c'], [2, 'd'], [8, 'bbbb']],
+    ['at the start of one', [0, 'a'], [4, 'bbbb'], [2, 'cccc']],
+    ['at the end of one', [2, 'cccc'], [10, 'd'], [0, 'aaaa']],
+    ['over all of one', [8, 'aa'], [12, 'bb'], [0, 'cccccccccccccccccccc']],
+  ] as [string, ...[number, string][]][])('if one overwrites another %s', async (_, ...all) => {
     const split = splitFields(MEMORY, segments(...all));
-    expectAsItWas(split);
+    expectUnchanged(split);
     await expectSameMemory(split);
   });
 
-  it('with one that is passive', async () => {
-    // Its size and content would do for an active one at 16.
+  it('if one is passive', async () => {
+    // Its size and content look like those of an active segment at 16.
     const split = splitFields(MEMORY, TWO, `(data "\\10\\0b\\3e${'c'.repeat(62)}")`);
-    expectAsItWas(split);
+    expectUnchanged(split);
     await expectSameMemory(split);
   });
 
-  it('with one at an address that is imported', async () => {
+  it('if the address of one is imported', async () => {
     const split = splitFields('(import "host" "at" (global i32))', MEMORY, TWO, '(data (global.get 0) "c")');
-    expectAsItWas(split);
+    expectUnchanged(split);
     await expectSameMemory(split, () => ({ host: { at: 4 } }));
   });
 
-  // Not every Node that tests run in takes these modules.
+  // Not every Node that tests run in accepts these modules.
   it.each([
-    ['at an address that is computed', MEMORY, TWO, '(data (i32.add (i32.const 8) (i32.const 8)) "c")'],
+    ['if the address of one is computed', MEMORY, TWO, '(data (i32.add (i32.const 8) (i32.const 8)) "c")'],
     [
       'in a memory of 64-bit addresses',
       '(memory i64 1)',
@@ -279,21 +280,21 @@ describe('segments stay as they are', () => {
       '(data (i64.const 8) "b")',
     ],
   ])('%s', (_, ...fields) => {
-    expectAsItWas(splitFields(...fields));
+    expectUnchanged(splitFields(...fields));
   });
 
-  it('with one in another memory', () => {
-    const whole = moduleOf(
+  it('if one is for another memory', () => {
+    const original = moduleOf(
       FUNCTION,
       section(3, 1, 0),
       section(5, 2, 0, 1, 0, 1),
       section(10, 1, NOTHING.length, ...NOTHING),
       section(11, 3, 0, 0x41, 0, 0x0b, 1, 97, 0, 0x41, 8, 0x0b, 1, 98, 2, 1, 0x41, 16, 0x0b, 1, 99),
     );
-    expectAsItWas(splitWire(whole, []));
+    expectUnchanged(splitWire(original, []));
   });
 
-  it('where one is out of bounds: what precedes it is in memory, and functions may see that', async () => {
+  it('if one is out of bounds: the earlier ones stay in memory, and functions can read them', async () => {
     const split = splitText(
       textOf(
         '(import "host" "table" (table 1 funcref)) (elem (i32.const 0) $get)',
@@ -303,16 +304,19 @@ describe('segments stay as they are', () => {
       ),
       ['hot', 'get'],
     );
-    expectAsItWas(split);
-    const whole = await useTable(async (imports) =>
-      WebAssembly.instantiate(new WebAssembly.Module(split.whole), imports),
+    expectUnchanged(split);
+    const original = await useTable(async (imports) =>
+      WebAssembly.instantiate(new WebAssembly.Module(split.original), imports),
     );
-    expect(whole).toEqual({ outcome: expect.stringMatching(/data segment.* out of bounds/), seen: [98, 99] });
-    expect(await useTable(link(split).create)).toEqual(whole);
+    expect(original).toEqual({
+      outcome: expect.stringMatching(/data segment.* out of bounds/),
+      seen: [98, 99],
+    });
+    expect(await useTable(link(split).create)).toEqual(original);
   });
 
-  it('where there is no memory', () => {
+  it('without a memory', () => {
     const split = splitFields('(data "a") (data "b")');
-    expectAsItWas(split);
+    expectUnchanged(split);
   });
 });

@@ -1,16 +1,18 @@
-// Writes ELF64 little-endian files. The file is, in this order:
-//
-// 1. the ELF header, and in ET_DYN the program headers;
-// 2. sections with placement 'header' (the notes): one PT_LOAD from the start of the file to their end,
-//    and one PT_NOTE over the notes among them;
-// 3. sections with placement 'segment', each in a PT_LOAD of its own, aligned to SEGMENT_ALIGNMENT;
-// 4. sections with placement 'unloaded';
-// 5. .symtab, .strtab, .shstrtab, and the section headers.
-//
-// In ET_DYN every address is the offset in the file, also that of sections that are not loaded: an address that any
-// tool shows is a place in the file. In ET_REL there are no program headers and no addresses, and no alignment beyond
-// what each section asks for. The file is allocated once and each content copied once: contents may be very large.
-
+/**
+ * Writes ELF64 little-endian files. A file consists of, in this order:
+ *
+ * 1. the ELF header, and in ET_DYN the program headers;
+ * 2. sections with the placement 'header' (the notes). One PT_LOAD covers the file from its start to their end,
+ *    and one PT_NOTE covers the notes among them;
+ * 3. sections with the placement 'segment', each in a PT_LOAD of its own, aligned to SEGMENT_ALIGNMENT;
+ * 4. sections with the placement 'unloaded';
+ * 5. .symtab, .strtab, .shstrtab, and the section headers.
+ *
+ * In ET_DYN every address equals the offset in the file, also for sections that are not loaded. So every
+ * address that a tool prints is a place in the file. ET_REL has no program headers, no addresses, and only the
+ * alignment that each section requires. The writer allocates the file once and copies each content once,
+ * because contents may be very large.
+ */
 import { WasmPrecompileError } from '../common/error.ts';
 import {
   EHDR_SIZE,
@@ -35,7 +37,10 @@ import type { ET_REL } from './constants.ts';
 import { Cursor, alignUp } from './cursor.ts';
 import { StringTable } from './string-table.ts';
 
-/** The largest page size in use (AArch64 with 64 KiB pages), in bytes: a file aligned so maps on every machine. */
+/**
+ * Bytes of the largest page size in use (AArch64 with 64 KiB pages). With this alignment every machine can map
+ * the file.
+ */
 export const SEGMENT_ALIGNMENT = 65536;
 
 export interface SectionInput {
@@ -43,9 +48,9 @@ export interface SectionInput {
   name: string;
   type: number;
   flags: number;
-  /** In bytes; SEGMENT_ALIGNMENT takes its place for a segment of ET_DYN. */
+  /** Bytes. For a segment of ET_DYN the writer uses SEGMENT_ALIGNMENT instead. */
   addralign: number;
-  /** In bytes; 0 where entries have no fixed size. */
+  /** Bytes of an entry; 0 if entries have no fixed size. */
   entsize: number;
   placement: 'header' | 'segment' | 'unloaded';
   contents: Uint8Array;
@@ -55,11 +60,11 @@ export interface SymbolInput {
   name: string;
   binding: number;
   type: number;
-  /** Name of the section that `offset` counts from. */
+  /** Name of its section. */
   section: string;
-  /** In bytes from the start of its section. */
+  /** Bytes from the start of its section. */
   offset: number;
-  /** In bytes. */
+  /** Bytes. */
   size: number;
 }
 
@@ -70,13 +75,13 @@ export interface ElfInput {
   /** EI_OSABI. */
   osabi: number;
   sections: readonly SectionInput[];
-  /** In the order wanted; the writer puts local symbols first, as the format asks for. */
+  /** The writer keeps their order, but writes local symbols first: the format requires it. */
   symbols: readonly SymbolInput[];
 }
 
 export interface ElfOutput {
   bytes: Uint8Array;
-  /** By section name: where its contents are, in bytes from the start of the file. */
+  /** By section name: the offset of its contents, in bytes from the start of the file. */
   offsets: ReadonlyMap<string, number>;
 }
 
@@ -102,7 +107,7 @@ interface PlannedProgramHeader {
   align: number;
 }
 
-/** @throws INVALID_ELF if two sections have one name, or a symbol names a section that there is not */
+/** @throws INVALID_ELF if two sections have the same name, or a symbol refers to a missing section */
 export function writeElf(input: ElfInput): ElfOutput {
   const loadable = input.type === ET_DYN;
   const sections = planSections(input);
@@ -156,7 +161,7 @@ export function writeElf(input: ElfInput): ElfOutput {
   return { bytes, offsets: new Map(sections.map(({ name, offset }) => [name, offset])) };
 }
 
-/** All sections in file order, with the tables that the writer makes; offsets are not known yet. */
+/** Returns all sections in file order, with the tables that the writer adds. Their offsets are not assigned yet. */
 function planSections(input: ElfInput): PlannedSection[] {
   const order = ['header', 'segment', 'unloaded'] as const;
   const ordered = order.flatMap((placement) =>
@@ -186,7 +191,7 @@ function planSections(input: ElfInput): PlannedSection[] {
   if (indexes.size < sections.length) {
     throw new WasmPrecompileError(
       'INVALID_ELF',
-      `section names must differ: ${[...indexes.keys()].join(', ')}`,
+      `Two sections have the same name: ${ordered.map(({ name }) => name).join(', ')}.`,
     );
   }
   const table = { flags: 0, link: 0, info: 0, offset: 0, placement: 'unloaded' } as const;
@@ -210,7 +215,7 @@ function planSections(input: ElfInput): PlannedSection[] {
           if (sectionIndex === SHN_UNDEF || base === undefined) {
             throw new WasmPrecompileError(
               'INVALID_ELF',
-              `symbol ${symbol.name}: there is no section ${symbol.section}`,
+              `The symbol ${symbol.name} refers to the section ${symbol.section}, which does not exist.`,
             );
           }
           cursor.writeU32(nameOffsets[index] ?? 0);

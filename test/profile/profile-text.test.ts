@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { WasmPrecompileError } from '../../src/common/error.ts';
-import { formatProfiles, parseProfiles } from '../../src/profile/format.ts';
-import type { Profile } from '../../src/profile/profile.ts';
+import { formatProfiles, parseProfiles } from '../../src/profile/profile-text.ts';
+import type { Profile } from '../../src/profile/startup-profile.ts';
 import { entry, profileOf, random, sha256 } from './support.ts';
 
 const roundTrip = (profiles: Profile[]) => parseProfiles(formatProfiles(profiles), 'a.wasm-profile');
 
-/** The error for a text. */
+/** The error that parsing a text throws. */
 function refusal(text: string): WasmPrecompileError {
   try {
     parseProfiles(text, 'dir/a.wasm-profile');
@@ -23,7 +23,7 @@ const SAMPLE = [
   profileOf('c', [entry(0)]),
 ];
 
-test('the text is what the header of the format says', () => {
+test('the text has the format that profile-text.ts documents', () => {
   expect(formatProfiles(SAMPLE)).toBe(`wasm-profile 1
 # The functions that a training run executed: index, start of the SHA-256 of the body,
 # hot (optimised by the engine) or run, name. Made by \`wasm-precompile train\`: commit this file.
@@ -92,7 +92,7 @@ describe('a round trip', () => {
     expect(roundTrip(profiles)).toEqual(profiles);
   });
 
-  test.each([1, 2, 3, 4, 5])('keeps whatever a generator makes up: seed %i', (seed) => {
+  test.each([1, 2, 3, 4, 5])('keeps the profiles that a generator makes: seed %i', (seed) => {
     const next = random(seed);
     const upTo = (limit: number) => Math.floor(next() * limit);
     const character = () => {
@@ -110,7 +110,7 @@ describe('a round trip', () => {
     expect(roundTrip(profiles)).toEqual(profiles);
   });
 
-  test('keeps the names out of what a terminal or an editor does not show', () => {
+  test('writes no characters that a terminal or an editor does not show', () => {
     const text = formatProfiles([
       profileOf('\u202e', [entry(1, { name: '\u001b\u200b\u2028\u{e0041}\u00a0' })]),
     ]);
@@ -118,7 +118,7 @@ describe('a round trip', () => {
     expect(text).toContain('run "\\u001b\\u200b\\u2028\\udb40\\udc41\\u00a0"\n');
   });
 
-  test('of 2,000 functions keeps them, with a line for each', () => {
+  test('keeps 2,000 functions, with a line for each', () => {
     const executed = Array.from({ length: 2000 }, (_, index) =>
       entry(index, { name: `_ZN4core3ops8function6FnOnce9call_once${index}E` }),
     );
@@ -128,19 +128,19 @@ describe('a round trip', () => {
   });
 });
 
-describe('the text is the same', () => {
-  test('whatever order profiles come in', () => {
+describe('formatProfiles returns the same text', () => {
+  test('for profiles in any order', () => {
     expect(formatProfiles(SAMPLE.toReversed())).toBe(formatProfiles(SAMPLE));
     expect(formatProfiles(roundTrip(SAMPLE))).toBe(formatProfiles(SAMPLE));
   });
 
-  test('where a module is given twice', () => {
+  test('if a module occurs twice', () => {
     const [first] = SAMPLE;
     expect(formatProfiles([...SAMPLE, ...(first ? [first] : [])])).toBe(formatProfiles(SAMPLE));
   });
 });
 
-describe('what editors and git do to line ends is tolerated:', () => {
+describe('parseProfiles accepts', () => {
   const text = formatProfiles(SAMPLE);
   test.each([
     ['CRLF', text.replaceAll('\n', '\r\n')],
@@ -156,7 +156,7 @@ describe('what editors and git do to line ends is tolerated:', () => {
   });
 });
 
-describe('damage is refused:', () => {
+describe('parseProfiles rejects', () => {
   const text = formatProfiles(SAMPLE);
   const lines = text.split('\n');
 
@@ -259,13 +259,9 @@ describe('damage is refused:', () => {
     [
       'a name that is not JSON',
       () => text.replace('"start"', '"st\\art"'),
-      /:8: expected a name in quotes, as JSON has it/,
+      /:8: expected a name as a JSON string/,
     ],
-    [
-      'two names',
-      () => text.replace('"start"', '"start" "end"'),
-      /:8: expected a name in quotes, as JSON has it/,
-    ],
+    ['two names', () => text.replace('"start"', '"start" "end"'), /:8: expected a name as a JSON string/],
     [
       'a module twice',
       () => text.replace(sha256('c 1'), sha256('a 1')),
@@ -275,7 +271,7 @@ describe('damage is refused:', () => {
     [
       'a merge conflict',
       () => text.replace(/^5 /m, '<<<<<<< HEAD\n5 '),
-      /:9: expected .* found a merge conflict \(<<<<<<<\)\. Take one side/,
+      /:9: expected .* found a merge conflict \(<<<<<<<\)\. Keep one side/,
     ],
     ['zeros', () => text.replace('run "start"', '\0\0\0 "start"'), /:8: .*\\u0000/],
   ])('%s', (_, damage, message) => {

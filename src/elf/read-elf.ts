@@ -1,18 +1,21 @@
-// Reads ELF64 little-endian files.
-//
-// elfy (https://github.com/indutny/elfy, 1.0.0) walks the header, the program headers and the section headers and
-// resolves section names. What it gets wrong or leaves out is added here, from the file's bytes:
-//
-// 1. In 64-bit section headers it reads sh_addralign and sh_entsize 2 bytes too early (at 46 and 54, not 48 and 56).
-// 2. It takes EI_VERSION for EI_OSABI, and knows neither OSABI 201 nor most machines.
-// 3. It maps types and flags to names, which loses the bits above 2^31 and turns what it has no name for into
-//    `undefined`; so e_type, e_machine, p_type, p_flags, sh_type and sh_flags are read again as numbers.
-// 4. Data of a section that reaches past the end of the file is silently cut; on other damage it fails with an
-//    assertion, a RangeError or a TypeError that names neither file nor offset. So all that it relies on is checked
-//    before, and the bounds after.
-//    A section name out of bounds becomes an empty one: that is checked too.
-// 5. It parses no symbols (`symbols.ts`) and no notes (`notes.ts`).
-
+/**
+ * Reads ELF64 little-endian files.
+ *
+ * elfy (https://github.com/indutny/elfy, 1.0.0) reads the header, the program headers and the section headers,
+ * and resolves section names. This file corrects and completes its result from the file's bytes:
+ *
+ * 1. In 64-bit section headers elfy reads sh_addralign and sh_entsize 2 bytes too early (at 46 and 54, not 48
+ *    and 56).
+ * 2. It reads EI_VERSION as EI_OSABI, and has no names for OSABI 201 and most machines.
+ * 3. It maps types and flags to names. This loses the bits above 2^31, and values without a name become
+ *    `undefined`. So this file reads e_type, e_machine, p_type, p_flags, sh_type and sh_flags again, as
+ *    numbers.
+ * 4. It truncates the data of a section that reaches past the end of the file, without an error. For other
+ *    damage it throws an assertion, a RangeError or a TypeError without file and offset. So this file checks
+ *    beforehand everything that elfy relies on, and afterwards the bounds. It also checks section names: elfy
+ *    returns an empty name for one out of bounds.
+ * 5. It reads no symbols (symbols.ts) and no notes (notes.ts).
+ */
 import elfy from 'elfy';
 import { messageOf } from '../common/error.ts';
 import {
@@ -37,12 +40,12 @@ export interface ElfSection {
   name: string;
   /** SHT_PROGBITS, SHT_NOTE … */
   type: number;
-  /** SHF_ALLOC, SHF_EXECINSTR … combined. */
+  /** A combination of SHF_ALLOC, SHF_EXECINSTR … */
   flags: number;
   address: number;
-  /** In bytes from the start of the file. */
+  /** Bytes from the start of the file. */
   offset: number;
-  /** In bytes. */
+  /** Bytes. */
   size: number;
   link: number;
   info: number;
@@ -50,14 +53,14 @@ export interface ElfSection {
   entsize: number;
   /** A view of the file; empty for SHT_NOBITS. */
   data: Uint8Array;
-  /** Where its section header is, in bytes from the start of the file: for error messages. */
+  /** Offset of its section header, in bytes from the start of the file: for error messages. */
   headerOffset: number;
 }
 
 export interface ElfProgramHeader {
   /** PT_LOAD, PT_NOTE … */
   type: number;
-  /** PF_R … combined. */
+  /** A combination of PF_R … */
   flags: number;
   offset: number;
   vaddr: number;
@@ -75,12 +78,12 @@ export interface ElfFile {
   type: number;
   /** EM_X86_64 … */
   machine: number;
-  /** By section index: the first one is the empty SHT_NULL section. */
+  /** By section index. The first one is the empty SHT_NULL section. */
   sections: ElfSection[];
   programHeaders: ElfProgramHeader[];
 }
 
-/** Where the header says that the tables are. */
+/** The fields of the ELF header that this file uses. */
 interface Header {
   osabi: number;
   type: number;
@@ -91,7 +94,8 @@ interface Header {
 }
 
 /**
- * Reads headers, sections and program headers; section data are views of `bytes`.
+ * Reads headers, sections and program headers. Section data are views of `bytes`.
+ *
  * @param file how messages name the file
  * @throws INVALID_ELF for anything but a complete ELF64 little-endian file with section headers
  */
@@ -162,11 +166,16 @@ function parse(bytes: Uint8Array, file: string) {
   }
 }
 
-/** Everything that elfy takes for granted. */
+/** Reads the ELF header and checks everything that elfy relies on. */
 function readHeader(bytes: Uint8Array, file: string): Header {
   const expect = (offset: number, what: string, expected: number, found: number | undefined) => {
     if (found !== expected) {
-      throw invalidElf(file, offset, `${what} ${expected}`, found === undefined ? 'the end' : String(found));
+      throw invalidElf(
+        file,
+        offset,
+        `${what} ${expected}`,
+        found === undefined ? 'the end of the file' : String(found),
+      );
     }
   };
   const magic = Buffer.from(bytes.subarray(0, ELFMAG.length)).toString('latin1');

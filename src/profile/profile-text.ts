@@ -1,5 +1,5 @@
 /**
- * The text of profiles: files that are committed, and reviewed as what they say changes.
+ * The text format of profiles. Projects commit these files and review their changes.
  *
  *     wasm-profile 1
  *     # …
@@ -13,22 +13,25 @@
  *     end
  *
  * 1. The first line has the version of the format.
- * 2. Each module: its name, the SHA-256 of the module without custom sections, how many of its functions were executed.
- * 3. As many lines, in ascending order: index, start of the SHA-256 of the body, `hot` where the engine optimised the
- *    function and `run` elsewhere, and the name where there is one.
- * 4. `end`, by which a file that was cut off between two modules is noticed; inside of one the count tells it.
+ * 2. For each module there are its name, its SHA-256 without custom sections, and how many of its functions
+ *    were executed.
+ * 3. A line for each executed function follows, in ascending order: index, start of the SHA-256 of the body,
+ *    tier, and the name if it has one. The tier is `hot` if the engine optimised the function, otherwise `run`.
+ * 4. `end` is last. Without it a file is cut off between two modules. The count detects a file that is cut off
+ *    within one.
  *
- * Names are JSON strings, so that any name fits in a line, and nothing invisible is in it. Empty lines and lines that
- * start with `#` are skipped. The same profiles give the same bytes: there is no date and no version of a program in it.
+ * Names are JSON strings, so that every name fits into a line and has no invisible characters. Readers skip
+ * empty lines and lines that start with `#`. Equal profiles result in equal bytes: the text has no date and no
+ * program version.
  */
 import { WasmPrecompileError } from '../common/error.ts';
 import { BODY_HASH_DIGITS } from '../wasm/binary/hash.ts';
 import { mergeProfiles } from './merge.ts';
-import type { Profile, ProfiledFunction } from './profile.ts';
+import type { Profile, ProfiledFunction } from './startup-profile.ts';
 
 const VERSION = 1;
 
-/** What names of files with profiles end with. */
+/** The extension of files with profiles. */
 export const PROFILE_EXTENSION = '.wasm-profile';
 
 const COMMENT = [
@@ -36,7 +39,7 @@ const COMMENT = [
   '# hot (optimised by the engine) or run, name. Made by `wasm-precompile train`: commit this file.',
 ];
 
-/** The text of profiles, which {@link parseProfiles} reads. Profiles of the same module become one (`mergeProfiles`). */
+/** Formats profiles as text. Profiles of the same module are merged (`mergeProfiles`). */
 export function formatProfiles(profiles: Iterable<Profile>): string {
   const lines = [`wasm-profile ${VERSION}`, ...COMMENT, ''];
   for (const { name, sha256, functions, executed } of mergeProfiles(profiles)) {
@@ -57,7 +60,7 @@ function formatFunction({ index, body, optimised, name }: ProfiledFunction): str
   return name === undefined ? line : `${line} ${quote(name)}`;
 }
 
-/** JSON, where all that is invisible or changes the direction of writing is escaped, too. */
+/** Formats a name as JSON, and also escapes characters that are invisible or change the writing direction. */
 function quote(name: string): string {
   return JSON.stringify(name).replaceAll(/(?! )[\p{Cc}\p{Cf}\p{Z}]/gu, (character) =>
     character
@@ -68,11 +71,11 @@ function quote(name: string): string {
 }
 
 /**
- * Reads the text of profiles. Line ends may be CRLF and there may be a byte order mark, as git and editors make them.
+ * Parses the text of profiles. It accepts CRLF line ends and a byte order mark, which git and editors may add.
  *
- * @param text what {@link formatProfiles} wrote
- * @param file its name, for messages
- * @throws WasmPrecompileError `INVALID_PROFILE`, with the line, when it is anything else
+ * @param text text that {@link formatProfiles} wrote
+ * @param file the name of the file, for messages
+ * @throws WasmPrecompileError `INVALID_PROFILE`, with the line number, for any other text
  */
 export function parseProfiles(text: string, file: string): Profile[] {
   return new Parser(text, file).parse();
@@ -83,7 +86,7 @@ const END_OF_FILE = 'the end of the file: it is cut off';
 class Parser {
   readonly #file: string;
   readonly #lines: string[];
-  /** Number of the line that was read last: the first is 1. */
+  /** Number of the last line read. The first line is 1. */
   #number = 0;
 
   constructor(text: string, file: string) {
@@ -157,7 +160,7 @@ class Parser {
     const last = before.at(-1)?.index ?? -1;
     if (index === last) this.#fail('each index once', `${index} a second time`);
     if (index < last) this.#fail(`an index above ${last}, which precedes it`, `${index}`);
-    // Imported functions come first, and how many there are is not in the file.
+    // Imported functions have the lowest indices, and the file does not say how many there are.
     if (index - first >= functions) {
       this.#fail(`indices of ${functions} functions: from ${first} below ${first + functions}`, `${index}`);
     }
@@ -169,7 +172,7 @@ class Parser {
     };
   }
 
-  /** The next line that says something. */
+  /** Returns the next line that is neither empty nor a comment. */
   #next(): string | undefined {
     while (this.#number < this.#lines.length) {
       const line = this.#lines[this.#number++];
@@ -188,9 +191,9 @@ class Parser {
       const name: unknown = JSON.parse(quoted);
       if (typeof name === 'string') return name;
     } catch {
-      // Said below.
+      // The error is thrown below.
     }
-    return this.#fail('a name in quotes, as JSON has it', describe(quoted));
+    return this.#fail('a name as a JSON string', describe(quoted));
   }
 
   #u32(digits = ''): number {
@@ -201,7 +204,7 @@ class Parser {
 
   #fail(expected: string, found: string): never {
     const advice = found.startsWith(CONFLICT)
-      ? 'Take one side of the conflict as it is, and record it again with `wasm-precompile train`.'
+      ? 'Keep one side of the conflict unchanged, then record it again with `wasm-precompile train`.'
       : 'Record it again with `wasm-precompile train`, or restore the file.';
     throw new WasmPrecompileError(
       'INVALID_PROFILE',
@@ -214,7 +217,7 @@ const FUNCTION = new RegExp(`^(\\d+) ([0-9a-f]{${BODY_HASH_DIGITS}}) (run|hot)(?
 
 const CONFLICT = 'a merge conflict';
 
-/** A line that should not be there. */
+/** Describes an unexpected line for a message. */
 function describe(line: string): string {
   if (/^(?:<{7}|={7}|>{7}|\|{7})(?: |$)/.test(line)) return `${CONFLICT} (${line.slice(0, 7)})`;
   return line.length > 60 ? `${quote(line.slice(0, 60))}…` : quote(line);

@@ -9,8 +9,8 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { readProfiles, writeProfileFile, writeProfiles } from '../../src/profile/files.ts';
-import { formatProfiles } from '../../src/profile/format.ts';
+import { readProfiles, writeProfileFile, writeProfiles } from '../../src/profile/profile-files.ts';
+import { formatProfiles } from '../../src/profile/profile-text.ts';
 import { mergeProfiles } from '../../src/profile/merge.ts';
 import { temporaryFolder } from '../v8/support.ts';
 import { entry, profileOf } from './support.ts';
@@ -40,11 +40,11 @@ const otherA = profileOf('a', [entry(7)], '2');
 const otherFile = `a-${otherA.sha256.slice(0, 8)}.wasm-profile`;
 
 describe('reading', () => {
-  test('takes a file', async () => {
+  test('reads a file', async () => {
     expect(await readProfiles(put('x.txt', formatProfiles([a, b])))).toEqual([a, b]);
   });
 
-  test('takes all profiles of a folder', async () => {
+  test('reads all profiles of a folder', async () => {
     put('b.wasm-profile', formatProfiles([b]));
     put('a.wasm-profile', formatProfiles([a]));
     put('README.md', 'not a profile');
@@ -55,19 +55,19 @@ describe('reading', () => {
     expect(await readProfiles(`${folder}-link`)).toEqual([a, b]);
   });
 
-  test('brings together what several files say of a module', async () => {
+  test('merges the profiles of a module from several files', async () => {
     const more = { ...a, executed: [entry(1), entry(9)] };
     put('a.wasm-profile', formatProfiles([a]));
     put('more.wasm-profile', formatProfiles([more]));
     expect(await readProfiles(folder)).toEqual(mergeProfiles([a, more]));
   });
 
-  test('tolerates CRLF and a byte order mark', async () => {
+  test('accepts CRLF and a byte order mark', async () => {
     const text = `\uFEFF${formatProfiles([a]).replaceAll('\n', '\r\n')}`;
     expect(await readProfiles(put('a.wasm-profile', text))).toEqual([a]);
   });
 
-  test('leaves out what is damaged in a folder, where it may', async () => {
+  test('skips damaged files of a folder if the caller allows it', async () => {
     put('a.wasm-profile', formatProfiles([a]).slice(0, -5));
     put('b.wasm-profile', formatProfiles([b]));
     const skipped: string[] = [];
@@ -85,7 +85,7 @@ describe('reading', () => {
       'nothing',
       () => inFolder('none'),
       'UNREADABLE_FILE',
-      /none: expected a startup profile or a folder of them, found nothing\. Record one/,
+      /none: expected a startup profile or a folder with startup profiles, found nothing\. Record one/,
     ],
     [
       'an empty folder',
@@ -118,7 +118,7 @@ describe('reading', () => {
       'bytes',
       () => put('a.wasm-profile', Uint8Array.of(0xff, 0xfe, 0x77, 0)),
       'INVALID_PROFILE',
-      /a\.wasm-profile: expected .* UTF-8, found other bytes.*wasm-precompile train/,
+      /a\.wasm-profile: expected .* UTF-8, found bytes that are not UTF-8.*wasm-precompile train/,
     ],
     [
       'a folder as a file of a folder',
@@ -144,7 +144,7 @@ describe('reading', () => {
 });
 
 describe('writing', () => {
-  test('makes a file for each module, in a new folder', async () => {
+  test('writes a file for each module, into a new folder', async () => {
     const files = await writeProfiles(folder, [b, a]);
     expect(files).toEqual([inFolder('a.wasm-profile'), inFolder('b.wasm-profile')]);
     expect(list()).toEqual(['a.wasm-profile', 'b.wasm-profile']);
@@ -152,7 +152,7 @@ describe('writing', () => {
     expect(await readProfiles(folder)).toEqual([a, b]);
   });
 
-  test('makes two files for two modules with one name', async () => {
+  test('writes two files for two modules with one name', async () => {
     const sorted = mergeProfiles([a, otherA]);
     const files = await writeProfiles(folder, [otherA, a]);
     expect(files).toEqual([
@@ -168,7 +168,7 @@ describe('writing', () => {
     expect(list()).toHaveLength(2);
   });
 
-  test('leaves a module the file that it has', async () => {
+  test('keeps the existing file of a module', async () => {
     for (const [first, second] of [
       [a, otherA],
       [otherA, a],
@@ -178,7 +178,7 @@ describe('writing', () => {
       await writeProfiles(folder, [second, first]);
       expect(read('a.wasm-profile')).toBe(formatProfiles([first]));
       expect(read(`a-${second.sha256.slice(0, 8)}.wasm-profile`)).toBe(formatProfiles([second]));
-      // Also where it is alone now.
+      // It keeps the file even if it is the only module now.
       expect(await writeProfiles(folder, [second])).toEqual([
         inFolder(`a-${second.sha256.slice(0, 8)}.wasm-profile`),
       ]);
@@ -186,7 +186,7 @@ describe('writing', () => {
     }
   });
 
-  test('takes apart a file that has both', async () => {
+  test('separates two modules that are in one file', async () => {
     put('a.wasm-profile', formatProfiles([a, otherA]));
     expect(await writeProfiles(folder, [a, otherA])).toHaveLength(2);
     expect(await readProfiles(inFolder('a.wasm-profile'))).toHaveLength(1);
@@ -213,7 +213,7 @@ describe('writing', () => {
     },
   );
 
-  test('replaces what is there, another build or a damaged file, too', async () => {
+  test('replaces the profile of another build, and a damaged file', async () => {
     await writeProfiles(folder, [a]);
     await writeProfiles(folder, [otherA]);
     expect(await readProfiles(folder)).toEqual([otherA]);
@@ -225,7 +225,7 @@ describe('writing', () => {
     expect(list()).toEqual(['a.wasm-profile']);
   });
 
-  test('changes nothing where the same functions were executed', async () => {
+  test('does not write a file if the same functions were executed', async () => {
     await writeProfiles(folder, [a]);
     const text = read('a.wasm-profile').replaceAll('\n', '\r\n');
     const file = put('a.wasm-profile', text);
@@ -237,7 +237,7 @@ describe('writing', () => {
     expect(statSync(file).mtimeMs).toBe(1000);
   });
 
-  test('changes only the lines of what came and went', async () => {
+  test('changes only the lines of added and removed functions', async () => {
     await writeProfiles(folder, [a]);
     const next = { ...a, executed: [entry(1, { optimised: true }), entry(3), entry(4, { optimised: true })] };
     await writeProfiles(folder, [next]);
@@ -251,12 +251,12 @@ describe('writing', () => {
     expect(list()).toEqual(['a.wasm-profile']);
   });
 
-  test('of nothing does nothing', async () => {
+  test('does nothing without profiles', async () => {
     expect(await writeProfiles(folder, [])).toEqual([]);
     expect(() => list()).toThrow('ENOENT');
   });
 
-  test('fails where there cannot be a folder', async () => {
+  test('fails if the folder cannot be created', async () => {
     const file = put('file', '');
     await expect(writeProfiles(file, [a])).rejects.toMatchObject({ code: 'UNREADABLE_FILE' });
     await expect(writeProfiles(path.join(file, 'x'), [a])).rejects.toMatchObject({ code: 'UNREADABLE_FILE' });
@@ -267,10 +267,10 @@ describe('writing', () => {
   });
 });
 
-describe('adding', () => {
+describe('merging into existing files', () => {
   const more = { ...a, executed: [entry(1, { optimised: true }), entry(9)] };
 
-  test('keeps what was there', async () => {
+  test('keeps existing functions', async () => {
     await writeProfiles(folder, [a, b]);
     expect(await writeProfiles(folder, [more], { merge: true })).toEqual([inFolder('a.wasm-profile')]);
     expect(await readProfiles(folder)).toEqual(mergeProfiles([a, more, b]));
@@ -289,12 +289,12 @@ describe('adding', () => {
     expect(await readProfiles(folder)).toEqual(mergeProfiles([a, more, otherA, added, b]));
   });
 
-  test('starts from nothing', async () => {
+  test('creates missing files', async () => {
     await writeProfiles(folder, [a], { merge: true });
     expect(await readProfiles(folder)).toEqual([a]);
   });
 
-  test('fails for a damaged file, which stays as it is', async () => {
+  test('fails for a damaged file and does not change it', async () => {
     put('a.wasm-profile', 'damaged');
     await expect(writeProfiles(folder, [a, b], { merge: true })).rejects.toMatchObject({
       code: 'INVALID_PROFILE',
@@ -305,7 +305,7 @@ describe('adding', () => {
   });
 });
 
-test('one file may hold all', async () => {
+test('one file can have the profiles of all modules', async () => {
   mkdirSync(folder, { recursive: true });
   const file = inFolder('all.wasm-profile');
   expect(await writeProfileFile(file, [b, otherA, a])).toBe(file);

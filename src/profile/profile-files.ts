@@ -1,22 +1,22 @@
-/** Profiles on the disk. */
+/** Reads and writes files with profiles. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, WasmPrecompileError } from '../common/error.ts';
 import { writeAtomic } from '../common/write-atomic.ts';
-import { formatProfiles, parseProfiles, PROFILE_EXTENSION } from './format.ts';
+import { formatProfiles, parseProfiles, PROFILE_EXTENSION } from './profile-text.ts';
 import { mergeProfiles } from './merge.ts';
-import type { Profile } from './profile.ts';
+import type { Profile } from './startup-profile.ts';
 
 const RECORD = 'Record one with `wasm-precompile train`.';
 
 /**
  * Reads the profiles of a file, or of all `*.wasm-profile` files that are directly in a folder.
  *
- * @param skip told of each file of a folder that cannot be read or is damaged, as long as others are not. Without it,
- *   one such file fails the folder
- * @returns at least one; one for each module, merged where several files have the same
- * @throws WasmPrecompileError `UNREADABLE_FILE` where there is no such file or folder, or it cannot be read;
- *   `INVALID_PROFILE` where a file is damaged, or no profile is there
+ * @param skip called for each file of a folder that is unreadable or damaged, if another file is not. Without
+ *   `skip`, one such file is an error
+ * @returns at least one profile, one for each module: profiles of one module in several files are merged
+ * @throws WasmPrecompileError `UNREADABLE_FILE` if the file or folder is missing or cannot be read;
+ *   `INVALID_PROFILE` if a file is damaged, or there is no profile
  */
 export async function readProfiles(
   path: string,
@@ -94,7 +94,7 @@ async function readProfileFile(file: string): Promise<Profile[]> {
   } catch (error) {
     throw new WasmPrecompileError(
       'INVALID_PROFILE',
-      `${file}: expected a startup profile, which is text in UTF-8, found other bytes. Record it again with \`wasm-precompile train\`, or restore the file.`,
+      `${file}: expected a startup profile in UTF-8, found bytes that are not UTF-8. Record it again with \`wasm-precompile train\`, or restore the file.`,
       { cause: error },
     );
   }
@@ -105,31 +105,32 @@ function unreadable(path: string, error: unknown): WasmPrecompileError {
   return new WasmPrecompileError(
     'UNREADABLE_FILE',
     isMissing(error)
-      ? `${path}: expected a startup profile or a folder of them, found nothing. ${RECORD}`
+      ? `${path}: expected a startup profile or a folder with startup profiles, found nothing. ${RECORD}`
       : `${path}: cannot be read: ${messageOf(error)}`,
     { cause: error },
   );
 }
 
 export interface WriteOptions {
-  /** Add to what was recorded before. */
+  /** Merge into existing profiles. @default false */
   merge?: boolean;
 }
 
 /**
- * Writes profiles into a folder, each into a file with the name of its module: `sql-wasm.wasm-profile`. Where two
- * modules have one name, one gets `sql-wasm-<first 8 digits of its SHA-256>.wasm-profile`; a module keeps the file that
- * it has.
+ * Writes profiles into a folder, each into a file with the name of its module: `sql-wasm.wasm-profile`. If two
+ * modules have one name, the second file is `sql-wasm-<first 8 digits of its SHA-256>.wasm-profile`. A module
+ * keeps its existing file.
  *
- * Files change only as the program does: which functions an engine optimises is chance, so a function that the file
- * already has of the same module stays `hot` or `run` as it is there. A file that would say the same is not touched.
+ * A file changes only if the program does. Which functions an engine optimises varies from run to run. So
+ * functions keep the tier (`hot` or `run`) in an existing file of the same module. A file with equal contents
+ * is not written.
  *
- * With `merge` nothing is lost that was there: functions of the same module are added, and a module that has the name
- * of another one gets a file of its own. Without it the files are replaced. No file is deleted.
+ * With `merge` existing files lose nothing: functions of the same module are added, and another module with the
+ * same name gets another file. Without `merge` files are replaced. No file is deleted.
  *
  * @returns the paths of the files, in the order of the modules' names
- * @throws WasmPrecompileError `UNWRITABLE_FILE`; `UNREADABLE_FILE`, and with `merge` `INVALID_PROFILE` for a damaged
- *   file that is there
+ * @throws WasmPrecompileError `UNWRITABLE_FILE`; `UNREADABLE_FILE`; with `merge` `INVALID_PROFILE` for an
+ *   existing file that is damaged
  */
 export async function writeProfiles(
   folder: string,
@@ -144,17 +145,17 @@ export async function writeProfiles(
   const plan = [...assignFiles(folder, recorded, present, merge)];
   await Promise.all(
     plan.map(async ([file, contents]) => {
-      const there = present.get(file) ?? [];
+      const existing = present.get(file) ?? [];
       const text = formatProfiles(
-        merge ? [...there, ...contents] : contents.map((profile) => keepTiers(profile, there)),
+        merge ? [...existing, ...contents] : contents.map((profile) => keepTiers(profile, existing)),
       );
-      if (text !== formatProfiles(there)) await write(file, text);
+      if (text !== formatProfiles(existing)) await write(file, text);
     }),
   );
   return plan.map(([file]) => file);
 }
 
-/** Files, and which of the profiles go into each: several only where a file has several that are added to. */
+/** Returns the profiles for each file. A file has several only if it already had several that are merged. */
 function assignFiles(
   folder: string,
   profiles: readonly Profile[],
@@ -176,9 +177,9 @@ function assignFiles(
   }
   for (const profile of profiles) {
     if (owned.has(profile)) continue;
-    const [plain, other] = candidates(folder, profile);
-    const free = !taken.has(plain.toLowerCase()) && !(merge && (present.get(plain)?.length ?? 0) > 0);
-    own(profile, free ? plain : other);
+    const [short, hashed] = candidates(folder, profile);
+    const free = !taken.has(short.toLowerCase()) && !(merge && (present.get(short)?.length ?? 0) > 0);
+    own(profile, free ? short : hashed);
   }
   const files = new Map<string, Profile[]>();
   for (const profile of profiles) {
@@ -188,9 +189,9 @@ function assignFiles(
   return files;
 }
 
-/** Leaves the functions of the same module as optimised as the file has them. */
-function keepTiers(profile: Profile, there: readonly Profile[]): Profile {
-  const before = there.find(({ sha256 }) => sha256 === profile.sha256);
+/** Replaces the tiers of functions with those of the same module in an existing file. */
+function keepTiers(profile: Profile, existing: readonly Profile[]): Profile {
+  const before = existing.find(({ sha256 }) => sha256 === profile.sha256);
   const tiers = new Map(before?.executed.map(({ index, optimised }) => [index, optimised]));
   const executed = profile.executed.map((entry) => ({
     ...entry,
@@ -199,15 +200,15 @@ function keepTiers(profile: Profile, there: readonly Profile[]): Profile {
   return { ...profile, executed };
 }
 
-/** The names that the file of a profile may have: the second where another module has the first. */
-function candidates(folder: string, { name, sha256 }: Profile): [plain: string, own: string] {
-  // What some file system does not allow in names, and what would lead elsewhere.
+/** Returns the possible names of a profile's file. The second is for a module whose first name is taken. */
+function candidates(folder: string, { name, sha256 }: Profile): [short: string, hashed: string] {
+  // Replaces characters that a file system forbids in names, and those that separate folders.
   const safe = name.replaceAll(/[\p{Cc}<>:"/\\|?*]/gu, '_') || '_';
   const path = (stem: string) => join(folder, `${stem}${PROFILE_EXTENSION}`);
   return [path(safe), path(`${safe}-${sha256.slice(0, 8)}`)];
 }
 
-/** What is in those of the files that exist. */
+/** Returns the profiles in those files that exist. */
 async function readPresent(files: readonly string[], strict: boolean): Promise<Map<string, Profile[]>> {
   const entries = await Promise.all(
     [...new Set(files)].map(async (file): Promise<[string, Profile[]][]> => {
@@ -216,7 +217,7 @@ async function readPresent(files: readonly string[], strict: boolean): Promise<M
       } catch (error) {
         if (!(error instanceof WasmPrecompileError)) throw error;
         if (error.code === 'UNREADABLE_FILE' && isMissing(error.cause)) return [];
-        // What is replaced may be damaged: recording again is what helps against that.
+        // A file that is replaced may be damaged: users record again to repair it.
         if (error.code === 'INVALID_PROFILE' && !strict) return [[file, []]];
         throw error;
       }
@@ -230,9 +231,9 @@ function isMissing(error: unknown): boolean {
 }
 
 /**
- * Writes all profiles into one file, in place of what was there.
+ * Writes all profiles into one file and replaces its contents.
  *
- * @returns its path
+ * @returns the path of the file
  * @throws WasmPrecompileError `UNWRITABLE_FILE`
  */
 export async function writeProfileFile(file: string, profiles: Iterable<Profile>): Promise<string> {

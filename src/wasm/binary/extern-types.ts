@@ -1,9 +1,9 @@
 /**
- * What is known of a module's imports and exports: plain data, so that it can be written as JSON.
+ * Describes a module's imports and exports: plain data, so that it can be written as JSON.
  * Terms: https://webassembly.github.io/spec/core/syntax/types.html
  */
 
-/** The heap types that are not defined by the module. */
+/** The heap types that the spec defines, not the module. */
 export type AbstractHeapType =
   | 'func'
   | 'extern'
@@ -18,7 +18,7 @@ export type AbstractHeapType =
   | 'noextern'
   | 'noexn';
 
-/** A nullable reference to an abstract heap type, by the name that the text format has for it. */
+/** A nullable reference to an abstract heap type: its name in the text format. */
 export type NullableReference =
   | 'funcref'
   | 'externref'
@@ -33,10 +33,10 @@ export type NullableReference =
   | 'nullexternref'
   | 'nullexnref';
 
-/** What an entry of the type section defines. */
+/** The kinds of types that the type section can define. */
 export type CompositeKind = 'function' | 'struct' | 'array';
 
-/** A reference type. There is one form for each: `(ref null func)` is always `'funcref'`. */
+/** A reference type. Each has one representation: `(ref null func)` is always `'funcref'`. */
 export type ReferenceType =
   | NullableReference
   | { kind: 'abstract'; heap: AbstractHeapType; nullable: false }
@@ -59,21 +59,21 @@ export interface TableType {
   element: ReferenceType;
   /** The type of an index into the table. */
   address: 'i32' | 'i64';
-  /** Elements. */
+  /** A number of elements. */
   minimum: number;
-  /** Elements. Above `Number.MAX_SAFE_INTEGER` (64-bit tables only) a close number. */
+  /** A number of elements. Above `Number.MAX_SAFE_INTEGER` (64-bit tables only) it is approximate. */
   maximum?: number;
 }
 
 export interface MemoryType {
   /** The type of an address. */
   address: 'i32' | 'i64';
-  /** Pages. */
+  /** A number of pages. */
   minimum: number;
-  /** Pages. */
+  /** A number of pages. */
   maximum?: number;
   shared: boolean;
-  /** Bytes: 65536, or what the module asks for (custom-page-sizes proposal). */
+  /** Bytes: 65536, or the size that the module declares (custom-page-sizes proposal). */
   pageSize: number;
 }
 
@@ -82,12 +82,12 @@ export interface GlobalType {
   mutable: boolean;
 }
 
-/** The type of an exception: a tag gives no results. */
+/** The type of an exception. A tag has no results. */
 export interface TagType {
   params: readonly ValueType[];
 }
 
-/** Something that a module can import or export. */
+/** The type of an import or export. */
 export type Extern =
   | { kind: 'function'; type: FunctionType }
   | { kind: 'table'; type: TableType }
@@ -101,11 +101,11 @@ export type WasmImport = { module: string; name: string } & Extern;
 
 export type WasmExport = {
   name: string;
-  /** In the index space of its kind, where the imports come first. */
+  /** Index in the index space of its kind. Imports have the lowest indices. */
   index: number;
 } & Extern;
 
-/** What a module needs and gives, in the order of the module. */
+/** A module's imports and exports, in the order of the module. */
 export interface WasmInterface {
   imports: readonly WasmImport[];
   exports: readonly WasmExport[];

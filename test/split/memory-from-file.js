@@ -1,8 +1,8 @@
 // @ts-check
 import { readFileSync } from 'node:fs';
-import { createMemory, fillMemory, readLimits } from '../../dist/runtime/node/split/memory.js';
+import { createMemory, fillMemory, readLimits } from '../../dist/runtime/shared/memory-image.js';
 
-/** What makes the memory of a segment in a file, for each instance anew. @param {string | undefined} file */
+/** Returns a function that makes a new memory from the contents in a file. @param {string | undefined} file */
 export function memoryFrom(file) {
   if (!file) return undefined;
   const segment = readFileSync(file);
