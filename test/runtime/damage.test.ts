@@ -1,6 +1,6 @@
 /**
- * Artifacts that are not what the build wrote. As long as the wire bytes are whole the results are those of plain
- * compilation; else the error names the file and says what to do. And for each check: what happens without it.
+ * Damaged artifacts and artifacts of another build. If the wire bytes are intact, the module is compiled. Otherwise
+ * the error contains the file and what to do. For each check, a test shows what would happen without it.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -12,7 +12,7 @@ import { ensureNode } from '../support/nodes.ts';
 import {
   alterBytes,
   build,
-  forgeMap,
+  forgeManifest,
   LOAD,
   LOAD_ERROR,
   LOAD_SYNC,
@@ -34,15 +34,15 @@ writeFileSync(OTHER_SAMPLE, otherSample());
 
 const OTHER_RESULT = [OTHER_CONSTANT, ...SAMPLE_RESULT.slice(1)];
 
-/** Of bytes that are changed one at a time. */
+/** Distances between the bytes that a test changes one at a time. */
 const STRIDE_IN_NATIVE = 17;
 const STRIDE_IN_WIRE = 5;
 
-/** As an immediate operand in machine code. */
+/** The constant as an immediate operand in machine code. */
 const IMMEDIATE = Buffer.alloc(4);
 IMMEDIATE.writeUInt32LE(CONSTANT);
 
-/** Lengths in bytes of artifacts that are cut off after the wire bytes, from the end inward. */
+/** Lengths in bytes of artifacts that are truncated after the wire bytes, in descending order. */
 function lengthsWithWire({ size, wire, native }: ArtifactManifest): number[] {
   const { offset: code, size: codeSize } = native[0] ?? expect.fail();
   const codeEnd = code + codeSize;
@@ -73,7 +73,7 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
 
   const start = (script: string, options: Partial<Run> = {}) => run(output, script, { node, ...options });
 
-  /** The module comes from the wire bytes, and one warning says why. */
+  /** Expects the module to be compiled from the wire bytes, and one warning with the reason. */
   async function expectFallback(reason: RegExp, options: Partial<Run>) {
     const result = await start(LOAD + LOAD_SYNC, options);
     expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT] });
@@ -81,11 +81,13 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
       times(2, ['compiled', expect.stringMatching(reason)]),
     );
     expect(result.warnings).toEqual([expect.stringMatching(reason)]);
-    expect(result.warnings[0]).toContain(`${options.artifact ?? output.artifact}: native code is not used: `);
-    expect(result.warnings[0]).toMatch(/The module is compiled at start-up instead\. \S/);
+    expect(result.warnings[0]).toContain(
+      `${options.artifact ?? output.artifact}: precompiled code is not used: `,
+    );
+    expect(result.warnings[0]).toMatch(/The module is compiled at startup instead\. \S/);
   }
 
-  /** Both kinds of load fail with an error about the artifact, however the options are. */
+  /** Expects an error about the artifact from both kinds of load, with any options. */
   async function expectError(reason: RegExp, options: Partial<Run>) {
     for (const changes of [{}, { verify: false }, { fallback: 'silent' as const }]) {
       const result = await start(LOAD_ERROR, { ...options, options: { ...options.options, ...changes } });
@@ -95,12 +97,12 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
       );
       for (const { message } of result.printed as { message: string }[]) {
         expect(message).toContain(`${options.artifact ?? output.artifact}: `);
-        expect(message).toContain('Deploy one whole build again.');
+        expect(message).toContain('Deploy the complete build again.');
       }
     }
   }
 
-  it('missing: an error that names the file and keeps the code', async () => {
+  it('throws an error with the file and the code of the cause if the artifact is missing', async () => {
     const artifact = path.join(output.folder, 'no-such.elf');
     await expectError(/cannot read this artifact: .*ENOENT/, { artifact });
     expect((await start(LOAD_ERROR, { artifact })).printed).toMatchObject([
@@ -109,12 +111,12 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
     ]);
   });
 
-  it('a folder: an error that names it', async () => {
+  it('throws an error with the path if the artifact is a folder', async () => {
     await expectError(/EISDIR|damaged or missing/, { artifact: output.folder });
   });
 
-  describe('cut off', () => {
-    it('after the wire bytes: compiled', async () => {
+  describe('of another length', () => {
+    it('compiles if the artifact is truncated after the wire bytes', async () => {
       for (const length of lengthsWithWire(output.manifest)) {
         const artifact = writeFile(output, output.bytes.subarray(0, length));
         await expectFallback(new RegExp(`the file has ${length} bytes instead of ${output.manifest.size}`), {
@@ -123,7 +125,7 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
       }
     });
 
-    it('in or before the wire bytes: an error', async () => {
+    it('throws an error if the artifact is truncated in or before the wire bytes', async () => {
       const { wire, buildIdOffset } = output.manifest;
       const headEnd = buildIdOffset + 20;
       const inside = [wire.size - 1, wire.size >> 1, 1, 0].map((size) => wire.offset + size);
@@ -139,7 +141,7 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
       }
     });
 
-    it('is longer than it was: compiled', async () => {
+    it('compiles if the artifact is longer', async () => {
       for (const extra of [1, 65536]) {
         const artifact = writeFile(output, Buffer.concat([output.bytes, Buffer.alloc(extra)]));
         await expectFallback(/the file has \d+ bytes instead of/, { artifact });
@@ -147,8 +149,8 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
     });
   });
 
-  describe('altered', () => {
-    it('in the native code: compiled', async () => {
+  describe('with changed bytes', () => {
+    it('compiles if they are in the native code', async () => {
       const { offset, size } = onlySegment(output);
       for (const at of [offset, offset + 12, offset + (size >> 1), offset + size - 1]) {
         const artifact = writeFile(
@@ -159,7 +161,7 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
       }
     });
 
-    it('in the wire bytes: an error', async () => {
+    it('throws an error if they are in the wire bytes', async () => {
       const { offset, size } = output.manifest.wire;
       for (const at of [offset, offset + (size >> 1), offset + size - 1]) {
         const bytes = alterBytes(output, (altered) => altered.writeUInt8(altered.readUInt8(at) ^ 1, at));
@@ -168,14 +170,14 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
         expect(result.printed).toEqual(
           times(2, {
             message: expect.stringMatching(
-              /altered-\d+\.elf: its wasm module is damaged or missing: its checksum is wrong\. Deploy one whole build again\./,
+              /altered-\d+\.elf: its wasm module is damaged or missing: its checksum is wrong\. Deploy the complete build again\./,
             ),
           }),
         );
       }
     });
 
-    it('anywhere: never another result', async () => {
+    it('never computes another result, wherever they are', async () => {
       const { manifest, bytes } = output;
       const code = onlySegment(output);
       const offsets = [...Array(manifest.buildIdOffset + 20).keys()];
@@ -208,7 +210,7 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
         { options: { fallback: 'silent' } },
       );
       const unchanged = JSON.stringify(SAMPLE_RESULT);
-      const damaged = 'its checksum is wrong. Deploy one whole build again.';
+      const damaged = 'its checksum is wrong. Deploy the complete build again.';
       expect(result).toMatchObject({ end: 0, warnings: [] });
       expect(result.printed).toEqual(
         offsets.map((at) => {
@@ -228,32 +230,32 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
     });
   });
 
-  describe('foreign', () => {
+  describe('with another file in its place', () => {
     it.each([
       ['another ELF file', () => readFileSync('/bin/true'), /the file belongs to another build/],
       ['text', () => Buffer.from('module not found\n'.repeat(20_000)), /it is not an ELF file/],
       ['plain wasm', () => Buffer.from(sample()), /it is not an ELF file/],
       ['zeros', () => Buffer.alloc(output.bytes.length), /it is not an ELF file/],
-      ['nothing', () => Buffer.alloc(0), /it is not an ELF file/],
-    ])('%s: an error', async (_, contents, reason) => {
+      ['an empty file', () => Buffer.alloc(0), /it is not an ELF file/],
+    ])('throws an error for %s', async (_, contents, reason) => {
       await expectError(reason, { artifact: writeFile(output, contents()) });
     });
 
-    it('the artifact of another module in another build: an error', async () => {
-      // The same sizes everywhere: only the build id and the checksums can tell.
+    it('throws an error for the artifact of another module in another build', async () => {
+      // All sizes are the same: only the build id and the checksums differ.
       expect(other.manifest.wire.size).toBe(output.manifest.wire.size);
       expect(other.bytes).toHaveLength(output.bytes.length);
       await expectError(/the file belongs to another build/, { artifact: other.artifact });
     });
 
-    it('the artifact of the same module in another build: compiled', async () => {
+    it('compiles for the artifact of the same module in another build', async () => {
       const rebuilt = await build(path.join(folder, `rebuilt-${version}`), SAMPLE, [await ensureNode('26')]);
       await expectFallback(/the file belongs to another build/, { artifact: rebuilt.artifact });
     });
   });
 
-  describe('without the check of', () => {
-    it("the native code's checksum: wrong results", async () => {
+  describe('without a check', () => {
+    it("computes wrong results: the native code's checksum", async () => {
       const { offset, size } = onlySegment(output);
       const bytes = alterBytes(output, (altered) => {
         const at = altered.subarray(offset, offset + size).indexOf(IMMEDIATE);
@@ -267,10 +269,10 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
       expect(result.loads).toEqual(times(2, { ...precompiled(output), file: artifact }));
     });
 
-    it("the native code's checksum: a dead process", async () => {
+    it("crashes the process: the native code's checksum", async () => {
       const { offset, size } = onlySegment(output);
       const bytes = alterBytes(output, (altered) => {
-        // What the function does before it gives its result: ud2.
+        // Write ud2 before the instruction that returns the result.
         const at = altered.subarray(offset, offset + size).indexOf(IMMEDIATE);
         altered.writeUInt16BE(0x0f0b, offset + at - 1);
       });
@@ -282,7 +284,7 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
       }
     });
 
-    it("the wire bytes' checksum: wrong results", async () => {
+    it("computes wrong results: the wire bytes' checksum", async () => {
       const { wire } = output.manifest;
       const [, ...differing] = [...otherSample().entries()].filter(([at, byte]) => byte !== sample()[at]);
       expect(differing).toEqual([]);
@@ -300,21 +302,24 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
       );
     });
 
-    it('the build id: the native code of another module', async () => {
+    it('uses the native code of another module: the build id', async () => {
       const mixed = alterBytes(output, (bytes) => {
         const { offset, size } = onlySegment(other);
         other.bytes.copy(bytes, offset, offset, offset + size);
       });
       const artifact = writeFile(output, mixed);
-      const result = await start(LOAD + LOAD_SYNC, { artifact, manifest: forgeMap(output.manifest, mixed) });
+      const result = await start(LOAD + LOAD_SYNC, {
+        artifact,
+        manifest: forgeManifest(output.manifest, mixed),
+      });
       expect(result).toMatchObject({ end: 0, printed: [OTHER_RESULT, OTHER_RESULT], warnings: [] });
       expect(result.loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled']);
     });
 
-    it('sizes: V8 itself refuses where something follows', async () => {
+    it('compiles, because V8 rejects native code with bytes after it: the size', async () => {
       const segment = onlySegment(output);
       for (const script of [LOAD, LOAD_SYNC]) {
-        const manifest = forgeMap(
+        const manifest = forgeManifest(
           { ...output.manifest, native: [{ ...segment, size: segment.size + 1 }] },
           output.bytes,
         );
@@ -324,13 +329,13 @@ for (const [index, at] of ${JSON.stringify(offsets)}.entries()) {
       }
     });
 
-    it('sizes: a process that may die where native code is not all there', async () => {
+    it('may crash the process if native code is incomplete: the size', async () => {
       const { size } = onlySegment(output);
-      const manifest = forgeMap(
+      const manifest = forgeManifest(
         { ...output.manifest, native: [{ ...onlySegment(output), size: size >> 1 }] },
         output.bytes,
       );
-      // V8 reads on into whatever lies behind, which differs from one process to the next.
+      // V8 reads beyond the end of the buffer. What is there differs from process to process.
       const ends = new Set<unknown>();
       for (let attempt = 0; attempt < 20 && ![...ends].some(isSignal); attempt++) {
         for (const script of [LOAD, LOAD_SYNC]) ends.add((await start(script, { manifest })).end);

@@ -1,4 +1,4 @@
-/** Native code that is whole, and not for the process that loads it. */
+/** Native code that is intact, but cannot be used by the process that loads it. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -8,7 +8,7 @@ import { ensureNode } from '../support/nodes.ts';
 import {
   alterBytes,
   build,
-  forgeMap,
+  forgeManifest,
   LOAD,
   LOAD_SYNC,
   onlySegment,
@@ -23,7 +23,7 @@ const folder = temporaryFolder();
 const SAMPLE = path.join(folder, 'sample.wasm');
 writeFileSync(SAMPLE, sample());
 
-/** Flags that change V8's flag hash in every version, and that are not known to be harmless. */
+/** Flags that change V8's flag hash in every version and are not in the list of harmless flags. */
 const FLAGS = [
   '--single-threaded',
   '--allow-natives-syntax',
@@ -58,17 +58,17 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
     );
     expect(result.warnings).toEqual([expect.stringMatching(reason)]);
     expect(result.warnings[0]).toContain(
-      'The module is compiled at start-up instead. See "Deploying" in the README.',
+      'The module is compiled at startup instead. See "Deploying" in the README.',
     );
   }
 
-  describe('native code for', () => {
-    it('other versions of Node', async () => {
+  describe('falls back to compilation', () => {
+    it('if the native code is for other versions of Node', async () => {
       const others = PRECOMPILING.filter((name) => name !== version);
       const nodes = await Promise.all(others.map((name) => ensureNode(name)));
-      const made = await build(path.join(folder, `others-${version}`), SAMPLE, nodes);
+      const built = await build(path.join(folder, `others-${version}`), SAMPLE, nodes);
       await expectFallback(
-        made,
+        built,
         /node \S+ \(v8-\S+-linux-x64\) is not among its targets: node \S+ \(v8-\S+-linux-x64\),node \S+ \(v8-\S+-linux-x64\)/,
         {},
       );
@@ -79,7 +79,7 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
       ['another platform', '-linux-', '-darwin-'],
       ['another build of the same V8', '-node.', '-electron.'],
       ['another patch of Node', /-node\.\d+/, '-node.1'],
-    ])('%s', async (_, from, to) => {
+    ])('if the native code is for %s', async (_, from, to) => {
       const segment = onlySegment(output);
       const engine = segment.engine.replace(from, to);
       const manifest = { ...output.manifest, native: [{ ...segment, engine }] };
@@ -92,41 +92,41 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
       );
     });
 
-    it.each(FLAGS)('a process without %s', async (flag) => {
+    it.each(FLAGS)('if the native code is for a process without %s', async (flag) => {
       await expectFallback(output, new RegExp(`V8 flag ${flag} may change generated code`), {
         args: [flag],
       });
     });
   });
 
-  it('V8 itself refuses native code of another version that is passed off as its own', async () => {
+  it('relies on V8 to reject native code of another version with a forged engine key', async () => {
     const [name] = PRECOMPILING.filter((candidate) => candidate !== version);
-    const made = await build(path.join(folder, `forged-${version}`), SAMPLE, [
+    const built = await build(path.join(folder, `forged-${version}`), SAMPLE, [
       await ensureNode(name ?? '22'),
     ]);
-    const manifest = forgeMap(made.manifest, made.bytes, {
+    const manifest = forgeManifest(built.manifest, built.bytes, {
       engine: onlySegment(output).engine,
       cpu: onlySegment(output).cpu,
     });
-    await expectFallback(made, /V8 does not accept it/, { manifest });
+    await expectFallback(built, /V8 does not accept it/, { manifest });
   });
 
-  it('V8 itself refuses what is no native code', async () => {
+  it('relies on V8 to reject bytes that are not native code', async () => {
     const { offset, size } = onlySegment(output);
     const bytes = alterBytes(output, (altered) => altered.fill(0x5a, offset, offset + size));
-    const options = { artifact: writeFile(output, bytes), manifest: forgeMap(output.manifest, bytes) };
+    const options = { artifact: writeFile(output, bytes), manifest: forgeManifest(output.manifest, bytes) };
     await expectFallback(output, /V8 does not accept it/, options);
   });
 
-  it('flags that a target is given on its command line are flags to build for', async () => {
+  it('uses native code for a target that is started with the same flags', async () => {
     const target = fakeNode(folder, `flags-${version}`, node, '*) exec "$node" --stack-size=900 "$@" ;;');
-    const made = await build(path.join(folder, `flags-${version}-output`), SAMPLE, [target]);
-    const result = await run(made, LOAD + LOAD_SYNC, { node, args: ['--stack-size=900'] });
+    const built = await build(path.join(folder, `flags-${version}-output`), SAMPLE, [target]);
+    const result = await run(built, LOAD + LOAD_SYNC, { node, args: ['--stack-size=900'] });
     expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT], warnings: [] });
     expect(result.loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled']);
   });
 
-  it('the native code for the flags of the process is found among that for others', async () => {
+  it('finds the native code for the flags of the process among that for other flags', async () => {
     const target = fakeNode(
       folder,
       `more-flags-${version}`,
@@ -137,10 +137,10 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
       [node, target],
       [target, node],
     ]) {
-      const made = await build(path.join(folder, `more-flags-${version}-output`), SAMPLE, targets);
-      expect(made.manifest.native).toHaveLength(2);
+      const built = await build(path.join(folder, `more-flags-${version}-output`), SAMPLE, targets);
+      expect(built.manifest.native).toHaveLength(2);
       for (const args of [[], ['--stack-size=900']]) {
-        const result = await run(made, LOAD, { node, args });
+        const result = await run(built, LOAD, { node, args });
         expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT], warnings: [] });
         expect(result.loads.map(({ how }) => how)).toEqual(['precompiled']);
       }
@@ -150,14 +150,14 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
   describe('the option `fallback`', () => {
     const args = ['--single-threaded'];
 
-    it('warn: one warning for each process and reason, with a code', async () => {
+    it('warn: prints one warning for each process and reason, with a code', async () => {
       const result = await run(output, loadThrice('{}'), { node, args });
       expect(result).toMatchObject({ end: 0, printed: times(3, SAMPLE_RESULT) });
       expect(result.warnings).toHaveLength(1);
       expect(result.loads.map(({ how }) => how)).toEqual(times(3, 'compiled'));
     });
 
-    it('warn: programs can listen to it', async () => {
+    it('warn: emits a warning event', async () => {
       const script = `process.on('warning', ({ name, code }) => print([name, code]));\n${loadThrice('{}')}`;
       const result = await run(output, script, { node, args });
       expect(result.printed.filter((line) => !Array.isArray(line) || line.length === 2)).toEqual([
@@ -165,10 +165,10 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
       ]);
     });
 
-    it('warn: another reason is another warning', async () => {
+    it('warn: prints another warning for another reason', async () => {
       const script = `
 await create().load();
-const foreign = { ...map, buildId: '0'.repeat(40) };
+const foreign = { ...manifest, buildId: '0'.repeat(40) };
 fromArtifact(url, foreign, options).loadSync();
 fromArtifact(url, foreign, options).loadSync();`;
       const result = await run(output, script, { node, args });
@@ -179,7 +179,7 @@ fromArtifact(url, foreign, options).loadSync();`;
       ]);
     });
 
-    it('warn: a worker does not repeat what was said before it started', async () => {
+    it('warn: does not repeat in a worker what was printed before it started', async () => {
       const result = await run(
         output,
         `import { Worker, isMainThread } from 'node:worker_threads';
@@ -192,11 +192,11 @@ if (isMainThread) new Worker(new URL(import.meta.url)).on('error', (error) => { 
       expect(result.warnings).toHaveLength(1);
     });
 
-    it('warn: two copies of the runtime share what was said', async () => {
+    it('warn: prints one warning for two copies of the runtime', async () => {
       const script = `
 import { cpSync } from 'node:fs';
 cpSync(new URL('runtime/', import.meta.url), new URL('copy/', import.meta.url), { recursive: true });
-const copy = await import('./copy/node.js');
+const copy = await import('./copy/node/index.js');
 print(copy.fromArtifact === fromArtifact);
 await create().load();
 await copy.fromArtifact(url, manifest, options).load();`;
@@ -206,7 +206,7 @@ await copy.fromArtifact(url, manifest, options).load();`;
       expect(result.warnings).toHaveLength(1);
     });
 
-    it('silent: not a word', async () => {
+    it('silent: prints nothing', async () => {
       const result = await run(output, loadThrice('{ fallback: "silent" }'), {
         node,
         args,
@@ -215,7 +215,7 @@ await copy.fromArtifact(url, manifest, options).load();`;
       expect(result).toMatchObject({ end: 0, printed: times(3, SAMPLE_RESULT), stderr: '' });
     });
 
-    it('error: an error with the reason, each time', async () => {
+    it('error: throws an error with the reason, each time', async () => {
       const result = await run(output, loadThrice('{ fallback: "error" }'), { node, args });
       expect(result).toMatchObject({ end: 0, warnings: [], loads: [] });
       expect(result.printed).toEqual(
@@ -223,13 +223,13 @@ await copy.fromArtifact(url, manifest, options).load();`;
           name: 'Error',
           code: 'WASM_PRECOMPILE_FALLBACK',
           message: expect.stringMatching(
-            /sample\.elf: native code is not used: V8 flag --single-threaded may change generated code/,
+            /sample\.elf: precompiled code is not used: V8 flag --single-threaded may change generated code/,
           ),
         }),
       );
     });
 
-    it('error: nothing where native code is used', async () => {
+    it('error: throws nothing if native code is used', async () => {
       const result = await run(output, loadThrice('{ fallback: "error" }'), { node });
       expect(result).toMatchObject({ end: 0, printed: times(3, SAMPLE_RESULT), warnings: [] });
     });

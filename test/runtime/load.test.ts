@@ -1,4 +1,4 @@
-/** Loads where nothing is wrong. */
+/** Loads intact artifacts of this build. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -47,7 +47,7 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
   it.each([
     ['asynchronous', LOAD],
     ['synchronous', LOAD_SYNC],
-  ])('an %s load gives the module with its native code', async (_, script) => {
+  ])('loads the module with its native code: %s', async (_, script) => {
     const result = await start(script);
     expect(result).toMatchObject({
       end: 0,
@@ -61,7 +61,7 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
     );
   });
 
-  it('a load says nothing unless it is asked to', async () => {
+  it('prints nothing by default', async () => {
     expect(await start(LOAD, { env: { NODE_DEBUG: '' } })).toMatchObject({
       end: 0,
       printed: [SAMPLE_RESULT],
@@ -69,16 +69,16 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
     });
   });
 
-  it('a plain load has the same results', async () => {
-    const plain = `
+  it('has the same results as without the plugin', async () => {
+    const baseline = `
 import { readFileSync } from 'node:fs';
 const bytes = readFileSync(${JSON.stringify(SAMPLE)});
 print(use(await WebAssembly.compile(bytes)));
 `;
-    expect(await start(plain)).toMatchObject({ end: 0, printed: [SAMPLE_RESULT], loads: [] });
+    expect(await start(baseline)).toMatchObject({ end: 0, printed: [SAMPLE_RESULT], loads: [] });
   });
 
-  it('a genuine WebAssembly.Module comes out', async () => {
+  it('returns a regular WebAssembly.Module', async () => {
     const { printed } = await start(`
 const module = await create().load();
 print([
@@ -97,24 +97,24 @@ print([
     ]);
   });
 
-  it('one loader loads once', async () => {
+  it('loads once for each module handle', async () => {
     const result = await start(`
-const loader = create();
-const modules = [...(await Promise.all([loader.load(), loader.load()])), await loader.load(), loader.loadSync(), loader.loadSync()];
+const handle = create();
+const modules = [...(await Promise.all([handle.load(), handle.load()])), await handle.load(), handle.loadSync(), handle.loadSync()];
 print(new Set(modules).size);
 print(use(modules[0]));`);
     expect(result).toMatchObject({ end: 0, printed: [1, SAMPLE_RESULT], loads: [precompiled(output)] });
   });
 
-  it('a synchronous load need not wait for an asynchronous one, and both have one result', async () => {
+  it('returns from a synchronous load during an asynchronous one, with the same module for both', async () => {
     const result = await start(`
-const loader = create();
-const pending = loader.load();
-const now = loader.loadSync();
+const handle = create();
+const pending = handle.load();
+const now = handle.loadSync();
 const later = await pending;
 print(use(now));
 print(use(later));
-print([await loader.load() === loader.loadSync(), later === loader.loadSync()]);`);
+print([await handle.load() === handle.loadSync(), later === handle.loadSync()]);`);
     expect(result).toMatchObject({
       end: 0,
       printed: [SAMPLE_RESULT, SAMPLE_RESULT, [true, true]],
@@ -123,7 +123,7 @@ print([await loader.load() === loader.loadSync(), later === loader.loadSync()]);
     for (const load of result.loads) expect(load).toEqual(precompiled(output));
   });
 
-  it('several loaders are independent of each other', async () => {
+  it('loads independently for several module handles', async () => {
     const result = await start(`
 const modules = [...(await Promise.all(Array.from({ length: 5 }, () => create().load()))), create().loadSync()];
 print(new Set(modules).size);
@@ -132,21 +132,21 @@ for (const module of modules) print(use(module));`);
     expect(result.loads).toEqual(times(6, precompiled(output)));
   });
 
-  it('a failed load may be tried again', async () => {
+  it('loads again after a failure', async () => {
     const result = await start(`
 import { renameSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 const file = fileURLToPath(url);
 for (const load of ['load', 'loadSync']) {
-  const loader = create();
+  const handle = create();
   renameSync(file, file + '.away');
   try {
-    await loader[load]();
+    await handle[load]();
   } catch (error) {
     print(error.code);
   }
   renameSync(file + '.away', file);
-  print(use(await loader[load]()));
+  print(use(await handle[load]()));
 }`);
     expect(result).toMatchObject({
       end: 0,
@@ -170,7 +170,7 @@ print(count() - before);`);
     expect(result).toMatchObject({ end: 0, printed: [0] });
   });
 
-  it('loads again after all modules were collected', async () => {
+  it('loads again after garbage collection of all modules', async () => {
     const result = await start(`${COLLECT_GARBAGE}
 for (let i = 0; i < 50; i++) {
   const results = JSON.stringify(use(i % 2 ? create().loadSync() : await create().load()));
@@ -181,7 +181,7 @@ for (let i = 0; i < 50; i++) {
     expect(result.loads).toEqual(times(50, precompiled(output)));
   });
 
-  it('leaves the flags as they were', async () => {
+  it('restores the flags', async () => {
     const result = await start(`
 import { Script } from 'node:vm';
 ${PRINT_FLAG_HASH}
@@ -203,7 +203,7 @@ print(before);`);
     });
   });
 
-  it('leaves a program the natives syntax that it allowed itself', async () => {
+  it('keeps the natives syntax allowed if the program allows it', async () => {
     const result = await start(
       `
 import { Script } from 'node:vm';
@@ -221,7 +221,7 @@ print(flagHash() === before);`,
     ]);
   });
 
-  it('works where code from strings is disallowed', async () => {
+  it('precompiles if V8 disallows code from strings', async () => {
     const args = ['--disallow-code-generation-from-strings'];
     const target = fakeNode(
       folder,
@@ -267,7 +267,7 @@ vm.runInContext('try { new Function("return 1") } catch (error) { print(error.na
   });
 
   it.each(['--enable-source-maps', '--cpu-prof', '--inspect=0', '--no-deprecation', '--title=x'])(
-    'precompiles with %s, which does not matter',
+    'precompiles with %s, which does not change native code',
     async (flag) => {
       const result = await start(LOAD, { args: [flag] });
       expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT], warnings: [] });
@@ -275,7 +275,7 @@ vm.runInContext('try { new Function("return 1") } catch (error) { print(error.na
     },
   );
 
-  it('hands a module to a worker', async () => {
+  it('loads a module that is posted to a worker', async () => {
     const result = await start(`
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 if (isMainThread) {
@@ -288,7 +288,7 @@ if (isMainThread) {
     expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT], loads: [precompiled(output)] });
   });
 
-  it('loads in workers, 20 of them at once', async () => {
+  it('loads in 20 workers at the same time', async () => {
     const result = await start(`
 import { Worker, isMainThread, parentPort } from 'node:worker_threads';
 if (isMainThread) {
@@ -305,14 +305,14 @@ if (isMainThread) {
     expect(result.loads).toEqual(times(40, precompiled(output)));
   });
 
-  it('works from a folder with spaces and other characters', async () => {
+  it('loads from a folder with spaces and other characters', async () => {
     const other = await build(path.join(folder, `a folder # 100% ü ${version}`), SAMPLE, [node]);
     const result = await run(other, LOAD + LOAD_SYNC, { node });
     expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT] });
     expect(result.loads).toEqual([precompiled(other), precompiled(other)]);
   });
 
-  it('picks its own native code from an artifact for several', async () => {
+  it('selects the native code for this Node from an artifact for several', async () => {
     const nodes = await Promise.all(PRECOMPILING.map((name) => ensureNode(name)));
     const several = await build(path.join(folder, `several-${version}`), SAMPLE, nodes);
     const result = await run(several, LOAD + LOAD_SYNC, { node });
@@ -322,7 +322,7 @@ if (isMainThread) {
     );
   });
 
-  it('has the same results as plain for a real module', async () => {
+  it('has the same results as without the plugin for a real module', async () => {
     const sql = await build(path.join(folder, `sql-${version}`), SQL_JS, [node]);
     const query = `
 import { readFileSync } from 'node:fs';
@@ -346,12 +346,12 @@ async function query(module) {
   ];
 }
 `;
-    const plain = await run(
+    const baseline = await run(
       sql,
       `${query}print(await query(await WebAssembly.compile(readFileSync(${JSON.stringify(SQL_JS)}))));`,
       { node },
     );
-    expect(plain).toMatchObject({
+    expect(baseline).toMatchObject({
       end: 0,
       printed: [[[{ columns: expect.anything() }], expect.anything(), expect.anything()]],
     });
@@ -359,7 +359,7 @@ async function query(module) {
       const result = await run(sql, `${query}print(await query(${load}));`, { node });
       expect(result).toMatchObject({
         end: 0,
-        printed: plain.printed,
+        printed: baseline.printed,
         loads: [precompiled(sql)],
         warnings: [],
       });
@@ -368,7 +368,7 @@ async function query(module) {
 });
 
 describe('in Node 26', () => {
-  it('an artifact for other versions is compiled, with the same results', async () => {
+  it('compiles if the artifact is for other versions, with the same results', async () => {
     const node = await ensureNode('26');
     const output = await build(path.join(folder, '26'), SAMPLE, [await ensureNode('24')]);
     const result = await run(output, LOAD + LOAD_SYNC, { node });
@@ -383,7 +383,7 @@ describe('in Node 26', () => {
     );
   });
 
-  it('an artifact without native code is compiled without a word', async () => {
+  it('compiles without a warning if the artifact has no native code', async () => {
     const node = await ensureNode('26');
     const output = await build(path.join(folder, '26-only'), SAMPLE, [await createForeignNode(folder, node)]);
     expect(output.manifest.native).toEqual([]);

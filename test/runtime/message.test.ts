@@ -1,4 +1,4 @@
-/** What is found in messages and replaced in them: all that a clone would take along, whatever its size and shape. */
+/** Finds and replaces objects in messages of any size and shape: everything that a structured clone would copy. */
 import { describe, expect, test } from 'vitest';
 import { findIn, replaceIn } from '../../src/runtime/shared/message.ts';
 
@@ -10,15 +10,15 @@ const find = (message: unknown) => findIn(message, (value) => value instanceof W
 const replaceAll = (message: unknown) =>
   replaceIn(message, new Map(find(message).map((each) => [each, 'it'])));
 
-test('what has none stays the same object', () => {
+test('returns the same message if it has no wanted object', () => {
   const message = { list: [1, { two: 2 }], map: new Map([['a', new Set([1])]]) };
   expect(find(message)).toEqual([]);
   expect(replaceIn(message, new Map([[new Wanted(), 1]]))).toBe(message);
 });
 
-test('in all that a clone takes along, and what leads to none stays as it is', () => {
+test('finds objects in everything that a clone copies, and keeps all other objects', () => {
   const wanted = new Wanted();
-  const other = { of: 'no interest' };
+  const other = { is: 'irrelevant' };
   const message = {
     other,
     list: [wanted, 1],
@@ -38,7 +38,7 @@ test('in all that a clone takes along, and what leads to none stays as it is', (
   expect(replaceAll(wanted)).toBe('it');
 });
 
-test('what is there twice, or holds itself, is so afterwards, too', () => {
+test('preserves shared and circular references', () => {
   const shared: Record<string, unknown> = { wanted: new Wanted() };
   shared['self'] = shared;
   const [first, second] = replaceAll([shared, shared]) as (typeof shared)[];
@@ -47,7 +47,7 @@ test('what is there twice, or holds itself, is so afterwards, too', () => {
   expect(first?.['wanted']).toBe('it');
 });
 
-test('of an array, its length and what it does not have', () => {
+test('preserves the length and the holes of an array', () => {
   const message: unknown[] = [];
   message[3] = new Wanted();
   message.length = 6;
@@ -59,22 +59,22 @@ test.each([
   ['an error', Object.assign(new TypeError('an error'), { wanted: new Wanted() })],
   ['a date', Object.assign(new Date(0), { wanted: new Wanted() })],
   ['bytes', Object.assign(new Uint8Array(2), { wanted: new Wanted() })],
-])('not what a clone leaves behind: %s', (_, holder) => {
+])('ignores properties that a clone does not copy: those of %s', (_, holder) => {
   expect(find([holder])).toEqual([]);
 });
 
-test('no getter is asked to find any', () => {
+test('calls no getter', () => {
   const message = {
     get lazy() {
-      throw new Error('asked');
+      throw new Error('called');
     },
     hidden: Object.defineProperty({}, 'wanted', { value: new Wanted(), enumerable: false }),
   };
   expect(find(message)).toEqual([]);
 });
 
-describe('of any size', () => {
-  test('with very many values', () => {
+describe('finds and replaces objects', () => {
+  test('among very many values', () => {
     const many = Array.from<unknown>({ length: 1_000_000 }).fill(1);
     const message = { many, map: new Map(many.map((_, index) => [index, index])), set: new Set(many.keys()) };
     expect(find(message)).toEqual([]);
@@ -82,7 +82,7 @@ describe('of any size', () => {
     expect((replaceAll(message) as typeof message).many[999_999]).toBe('it');
   });
 
-  test('very deep', () => {
+  test('at a very deep level', () => {
     let message: { next: unknown } = { next: new Wanted() };
     for (let depth = 0; depth < 100_000; depth++) message = { next: message };
     let replaced = replaceAll(message);
@@ -90,7 +90,7 @@ describe('of any size', () => {
     expect(replaced).toBe('it');
   });
 
-  test('with one object in very many places', () => {
+  test('in very many places of one message', () => {
     const wanted = new Wanted();
     const message = Array.from({ length: 100_000 }, () => ({ wanted }));
     expect(replaceAll(message)).toEqual(Array.from({ length: 100_000 }, () => ({ wanted: 'it' })));

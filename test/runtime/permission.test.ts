@@ -1,4 +1,4 @@
-/** Under Node's permission model, with no right but that to read the program's own folder. */
+/** Loads under Node's permission model, with no permission except to read the program's own folder. */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -35,7 +35,7 @@ describe.each(MODELS)('in Node %s with %s', (version, flag) => {
     output = await build(path.join(folder, version), SAMPLE, [node]);
   });
 
-  it('the right to read the program is enough', async () => {
+  it('precompiles with the permission to read the program', async () => {
     const result = await run(output, LOAD + LOAD_SYNC, {
       node,
       args: [flag, `--allow-fs-read=${output.folder}/`],
@@ -44,7 +44,7 @@ describe.each(MODELS)('in Node %s with %s', (version, flag) => {
     expect(result.loads).toEqual([precompiled(output), precompiled(output)]);
   });
 
-  it('that right is enough in a worker, too', async () => {
+  it('precompiles with that permission in a worker', async () => {
     const result = await run(
       output,
       `
@@ -60,7 +60,7 @@ if (isMainThread) {
     expect(result.loads).toEqual([precompiled(output), precompiled(output)]);
   });
 
-  it('the trap handler counts, though /proc may not be read', async () => {
+  it('checks the trap handler if it may not read /proc', async () => {
     const result = await run(output, LOAD + LOAD_SYNC, {
       node,
       args: [flag, `--allow-fs-read=${output.folder}/`, '--disable-wasm-trap-handler'],
@@ -69,7 +69,7 @@ if (isMainThread) {
     expect(result.warnings).toEqual([expect.stringContaining('the trap handler is off')]);
   });
 
-  it('the trap handler counts in a worker that has other flags', async () => {
+  it('checks the trap handler in a worker that has other flags', async () => {
     const result = await run(
       output,
       `
@@ -91,7 +91,7 @@ if (isMainThread) {
     );
   });
 
-  it('without the right to read the artifact, the error names it and the right', async () => {
+  it('throws an error with the artifact and the permission if it may not read the artifact', async () => {
     const elsewhere = await build(path.join(folder, `elsewhere-${version}`), SAMPLE, [node]);
     const artifact = writeFile(elsewhere, elsewhere.bytes);
     const result = await run(output, LOAD_ERROR, {

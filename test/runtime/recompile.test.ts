@@ -1,6 +1,6 @@
 /**
- * Healing: native code that does not fit is made in the background, and found by the next start. Flags of V8 that may change
- * generated code stand for other machines.
+ * On-device compilation: if no native code can be used, it is compiled in the background and loaded at the next
+ * startup. Flags of V8 that may change generated code simulate other machines.
  */
 import {
   chmodSync,
@@ -24,7 +24,7 @@ import { OTHER_CONSTANT, otherSample, sample, SAMPLE_RESULT } from '../v8/module
 import { ROOT, temporaryFolder } from '../v8/support.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 import { filesOf, load, loadAndRecompile, onlyFile } from './recompiling.ts';
-import { createProgram, type Program } from './transfer.ts';
+import { createProgram, type Program } from './program.ts';
 
 const temporary = temporaryFolder();
 const SAMPLE = path.join(temporary, 'sample.wasm');
@@ -33,14 +33,14 @@ writeFileSync(SAMPLE, sample());
 writeFileSync(OTHER_SAMPLE, otherSample());
 
 const FLAGS = ['--single-threaded'];
-const UNHEALED = expect.stringMatching(
-  /; healing: native code is made once the program is idle, for the next start$/,
+const SCHEDULED = expect.stringMatching(
+  /; on-device compilation: starts when the program is idle, for the next startup$/,
 );
-const HEALED = expect.stringMatching(/^healed v8-/);
+const RECOMPILED = expect.stringMatching(/^recompiled v8-/);
 const COMPILED = { end: 0, results: [SAMPLE_RESULT], engines: [] };
-const LOADED = { end: 0, results: [SAMPLE_RESULT], engines: [HEALED], reasons: [] };
+const LOADED = { end: 0, results: [SAMPLE_RESULT], engines: [RECOMPILED], reasons: [] };
 
-/** A user who is not the one that runs the tests. */
+/** The id of a user other than the one that runs the tests. */
 const ANOTHER_USER = 65_534;
 const isRoot = process.getuid?.() === 0;
 
@@ -61,26 +61,26 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
     ['--no_wasm_dynamic_tiering'],
     ['--no-wasm-lazy-compilation'],
     ['--single-threaded', '--trace-gc', '--expose-gc'],
-  ])('%s %s %s: the second start finds native code', async (...args) => {
+  ])('loads native code at the second startup with %s %s %s', async (...args) => {
     const folder = newFolder();
     const run = { node, args: args.filter(Boolean), recompile: { folder } };
     const first = await loadAndRecompile(program, folder, run);
-    expect(first).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
+    expect(first).toMatchObject({ ...COMPILED, reasons: [SCHEDULED] });
     expect(first.stderr).toMatch(
-      /WASM_PRECOMPILE_FALLBACK.*made once the program is idle, for the next start/,
+      /WASM_PRECOMPILE_FALLBACK.*on-device compilation: starts when the program is idle, for the next startup/,
     );
     expect(await load(program, run)).toMatchObject(LOADED);
     expect(filesOf(folder, '')).toHaveLength(1);
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     expect(statSync(onlyFile(folder)).mode & 0o777).toBe(0o600);
-    // Not for processes of another kind, which it does not fit.
+    // Processes with other flags do not use it.
     expect(await load(program, { ...run, args: ['--single-threaded', '--stack-size=900'] })).toMatchObject({
       ...COMPILED,
-      reasons: [UNHEALED],
+      reasons: [SCHEDULED],
     });
   });
 
-  it('an artifact for another Node', async () => {
+  it('compiles for this Node if the artifact is for another one', async () => {
     const folder = newFolder();
     const other = await ensureNode(version === '22' ? '24' : '22');
     const foreign = await createProgram(path.join(temporary, `not-${version}`), SAMPLE, [other]);
@@ -90,12 +90,12 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
     }
     writeFileSync(path.join(foreign.folder, 'addons.json'), addons);
     const run = { node, recompile: { folder } };
-    expect(await loadAndRecompile(foreign, folder, run)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
+    expect(await loadAndRecompile(foreign, folder, run)).toMatchObject({ ...COMPILED, reasons: [SCHEDULED] });
     expect(await load(foreign, run)).toMatchObject(LOADED);
     expect(await load(foreign, { ...run, worker: '{}' })).toMatchObject(LOADED);
   });
 
-  it('native code that fits is not healed', async () => {
+  it('does nothing if the native code can be used', async () => {
     const folder = newFolder();
     const result = await load(program, { node, recompile: { folder } });
     expect(result).toMatchObject({ end: 0, results: [SAMPLE_RESULT], reasons: [] });
@@ -103,9 +103,12 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
   });
 
   it.each([
-    [['--disable-wasm-trap-handler'], /healing: off \(the trap handler is off/],
-    [['--single-threaded', '--allow-natives-syntax'], /healing is off \(Error: --allow-natives-syntax/],
-  ])('%j is not healed', async (args, why) => {
+    [['--disable-wasm-trap-handler'], /on-device compilation: off \(the trap handler is off/],
+    [
+      ['--single-threaded', '--allow-natives-syntax'],
+      /on-device compilation is off \(Error: --allow-natives-syntax/,
+    ],
+  ])('is off with %j', async (args, why) => {
     const folder = newFolder();
     const result = await loadAndRecompile(program, folder, { node, args, recompile: { folder } });
     expect(result).toMatchObject(COMPILED);
@@ -113,7 +116,7 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
     expect(existsSync(folder)).toBe(false);
   });
 
-  it('a program that ends at once leaves nothing', async () => {
+  it('writes nothing if the program ends at once', async () => {
     const folder = newFolder();
     expect(await load(program, { node, args: FLAGS, recompile: { folder } })).toMatchObject(COMPILED);
     const exit = {
@@ -122,11 +125,11 @@ describe.each(NODE_VERSIONS)('in Node %s', (version) => {
       recompile: { folder, delay: 0 },
       script: 'create().loadSync(); process.exit(3);',
     };
-    expect(await load(program, exit)).toMatchObject({ end: 3, reasons: [UNHEALED] });
+    expect(await load(program, exit)).toMatchObject({ end: 3, reasons: [SCHEDULED] });
     expect(existsSync(folder)).toBe(false);
   });
 
-  it('fifty processes at once compile once', async () => {
+  it('compiles once for fifty processes at the same time', async () => {
     const folder = newFolder();
     const log = path.join(program.folder, 'starts.log');
     const host = path.join(program.folder, 'counting-host.mjs');
@@ -152,7 +155,7 @@ await import(${JSON.stringify(real)});`,
   });
 });
 
-/** Like `loadAndRecompile`, also where another process has healed by then. */
+/** Like `loadAndRecompile`, but also ends if another process has made the native code before. */
 function loadAndRecompileAny(program: Program, folder: string, run: Parameters<typeof load>[1]) {
   const script = `
 import fs from 'node:fs';
@@ -162,7 +165,7 @@ while (list().length !== 1 || !list()[0].endsWith('.native')) await new Promise(
   return load(program, { ...run, recompile: { delay: 0, ...run.recompile }, script });
 }
 
-describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (version) => {
+describe.each(['20.19', '26'] as const)('the cache folder, in Node %s', (version) => {
   let node: string;
   let program: Program;
   beforeAll(async () => {
@@ -176,39 +179,44 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
   };
 
   it.each<[string, (file: string) => void]>([
-    ['is cut off', (file) => truncateSync(file, statSync(file).size - 1)],
+    ['is truncated', (file) => truncateSync(file, statSync(file).size - 1)],
     ['is empty', (file) => truncateSync(file, 0)],
     ['is longer', (file) => writeFileSync(file, 'x', { flag: 'a' })],
-    ['was altered', (file) => alter(file, (bytes) => bytes.fill(0xff, bytes.length - 9, bytes.length - 8))],
+    [
+      'has changed bytes',
+      (file) => alter(file, (bytes) => bytes.fill(0xff, bytes.length - 9, bytes.length - 8)),
+    ],
     ['has another header', (file) => alter(file, (bytes) => bytes.fill(0, 0, 4))],
-    ['is a link', (file) => link(file)],
-    ['may be written by the group', (file) => chmodSync(file, 0o620)],
-    ['may be written by all', (file) => chmodSync(file, 0o602)],
-    ...(isRoot ? [['is of another user', (file: string) => chownSync(file, ANOTHER_USER, 0)] as const] : []),
-  ] as [string, (file: string) => void][])('a file that %s is not used, and made anew', async (_, change) => {
+    ['is a symbolic link', (file) => link(file)],
+    ['is writable by the group', (file) => chmodSync(file, 0o620)],
+    ['is writable by all', (file) => chmodSync(file, 0o602)],
+    ...(isRoot
+      ? [['belongs to another user', (file: string) => chownSync(file, ANOTHER_USER, 0)] as const]
+      : []),
+  ] as [string, (file: string) => void][])('ignores and replaces a file that %s', async (_, change) => {
     const folder = newFolder();
     change(await recompile(folder));
     expect(await loadAndRecompile(program, folder, runIn(folder))).toMatchObject({
       ...COMPILED,
-      reasons: [UNHEALED],
+      reasons: [SCHEDULED],
     });
     expect(await load(program, runIn(folder))).toMatchObject(LOADED);
   });
 
   it.each<[string, (folder: string) => void]>([
-    ['may be written by the group', (folder) => chmodSync(folder, 0o770)],
-    ['may be written by all', (folder) => chmodSync(folder, 0o1777)],
+    ['is writable by the group', (folder) => chmodSync(folder, 0o770)],
+    ['is writable by all', (folder) => chmodSync(folder, 0o1777)],
     [
-      'is a link',
+      'is a symbolic link',
       (folder) => {
         renameSync(folder, `${folder}-real`);
         symlinkSync(`${folder}-real`, folder);
       },
     ],
     ...(isRoot
-      ? [['is of another user', (folder: string) => chownSync(folder, ANOTHER_USER, 0)] as const]
+      ? [['belongs to another user', (folder: string) => chownSync(folder, ANOTHER_USER, 0)] as const]
       : []),
-  ] as [string, (folder: string) => void][])('a folder that %s is not used', async (_, change) => {
+  ] as [string, (folder: string) => void][])('is not used if it %s', async (_, change) => {
     const folder = newFolder();
     const file = await recompile(folder);
     change(folder);
@@ -216,23 +224,25 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
     expect(result).toMatchObject({
       ...COMPILED,
       reasons: [
-        expect.stringMatching(/; healing: off \(Error: .* is no folder that only this user may write/),
+        expect.stringMatching(
+          /; on-device compilation: off \(Error: .* must be writable by the current user only/,
+        ),
       ],
     });
     expect(existsSync(file)).toBe(true);
   });
 
-  it.runIf(isRoot)('what another user has planted would run', async () => {
+  it.runIf(isRoot)('would execute native code that another user has written', async () => {
     const folder = newFolder();
     const file = await recompile(folder);
     const otherFolder = newFolder();
     const other = await createProgram(path.join(temporary, `planted-${version}`), OTHER_SAMPLE, [node]);
     await loadAndRecompile(other, otherFolder, runIn(otherFolder));
     const bytes = readFileSync(onlyFile(otherFolder));
-    // Under its own checksum it is not taken for the other module's.
+    // Its checksum covers another file name, so the file is invalid.
     writeFileSync(file, bytes);
     expect(await load(program, runIn(folder))).toMatchObject(COMPILED);
-    // Who can write may write the right checksum.
+    // A user with write access can write the right checksum.
     bytes.writeUInt32LE(crc32(bytes.subarray(8), crc32(path.basename(file))), 4);
     writeFileSync(file, bytes, { mode: 0o600 });
     const without = await load(program, runIn(folder));
@@ -242,7 +252,7 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
     expect(await load(program, runIn(folder))).toMatchObject(COMPILED);
   });
 
-  it('is bounded: what was not used for longest goes first', async () => {
+  it('has a maximum size: the least recently used files are removed first', async () => {
     const folder = newFolder();
     const file = await recompile(folder);
     const { size } = statSync(file);
@@ -253,7 +263,7 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
     }
     writeFileSync(path.join(folder, 'notes.txt'), 'not ours');
     utimesSync(file, 1, 1);
-    // Being used, it is the youngest.
+    // The load makes it the most recently used file.
     expect(await load(program, runIn(folder))).toMatchObject(LOADED);
     const run = { node, args: [...FLAGS, '--stack-size=900'], recompile: { folder, maxSize: 3 * size } };
     await loadAndRecompile(program, folder, run);
@@ -264,29 +274,29 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
     expect(await load(program, run)).toMatchObject(LOADED);
   });
 
-  it('what fails is told, and not tried at each start', async () => {
+  it('reports a failure and does not try again at each startup', async () => {
     const folder = newFolder();
     const run = { node, args: FLAGS, recompile: { folder, maxSize: 1 } };
-    expect(await loadAndRecompile(program, folder, run)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
-    const told = {
+    expect(await loadAndRecompile(program, folder, run)).toMatchObject({ ...COMPILED, reasons: [SCHEDULED] });
+    const failed = {
       ...COMPILED,
-      reasons: [expect.stringMatching(/off \(native code cannot be made: it would take/)],
+      reasons: [expect.stringMatching(/off \(it failed: it would take/)],
     };
-    expect(await load(program, run)).toMatchObject(told);
+    expect(await load(program, run)).toMatchObject(failed);
     expect(filesOf(folder, '')).toEqual(filesOf(folder, '.lock'));
-    // Tomorrow.
+    // Makes the failure old enough for another attempt.
     const [lock = ''] = filesOf(folder, '.lock');
     utimesSync(lock, 1, 1);
     expect(await loadAndRecompilePast(program, folder)).toMatchObject(COMPILED);
     expect(await load(program, runIn(folder))).toMatchObject(LOADED);
   });
 
-  /** Past a lock that has run out. */
+  /** Waits until a stale lock is replaced by native code. */
   function loadAndRecompilePast(from: Program, folder: string) {
     return loadAndRecompileAny(from, folder, runIn(folder));
   }
 
-  it('a lock that was left behind does not stay in the way', async () => {
+  it('replaces a stale lock', async () => {
     const folder = newFolder();
     const file = await recompile(folder);
     const lock = file.replace(/-[0-9a-f]{8}\.native$/, '.lock');
@@ -294,14 +304,14 @@ describe.each(['20.19', '26'] as const)('what is in the folder, in Node %s', (ve
     truncateSync(lock, 0);
     expect(await load(program, runIn(folder))).toMatchObject({
       ...COMPILED,
-      reasons: [expect.stringMatching(/healing: native code is being made$/)],
+      reasons: [expect.stringMatching(/on-device compilation: in progress$/)],
     });
     utimesSync(lock, 1, 1);
-    expect(await loadAndRecompilePast(program, folder)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
+    expect(await loadAndRecompilePast(program, folder)).toMatchObject({ ...COMPILED, reasons: [SCHEDULED] });
     expect(await load(program, runIn(folder))).toMatchObject(LOADED);
   });
 
-  it('flags that no command line explains', async () => {
+  it('fails if the command line does not explain the flags', async () => {
     const folder = newFolder();
     const script = `
 import { setFlagsFromString } from 'node:v8';
@@ -312,14 +322,14 @@ const folder = ${JSON.stringify(folder)};
 const list = () => (fs.existsSync(folder) ? fs.readdirSync(folder) : []);
 while (list().length !== 1 || !list()[0].endsWith('.lock') || fs.statSync(folder + '/' + list()[0]).size === 0) await new Promise((resolve) => setTimeout(resolve, 20));`;
     const run = { node, recompile: { folder, delay: 0 }, script };
-    expect(await load(program, run)).toMatchObject({ ...COMPILED, reasons: [UNHEALED] });
+    expect(await load(program, run)).toMatchObject({ ...COMPILED, reasons: [SCHEDULED] });
     expect((await load(program, run)).reasons).toEqual([
       expect.stringMatching(/the flags of the program are not those of its command line/),
     ]);
   });
 });
 
-describe('where it cannot work', () => {
+describe('with unusual folders and processes', () => {
   let node: string;
   let program: Program;
   beforeAll(async () => {
@@ -327,7 +337,7 @@ describe('where it cannot work', () => {
     program = await createProgram(path.join(temporary, 'places'), SAMPLE, [node]);
   });
 
-  it('by default it is in the user’s own cache folder', async () => {
+  it('uses the cache folder of the user by default', async () => {
     const home = newFolder();
     mkdirSync(home);
     for (const [env, folder] of [
@@ -342,16 +352,16 @@ describe('where it cannot work', () => {
   });
 
   it.each([
-    ['/proc/1/no', /healing is off \(Error: (ENOENT|EACCES)/],
-    ['/dev/null/cache', /healing(: off| is off) \(Error: ENOTDIR/],
-  ])('a folder that cannot be made, %s', async (folder, why) => {
+    ['/proc/1/no', /on-device compilation is off \(Error: (ENOENT|EACCES)/],
+    ['/dev/null/cache', /on-device compilation(: off| is off) \(Error: ENOTDIR/],
+  ])('is off if the folder cannot be created: %s', async (folder, why) => {
     const result = await loadAndRecompile(program, folder, { node, args: FLAGS, recompile: { folder } });
     expect(result).toMatchObject(COMPILED);
     expect(result.stderr).toMatch(why);
     expect(result.stderr.match(/^\(node:\d+\)/gm)).toHaveLength(1);
   });
 
-  it('no home', async () => {
+  it('is off without a home folder', async () => {
     const result = await loadAndRecompile(program, '/nowhere', {
       node,
       args: FLAGS,
@@ -364,10 +374,10 @@ describe('where it cannot work', () => {
   it.each([
     [
       ['--allow-fs-read=*', '--allow-fs-write=*'],
-      /healing is off \(Error: .*--allow-child-process|restricted/,
+      /on-device compilation is off \(Error: .*--allow-child-process|restricted/,
     ],
-    [['--allow-fs-read=*', '--allow-child-process'], /healing is off \(Error: .*restricted/],
-  ])('the permission model: %j', async (args, why) => {
+    [['--allow-fs-read=*', '--allow-child-process'], /on-device compilation is off \(Error: .*restricted/],
+  ])('is off under the permission model with %j', async (args, why) => {
     const folder = newFolder();
     const run = { node, args: [...FLAGS, '--permission', ...args], recompile: { folder } };
     const result = await loadAndRecompile(program, folder, run);
@@ -376,7 +386,7 @@ describe('where it cannot work', () => {
     expect(filesOf(folder, '')).toEqual([]);
   });
 
-  it('what a program is started with does not run again', async () => {
+  it('does not run the preload scripts of the program again', async () => {
     const folder = newFolder();
     const log = path.join(program.folder, 'preloads.log');
     const preload = path.join(program.folder, 'preload.cjs');
@@ -400,7 +410,7 @@ function alter(file: string, change: (bytes: Buffer) => void): void {
   writeFileSync(file, bytes);
 }
 
-/** Puts a link to the file in its place. */
+/** Replaces a file by a symbolic link to it. */
 function link(file: string): void {
   renameSync(file, `${file}-real`);
   symlinkSync(`${file}-real`, file);

@@ -1,12 +1,14 @@
-/** Programs that recompile: those of travel.ts, with a cache folder, and without waiting until they have been idle for long. */
+/** Programs with on-device compilation: those of program.ts, with a cache folder and a short idle time. */
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { type Program, type ProgramResult, type ProgramRun, runProgram } from './transfer.ts';
+import { type Program, type ProgramResult, type ProgramRun, runProgram } from './program.ts';
 
 /** Loads once, and prints the result. */
 const LOAD = 'print(use(create().loadSync()));';
 
-/** A program that only loads, and ends long before it heals, unless it is told to. */
+/**
+ * Runs a program that only loads, and ends long before on-device compilation starts, unless `run` sets another delay.
+ */
 export function load(program: Program, run: ProgramRun): Promise<ProgramResult> {
   return runProgram(program, {
     script: LOAD,
@@ -15,7 +17,9 @@ export function load(program: Program, run: ProgramRun): Promise<ProgramResult> 
   });
 }
 
-/** Loads, and lives until healing has come to its end, good or bad: a file, a reason in the lock, or a debug line. */
+/**
+ * Loads, and runs until on-device compilation has succeeded or failed: a file, a reason in the lock, or a debug line.
+ */
 export function loadAndRecompile(
   program: Program,
   folder: string,
@@ -25,17 +29,17 @@ export function loadAndRecompile(
 import fs from 'node:fs';
 const folder = ${JSON.stringify(folder)};
 const list = () => (fs.existsSync(folder) ? fs.readdirSync(folder) : []);
-// A new file may get the inode of one that is gone.
+// A new file may get the inode of a removed one.
 const identify = (name, { ino, mtimeMs }) => [name, ino, mtimeMs].join();
 const before = new Set(list().filter((name) => name.endsWith('.native')).map((name) => identify(name, fs.lstatSync(folder + '/' + name))));
-let told = false;
+let isOff = false;
 const write = process.stderr.write;
-process.stderr.write = function (text, ...others) {
-  told ||= /healing is off|healing: off/.test(text);
-  return write.call(this, text, ...others);
+process.stderr.write = function (text, ...rest) {
+  isOff ||= /on-device compilation is off|on-device compilation: off/.test(text);
+  return write.call(this, text, ...rest);
 };
 ${LOAD}
-const ended = () => told || list().some((name) => {
+const ended = () => isOff || list().some((name) => {
   const file = folder + '/' + name;
   try {
     const status = fs.lstatSync(file);
@@ -46,11 +50,11 @@ const ended = () => told || list().some((name) => {
   }
 });
 const working = () => list().some((name) => name.endsWith('.work') || (name.endsWith('.lock') && fs.existsSync(folder + '/' + name) && fs.statSync(folder + '/' + name).size === 0));
-while (!ended() || (!told && working())) await new Promise((resolve) => setTimeout(resolve, 20));`;
+while (!ended() || (!isOff && working())) await new Promise((resolve) => setTimeout(resolve, 20));`;
   return runProgram(program, { ...run, script });
 }
 
-/** The files of a cache folder with this ending, by their paths. */
+/** Returns the paths of the files of a cache folder with this ending. */
 export function filesOf(folder: string, ending = '.native'): string[] {
   return existsSync(folder)
     ? readdirSync(folder)
@@ -59,9 +63,9 @@ export function filesOf(folder: string, ending = '.native'): string[] {
     : [];
 }
 
-/** The only healed file. */
+/** Returns the path of the only file with native code. */
 export function onlyFile(folder: string): string {
-  const [file, ...others] = filesOf(folder);
-  if (file === undefined || others.length > 0) throw new Error(`not one healed file in ${folder}`);
+  const [file, ...more] = filesOf(folder);
+  if (file === undefined || more.length > 0) throw new Error(`expected one cached file in ${folder}`);
   return file;
 }

@@ -1,6 +1,6 @@
 /**
- * Deployed programs: a folder with the built runtime (dist/), an artifact and scripts, which real node binaries run
- * in processes of their own. So no process shares V8's compiled modules, its flags or a crash with another.
+ * Deployed programs: a folder with the built runtime (dist/), an artifact and scripts. Real node binaries run each
+ * script in a separate process, so that runs do not share V8's compiled modules, its flags or a crash.
  */
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -18,12 +18,12 @@ export interface Output {
   folder: string;
   /** Path of the artifact. */
   artifact: string;
-  /** The whole artifact. */
+  /** The contents of the artifact. */
   bytes: Buffer;
   manifest: ArtifactManifest;
 }
 
-/** Builds an artifact of a wasm file for some nodes, with the runtime beside it. */
+/** Builds an artifact of a wasm file for some nodes, and copies the runtime beside it. */
 export async function build(folder: string, wasmFile: string, targets: string[]): Promise<Output> {
   const { contents } = await compile(wasmFile, { targets });
   const { bytes, manifest } = packArtifact(contents);
@@ -40,7 +40,7 @@ export interface Run {
   node: string;
   args?: string[];
   env?: Record<string, string>;
-  /** For `fromArtifact`, where not those of the build. */
+  /** Arguments of `fromArtifact`. Default: those of the build. */
   artifact?: string;
   manifest?: ArtifactManifest;
   options?: Partial<ArtifactOptions> | undefined;
@@ -48,7 +48,7 @@ export interface Run {
   limit?: string;
 }
 
-/** What NODE_DEBUG=wasm-precompile says of one load. */
+/** The debug line of one load (NODE_DEBUG=wasm-precompile). */
 export interface Load {
   file: string;
   how: string;
@@ -59,7 +59,7 @@ export interface Load {
 export interface Result {
   /** Exit code, or the signal that ended the process. */
   end: number | string;
-  /** What the script printed. */
+  /** The values that the script printed. */
   printed: unknown[];
   loads: Load[];
   /** Messages of warnings with code WASM_PRECOMPILE_FALLBACK. */
@@ -80,8 +80,8 @@ try { create().loadSync(); print('loaded'); } catch ({ message, code }) { print(
 let scripts = 0;
 
 /**
- * Writes a script into the folder of a program. It may use `create(options)`, which makes a loader, `use(module)`,
- * `print(value)`, `fromArtifact`, `url`, `map` and `options`.
+ * Writes a script into the folder of a program. The script may use `create(options)`, which returns a module handle,
+ * `use(module)`, `print(value)`, `fromArtifact`, `url`, `manifest` and `options`.
  */
 function writeScript(output: Output, script: string, { artifact, manifest, options: changes }: Run): string {
   const file = path.join(output.folder, `script-${scripts++}.mjs`);
@@ -102,7 +102,7 @@ ${script}
   return file;
 }
 
-/** Runs a script of a program, as `writeScript` writes it. */
+/** Runs a script of a program (see `writeScript`). */
 export async function run(output: Output, script: string, options: Run): Promise<Result> {
   const { node, args = [], env, limit = ':' } = options;
   const file = writeScript(output, script, options);
@@ -136,34 +136,34 @@ export async function run(output: Output, script: string, options: Run): Promise
   };
 }
 
-/** An array of one value, several times. */
+/** Returns an array that contains one value several times. */
 export function times<Value>(count: number, value: Value): Value[] {
   return Array.from({ length: count }, () => value);
 }
 
-/** The native code for the only target. */
+/** Returns the native code for the only target. */
 export function onlySegment({ manifest }: Pick<Output, 'manifest'>): NativeEntry {
   const [segment] = manifest.native;
   if (!segment || manifest.native.length > 1) throw new Error('expected native code for one target');
   return segment;
 }
 
-/** A copy of a program's artifact with some bytes changed. */
+/** Returns a copy of a program's artifact with changed bytes. */
 export function alterBytes({ bytes }: Output, change: (bytes: Buffer) => void): Buffer {
   const altered = Buffer.from(bytes);
   change(altered);
   return altered;
 }
 
-/** Puts another file beside a program's artifact, under a name of its own. */
+/** Writes another file beside a program's artifact, with a new name. */
 export function writeFile({ folder }: Output, bytes: Uint8Array): string {
   const file = path.join(folder, `altered-${scripts++}.elf`);
   writeFileSync(file, bytes);
   return file;
 }
 
-/** The manifest of a program with the checksums and the build id that a changed file would need to get past the checks. */
-export function forgeMap(
+/** Returns the manifest with the checksums and the build id of a changed file, so that it passes the checks. */
+export function forgeManifest(
   manifest: ArtifactManifest,
   bytes: Buffer,
   changes: Partial<NativeEntry> = {},
@@ -181,7 +181,7 @@ export function forgeMap(
   };
 }
 
-/** In each of the versions that precompile: what a good load looks like. */
+/** Returns the debug line of a load with native code. */
 export function precompiled({ artifact, manifest }: Output): Load {
   const { engine, size } = onlySegment({ manifest });
   return { file: artifact, how: 'precompiled', detail: engine, bytes: size + manifest.wire.size };

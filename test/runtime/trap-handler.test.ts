@@ -1,6 +1,6 @@
 /**
- * Native code relies on V8's trap handler, and V8 does not look whether it is on. Every way to have it off must end
- * in plain compilation: the process would die at the first access out of bounds.
+ * Native code relies on V8's trap handler, and V8 does not check that it is on. However it was switched off, the
+ * runtime must compile the module: otherwise the process would crash at the first access out of bounds.
  */
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -18,16 +18,16 @@ writeFileSync(SMALLEST, smallest());
 
 const OFF = '--disable-wasm-trap-handler';
 
-/** Everything that the runtime does, without its check. */
+/** Does what the runtime does, but without its check. */
 const LOAD_UNGUARDED = `
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { deserialize } from './runtime/node/natives.js';
 const bytes = readFileSync(fileURLToPath(url));
 const slice = ({ offset, size }) => bytes.subarray(offset, offset + size);
-const [code, wire] = [map.native[0], map.wire].map((segment) => new Uint8Array(slice(segment)).buffer);
-const { refused, module } = deserialize(code, wire, { hash: Number("0x" + map.native[0].engine.slice(-8)) });
-print(refused ?? 'accepted');
+const [code, wire] = [manifest.native[0], manifest.wire].map((segment) => new Uint8Array(slice(segment)).buffer);
+const { rejection, module } = deserialize(code, wire, { hash: Number("0x" + manifest.native[0].engine.slice(-8)) });
+print(rejection ?? 'accepted');
 print(use(module));
 `;
 
@@ -39,7 +39,7 @@ if (isMainThread) {
   ${script}
 }`;
 
-/** Uses the module, or prints why that cannot be. */
+/** Uses the module, or prints the error. */
 const attempt = (load: string) => `
 try {
   print(use(${load}));
@@ -63,25 +63,27 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
     ['in NODE_OPTIONS', { env: { NODE_OPTIONS: `--no-deprecation ${OFF}` } }],
   ];
 
-  it.each(WAYS)('it is off %s', async (_, options) => {
+  it.each(WAYS)('compiles if the trap handler is off %s', async (_, options) => {
     const result = await start(LOAD + LOAD_SYNC, options);
     expect(result).toMatchObject({ end: 0, printed: [SAMPLE_RESULT, SAMPLE_RESULT] });
     expect(result.loads.map(({ how, detail }) => [how, detail])).toEqual(
       times(2, ['compiled', expect.stringContaining('the trap handler is off')]),
     );
     expect(result.warnings).toEqual([
-      expect.stringMatching(/sample\.elf: native code is not used: the trap handler is off.*See "Deploying"/),
+      expect.stringMatching(
+        /sample\.elf: precompiled code is not used: the trap handler is off.*See "Deploying"/,
+      ),
     ]);
   });
 
-  it.each(WAYS)('without the check, the process dies: off %s', async (_, options) => {
+  it.each(WAYS)('would crash the process without the check: off %s', async (_, options) => {
     const guarded = await start(LOAD_UNGUARDED);
     expect(guarded).toMatchObject({ end: 0, printed: ['accepted', SAMPLE_RESULT] });
     const result = await start(LOAD_UNGUARDED, options);
     expect(result).toMatchObject({ end: 'SIGSEGV', printed: ['accepted'] });
   });
 
-  it.each(WAYS)('it is off %s, and workers have other flags and variables', async (_, options) => {
+  it.each(WAYS)('compiles in workers with other flags and variables if it is off %s', async (_, options) => {
     for (const workerOptions of [
       '{ execArgv: [], env: { NODE_DEBUG: "wasm-precompile" } }',
       '{ env: { ...process.env, NODE_OPTIONS: "" } }',
@@ -95,13 +97,13 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
     }
   });
 
-  it('without the check, a worker takes the process with it', async () => {
+  it('would crash the process of a worker without the check', async () => {
     const script = LOAD_UNGUARDED.replaceAll(/^import (.*) from (.*);$/gm, 'const $1 = await import($2);');
     const result = await start(inWorker(script, '{ execArgv: [], env: {} }'), { args: [OFF] });
     expect(result.end).toBe('SIGSEGV');
   });
 
-  it('it is off, and options from a file say so', async () => {
+  it('compiles if options from a file switch it off', async () => {
     const file = path.join(output.folder, 'options.env');
     writeFileSync(file, `NODE_OPTIONS=${OFF}\n`);
     const result = await start(LOAD + LOAD_SYNC, { args: [`--env-file=${file}`] });
@@ -110,7 +112,7 @@ describe.each(PRECOMPILING)('in Node %s', (version) => {
   });
 
   it.each([2_000_000, 8_000_000, 20_000_000])(
-    'a limit of %i KiB of address space changes nothing that is not so without us',
+    'behaves like compilation without the plugin under a limit of %i KiB of address space',
     async (limit) => {
       const other = await build(path.join(folder, `small-${version}`), SMALLEST, [node]);
       const script = `
@@ -121,19 +123,20 @@ for (const load of ['load', 'loadSync']) {
       const result = await run(other, script, { node, limit: `ulimit -v ${limit}` });
       expect(result).toMatchObject({ end: 0, printed: [7, 7] });
 
-      // With memory, the outcome is that of plain compilation, whatever that is.
-      const plain = await start(
+      // If the module has a memory, the outcome equals that of compilation without the plugin, even if that is an
+      // error.
+      const baseline = await start(
         `import { readFileSync } from 'node:fs';
 ${attempt(`await WebAssembly.compile(readFileSync(${JSON.stringify(SAMPLE)}))`)}`,
         { limit: `ulimit -v ${limit}` },
       );
       const ours = await start(attempt('await create().load()'), { limit: `ulimit -v ${limit}` });
-      expect(plain.end).toBe(0);
-      expect(ours).toMatchObject({ end: 0, printed: plain.printed });
+      expect(baseline.end).toBe(0);
+      expect(ours).toMatchObject({ end: 0, printed: baseline.printed });
     },
   );
 
-  it('it is on: an access out of bounds is an error like any other', async () => {
+  it('throws for an access out of bounds if the trap handler is on', async () => {
     const result = await start(LOAD);
     expect(result.printed).toEqual([SAMPLE_RESULT]);
     expect(result.loads.map(({ how, detail }) => [how, detail])).toEqual([

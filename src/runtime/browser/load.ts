@@ -1,9 +1,9 @@
 /**
- * What ships to the users' users, for browsers: gives a `WebAssembly.Module` from a URL or from bytes in the
- * bundle. Nothing here imports from the build side. Bundlers leave out the deliveries that a program does not use.
+ * The runtime for browsers, which pages ship with: loads a `WebAssembly.Module` from a URL or from bytes in the
+ * bundle. It imports nothing from the build. Bundlers leave out the deliveries that a program does not use.
  *
- * Chromium keeps code for later visits only of responses that come from the network as they are, and only where
- * compiling begins with the request: so nothing is built in JavaScript that need not be.
+ * Chromium caches compiled code only for an unchanged response from the network, and only if streaming compilation
+ * starts with the request. So JavaScript rebuilds a response only if that is necessary.
  */
 import {
   type AsyncModuleHandle,
@@ -15,53 +15,56 @@ import {
 export { initializer } from '../shared/module-handle.ts';
 
 export interface FetchOptions extends CompileOptions {
-  /** What the bytes of the response must be, as `fetch` takes it. */
+  /** Expected hash of the response, in the format of `fetch`. */
   integrity?: string;
-  /** What else `fetch` is told. */
+  /** More options for `fetch`. */
   request?: RequestInit;
 }
 
-/** A part of a file, in bytes. */
+/** A range of a file, in bytes. */
 export type ByteRange = readonly [offset: number, size: number];
 
-/** The module in a response; undefined where the response is the module. */
+/** Extracts the module from a response; returns undefined if the response is the module. */
 type Unpack = (response: Response) => ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
 
-/** A loader for a plain wasm file: delivery `stream`. */
+/** Returns a handle for the module in a plain wasm file: delivery `stream`. */
 export function fromFile(url: string, options: FetchOptions = {}): AsyncModuleHandle {
   return fromUrl(url, options);
 }
 
-/** A loader for a part of an ELF file, which servers that know ranges send alone: delivery `range`. */
-export function fromRange(url: string, part: ByteRange, options: FetchOptions = {}): AsyncModuleHandle {
-  const [offset, size] = part;
+/**
+ * Returns a handle for the module in a range of an ELF file; servers that support ranges send only that: delivery
+ * `range`.
+ */
+export function fromRange(url: string, range: ByteRange, options: FetchOptions = {}): AsyncModuleHandle {
+  const [offset, size] = range;
   const headers = { range: `bytes=${offset}-${offset + size - 1}` };
   return fromUrl(
     url,
     options,
-    (response) => (response.status === 206 ? undefined : cut(response, part)),
+    (response) => (response.status === 206 ? undefined : extract(response, range)),
     headers,
   );
 }
 
 /**
- * A loader for a part of an ELF file that zlib has compressed: delivery `inflate`.
+ * Returns a handle for the module in a range of an ELF file, compressed with zlib: delivery `inflate`.
  *
- * @param plain URL of the module as a file of its own, for browsers that cannot inflate
+ * @param plain URL of the plain wasm file, for browsers without `DecompressionStream`
  */
 export function fromCompressed(
   url: string,
-  part: ByteRange,
+  range: ByteRange,
   plain: string,
   options: FetchOptions = {},
 ): AsyncModuleHandle {
   if (typeof DecompressionStream === 'undefined') return fromUrl(plain, { ...options, integrity: '' });
   return fromUrl(url, options, (response) =>
-    cut(response, part).pipeThrough(new DecompressionStream('deflate')),
+    extract(response, range).pipeThrough(new DecompressionStream('deflate')),
   );
 }
 
-/** A loader for a module in the bundle itself. */
+/** Returns a handle for a module in the bundle itself. */
 export function fromBase64(base64: string, options: CompileOptions = {}): AsyncModuleHandle {
   return {
     load: once(() => {
@@ -71,13 +74,15 @@ export function fromBase64(base64: string, options: CompileOptions = {}): AsyncM
   };
 }
 
-/** Begins to load before anybody asks. Who asks later gets this module, or a new attempt where it failed. */
-export function startEarly(loader: AsyncModuleHandle): void {
-  loader.load().catch(() => {});
+/**
+ * Starts to load before the first call of `load`. Later calls get the same module; if loading failed, they try again.
+ */
+export function startEarly(handle: AsyncModuleHandle): void {
+  handle.load().catch(() => {});
 }
 
-/** What a server says, and asking again will not change. */
-class Refusal extends Error {}
+/** An HTTP error status, which does not change if the request is repeated. */
+class HttpError extends Error {}
 
 function fromUrl(
   url: string,
@@ -94,15 +99,15 @@ function fromUrl(
       integrity: options.integrity ?? '',
       ...options.request,
     });
-    if (!response.ok) throw new Refusal(`HTTP ${response.status}`);
+    if (!response.ok) throw new HttpError(`HTTP ${response.status}`);
     type = response.headers.get('content-type');
     const module = unpack(response);
-    // Servers that do not know the type answer with another one, which compileStreaming refuses.
+    // Servers without that MIME type in their configuration send another one, which compileStreaming rejects.
     return compile(module || type !== WASM ? rebuild(module ?? response.body) : response, options);
   };
-  // A connection may break: once more, without what it may have left in the cache.
+  // The connection may have failed. Try once more, without the incomplete data that may be in the cache.
   const retry = (error: unknown) => {
-    if (error instanceof Refusal || error instanceof WebAssembly.CompileError) throw error;
+    if (error instanceof HttpError || error instanceof WebAssembly.CompileError) throw error;
     return attempt('reload');
   };
   const fail = (cause: Error) => {
@@ -126,26 +131,26 @@ async function compile(response: Response, options: CompileOptions): Promise<Web
       );
 }
 
-/** A part of a body, as it comes in. */
-function cut({ body }: Response, [offset, size]: ByteRange): ReadableStream<Uint8Array<ArrayBuffer>> {
-  // Of the next bytes, from the start of the part.
+/** Streams a range of the body. */
+function extract({ body }: Response, [offset, size]: ByteRange): ReadableStream<Uint8Array<ArrayBuffer>> {
+  // Position of the next bytes, relative to the start of the range.
   let position = -offset;
   const reader = body?.getReader();
   return new ReadableStream({
     async pull(controller) {
-      // It is not called again where it has given nothing.
-      for (let given = 0; given === 0;) {
+      // The stream calls `pull` again only after it enqueued something.
+      for (let enqueued = 0; enqueued === 0;) {
         const value = (await reader?.read())?.value;
         if (!value) throw new TypeError('the file ends too early');
         const from = Math.max(0, -position);
         const wanted = value.subarray(from, Math.max(from, size - position));
         position += value.length;
-        given = wanted.length;
-        if (given > 0) controller.enqueue(wanted);
+        enqueued = wanted.length;
+        if (enqueued > 0) controller.enqueue(wanted);
       }
       if (position < size) return;
       controller.close();
-      // Little follows, and what is not read to its end is not cached.
+      // Read the rest, which is small: browsers do not cache a response that is not read completely.
       while ((await reader?.read())?.done === false);
     },
     cancel: (reason) => reader?.cancel(reason),

@@ -1,9 +1,9 @@
 /**
- * SHA-256 (FIPS 180-4), at once: what browsers have is asynchronous. Where a call waits for a part of a module whose integrity is
- * to be checked.
+ * SHA-256 (FIPS 180-4), synchronously; `crypto.subtle` is asynchronous. Used when a call blocks until a secondary
+ * module is loaded whose integrity must be checked.
  */
 
-/** The first 32 bits of the fractional parts of roots of the first primes: of square roots, of cube roots. */
+/** Returns the first 32 bits of the fractional parts of the square or cube roots of the first primes. */
 function fractions(count: number, exponent: number): number[] {
   const words: number[] = [];
   for (let candidate = 2; words.length < count; candidate++) {
@@ -16,7 +16,7 @@ function fractions(count: number, exponent: number): number[] {
 
 const BLOCK = 64;
 
-/** @returns in base64, as subresource integrity has it */
+/** @returns the hash in base64, the format of subresource integrity */
 export function sha256(bytes: Uint8Array): string {
   const constants = fractions(64, 1 / 3);
   const hash = Int32Array.from(fractions(8, 1 / 2));
@@ -24,7 +24,7 @@ export function sha256(bytes: Uint8Array): string {
   padded.set(bytes);
   padded[bytes.length] = 0x80;
   const view = new DataView(padded.buffer);
-  // The length in bits has 64 of them.
+  // The length in bits is a 64-bit number.
   view.setUint32(padded.length - 8, Math.floor(bytes.length / 2 ** 29));
   view.setUint32(padded.length - 4, bytes.length << 3);
   const words = new Int32Array(BLOCK);

@@ -1,44 +1,46 @@
 /**
- * Split modules in browsers that others get: they make instances as they like, and may post a module to another thread, where
- * nobody knows that it is a primary. What arrives there is the whole module, which is fetched for that: the message leaves when
- * it is there, and those after it wait for their turn. All hold what they held when they were posted.
+ * Split modules that user code gets, in browsers. It makes instances with any function of `WebAssembly`, and may post
+ * a primary to another thread, whose runtime does not know it. The receiver gets the original module, which is
+ * fetched for that. The message is sent when the original is loaded, and later messages to the same receiver are sent
+ * after it. Each message has the contents that it had when it was posted.
  */
-import { adoptCopy, intercept, isPrimary, replace } from '../shared/link.ts';
+import { registerPrimaryCopy, intercept, isPrimary, replace } from '../shared/link.ts';
 import { findIn, replaceIn } from '../shared/message.ts';
-import type { SplitHandle } from './split.ts';
+import type { SplitHandle } from './load-split.ts';
 
-type LoadWhole = () => Promise<WebAssembly.Module>;
+type LoadOriginal = () => Promise<WebAssembly.Module>;
 type Post = (this: unknown, message: unknown, ...rest: unknown[]) => void;
 
-/** By primary. */
-const wholes = new WeakMap<object, LoadWhole>();
+/** Load the original modules, by primary. */
+const originals = new WeakMap<object, LoadOriginal>();
 
-/** What was posted last and has not left yet, by the object that it was posted to. */
+/** The last message that is not sent yet, by the object that it was posted to. */
 const queues = new WeakMap<object, Promise<void>>();
 
-/** As it is, whoever replaces it later. */
+/** Captured before user code can replace it. */
 const { structuredClone: clone } = globalThis;
 
-/** The module of a loader, for whoever makes instances of it. */
-export async function loadTransferable(loader: SplitHandle): Promise<WebAssembly.Module> {
-  const module = await loader.load();
+/** Loads a module that user code may instantiate and post to other threads. */
+export async function loadTransferable(handle: SplitHandle): Promise<WebAssembly.Module> {
+  const module = await handle.load();
   if (!isPrimary(module)) return module;
-  wholes.set(module, loader.whole.load);
+  originals.set(module, handle.original.load);
   intercept();
-  guard();
+  interceptPosting();
   return module;
 }
 
-let guarded = false;
+let isPostingIntercepted = false;
 
-function guard(): void {
-  if (guarded) return;
-  guarded = true;
+function interceptPosting(): void {
+  if (isPostingIntercepted) return;
+  isPostingIntercepted = true;
   const scope = globalThis as unknown as Record<string, { prototype: object } | undefined>;
   const owners: unknown[] = ['Worker', 'MessagePort', 'BroadcastChannel'].map(
     (name) => scope[name]?.prototype,
   );
-  // Not that of windows: who receives a message is told that it comes from the realm of the function that was running last.
+  // Not that of windows: the origin of their messages is the realm of the function that runs, which would be this
+  // one's.
   if (!('document' in globalThis)) owners.push(globalThis);
   for (const owner of owners as (object | undefined)[]) {
     if (!owner || !('postMessage' in owner)) continue;
@@ -51,40 +53,42 @@ function guard(): void {
     apply(target, self, [value, ...rest]: unknown[]) {
       const primaries = findPrimaries(value);
       if (primaries.length === 0) return Reflect.apply(target, self, [value, ...rest]) as unknown;
-      // Not all browsers make modules of modules here.
+      // Some browsers do not clone modules here.
       const copies = primaries.map((primary) => Reflect.apply(target, self, [primary]) as unknown);
-      for (const [index, primary] of primaries.entries()) follow(copies[index], primary);
-      return withOthers(copy(value, primaries, transferOf(rest)), copies);
+      for (const [index, primary] of primaries.entries()) registerCopy(copies[index], primary);
+      return withModules(copy(value, primaries, transferOf(rest)), copies);
     },
   });
 }
 
-/** A copy of a primary is one, too. */
-function follow(module: unknown, primary: WebAssembly.Module): void {
-  const whole = wholes.get(primary);
-  if (!(module instanceof WebAssembly.Module) || !whole) return;
-  adoptCopy(module, primary);
-  wholes.set(module, whole);
+function registerCopy(module: unknown, primary: WebAssembly.Module): void {
+  const loadOriginal = originals.get(primary);
+  if (!(module instanceof WebAssembly.Module) || !loadOriginal) return;
+  registerPrimaryCopy(module, primary);
+  originals.set(module, loadOriginal);
 }
 
 function post(target: Post, receiver: object, message: unknown, rest: unknown[]): void {
-  // All of them: not all browsers make modules of modules in a copy.
+  // All modules, not only primaries: some browsers do not clone modules.
   const modules = findIn(message, (value) => value instanceof WebAssembly.Module) as WebAssembly.Module[];
   const before = queues.get(receiver);
   if (!modules.some(isPrimary) && !before) return Reflect.apply(target, receiver, [message, ...rest]);
   const copied = copy(message, modules, transferOf(rest));
-  const leave = async () => {
+  const send = async () => {
     try {
       await before;
-      const wanted = await Promise.all(modules.map((module) => wholes.get(module)?.() ?? module));
-      Reflect.apply(target, receiver, [withOthers(copied, wanted), ...withTransfer(rest, copied.transfer)]);
+      const transferred = await Promise.all(modules.map((module) => originals.get(module)?.() ?? module));
+      Reflect.apply(target, receiver, [
+        withModules(copied, transferred),
+        ...withTransfer(rest, copied.transfer),
+      ]);
     } catch (error) {
       reportError(error);
     }
-    if (queues.get(receiver) === left) queues.delete(receiver);
+    if (queues.get(receiver) === sent) queues.delete(receiver);
   };
-  const left = leave();
-  queues.set(receiver, left);
+  const sent = send();
+  queues.set(receiver, sent);
   return undefined;
 }
 
@@ -94,23 +98,27 @@ function findPrimaries(message: unknown): WebAssembly.Module[] {
 
 interface Copy {
   message: unknown;
-  /** Stand for modules in the message. */
-  places: object[];
+  /** Placeholders for the modules in the message. */
+  placeholders: object[];
   transfer: Transferable[];
 }
 
-/** A message as it is now, with what it transfers, and without its modules. Throws what posting it would throw. */
-function copy(message: unknown, primaries: readonly object[], transfer: Transferable[]): Copy {
-  const places = primaries.map(() => ({}));
-  const others = new Map(primaries.map((primary, index) => [primary, places[index]]));
-  return clone<Copy>({ message: replaceIn(message, others), places, transfer }, { transfer });
+/**
+ * Copies a message and what it transfers, with placeholders for its modules.
+ *
+ * @throws DOMException if posting the message would throw it
+ */
+function copy(message: unknown, modules: readonly object[], transfer: Transferable[]): Copy {
+  const placeholders = modules.map(() => ({}));
+  const replacements = new Map(modules.map((module, index) => [module, placeholders[index]]));
+  return clone<Copy>({ message: replaceIn(message, replacements), placeholders, transfer }, { transfer });
 }
 
-function withOthers({ message, places }: Copy, modules: readonly unknown[]): unknown {
-  return replaceIn(message, new Map(places.map((place, index) => [place, modules[index]])));
+function withModules({ message, placeholders }: Copy, modules: readonly unknown[]): unknown {
+  return replaceIn(message, new Map(placeholders.map((each, index) => [each, modules[index]])));
 }
 
-/** What follows a message: a list, or options with one. */
+/** Returns the transfer list from the arguments after the message: a list, or options with one. */
 function transferOf(rest: readonly unknown[]): Transferable[] {
   const given = rest.find(isObject) as Iterable<Transferable> | StructuredSerializeOptions | undefined;
   if (!given) return [];

@@ -1,59 +1,59 @@
 /**
- * The native loader (src/native) as the runtime sees it. Its binaries lie beside the artifacts; where there is none
- * for this Node, or where it may not be loaded, the runtime does without.
+ * The interface of the native addon (src/native), and loading it. A build copies its binaries beside the artifacts.
+ * If none fits this Node, or if it must not be loaded, the runtime works without it.
  */
-import { builtin } from './builtin.ts';
+import { builtin, fileURLToPath } from './builtin.ts';
 import { checksum } from './checksum.ts';
 import type { SegmentEntry } from '../shared/manifest.ts';
 
 const { readFileSync } = builtin('node:fs');
-const { fileURLToPath } = builtin('node:url');
 
-/** What was brought into memory of a file. */
+/** The ranges of a file that are in memory. */
 export interface Contents {
-  /** Bytes of the whole file. */
+  /** Bytes of the entire file. */
   size: number;
-  /** In the order asked for; undefined where the file is too short. */
+  /** In the order of the requested ranges; undefined if the file is too short for the range. */
   segments: (ArrayBuffer | undefined)[];
-  /** CRC-32 of each segment, where the native loader has computed them. */
+  /** CRC-32 of each segment, if the native addon has computed them. */
   crcs?: number[];
   /** Whether the segments are mapped, not read. */
   mapped?: boolean;
-  /** By which other threads find it, where the native loader has it. */
+  /** Identifies a mapping of the native addon to other threads. */
   id?: number;
 }
 
-/** A part of a file, in bytes. */
+/** A byte range of a file. */
 export type Range = Pick<SegmentEntry, 'offset' | 'size'>;
 
 /** The exports of src/native/addon.cc. */
 export interface Addon {
   /**
-   * Opens a file, and has another thread begin to bring it in: pages, CRC-32, and as much of V8's work as they can do.
+   * Opens a file. Another thread begins to load its pages, to compute checksums and to do as much of V8's work as it
+   * can.
    *
-   * @param wire index of the segment with the wire bytes
-   * @returns waits for the segments; undefined at later calls
+   * @param wire index of the range with the wire bytes
+   * @returns a function that blocks until the segments are there; it returns undefined at later calls
    */
   map(file: string, ranges: readonly Range[], wire?: number): () => Contents | undefined;
-  /** The same, without anybody waiting. */
+  /** Like `map`, but asynchronous. */
   mapAsync(file: string, ranges: readonly Range[], wire?: number): Promise<Contents>;
   /**
-   * Has another thread copy what a split module's memory begins with (memory.ts).
+   * Another thread copies the initial contents of a split module's memory (memory-image.ts).
    *
-   * @returns waits for it, and gives the CRC-32 of the segment; undefined where the file is too short, or it is no such segment.
-   *   Throws where the file cannot be opened
+   * @returns a function that blocks until the copy is complete. It returns the CRC-32 of the segment, or undefined if
+   *   the file is too short or the segment is invalid. It throws if the file cannot be opened
    */
   fill(file: string, segment: Range, memory: ArrayBuffer): () => number | undefined;
-  /** Detaches the segments; unmaps at once where no other thread has them. */
+  /** Detaches the segments. Unmaps them at once, unless another thread uses them. */
   release(contents: Contents): void;
-  /** V8 14 and later: the native code of a module; undefined where V8 has none. */
+  /** V8 14 and later: returns the native code of a module, or undefined if V8 gives none. */
   serialize(module: WebAssembly.Module): ArrayBuffer | undefined;
   /**
-   * V8 compares version, CPU features and flags; where it does not accept the native code, it may compile the wire
-   * bytes. Nothing is tried where `check` gives false.
+   * Deserializes native code. V8 compares version, CPU features and flags. If V8 does not accept the native code, it
+   * may compile the wire bytes. The addon does nothing if `check` returns false.
    *
-   * @param compile V8 13 and earlier, one thread of the process at a time: gives a function that deserializes; called
-   *   while the natives' syntax is allowed
+   * @param compile V8 13 and earlier: returns a function that deserializes. Called while the natives syntax is
+   *   allowed, by one thread of the process at a time
    */
   deserialize(
     contents: Contents | object,
@@ -62,27 +62,32 @@ export interface Addon {
     check?: () => boolean,
     compile?: () => unknown,
   ): { accepted: boolean; module: WebAssembly.Module } | undefined;
-  /** Bytes of address space that a call of `create` takes; -1 where the platform does not tell. */
+  /** Returns the bytes of address space that a call of `create` takes, or -1 if the platform cannot measure it. */
   reservedBy(create: () => unknown): number;
-  /** Whether somebody in the process handles SIGSEGV, and its address space is not limited. */
+  /** Returns whether the process has a handler for SIGSEGV and no limit on its address space. */
   handlesSegv(): boolean;
-  /** V8's word of CPU features, once one thread has found it for all; 0 before. `found`: what it is. */
+  /**
+   * Returns V8's word of CPU features, which one thread determines for all threads; 0 until then.
+   *
+   * @param found the word, from the thread that has determined it
+   */
   cpuFeatures(found?: number): number;
-  /** `v8.cachedDataVersionTag()`: V8's version and flags in one number; up to V8 12 its CPU features, too. */
+  /** `v8.cachedDataVersionTag()`: a hash of V8's version and flags, up to V8 12 of its CPU features, too. */
   versionTag(): number;
   /** Path of the binary. */
   file: string;
   /**
-   * Starts a worker that waits for a mapping to deserialize; undefined where there should be none, or can be none.
+   * Starts a deserialization worker for one mapping.
    *
    * @param size bytes of native code
+   * @returns undefined if a worker is not worthwhile or not possible
    */
   startWorker(size: number): DeserializationWorker | undefined;
 }
 
-/** A thread of its own for one load. */
+/** A thread that deserializes the native code of one load. */
 export interface DeserializationWorker {
-  /** Something else than `{ module }` where the helper has no module, for whatever reason. */
+  /** Resolves to `{ module }`, or to another value if the worker has no module for whatever reason. */
   deserialize(contents: Contents, flagHash: number): Promise<unknown>;
   stop(): void;
 }
@@ -92,15 +97,16 @@ export type Addons = Readonly<Record<string, readonly [url: string, checksum: nu
 
 export const NOT_NODE = 'this is not Node';
 
-/** Bun and Deno report versions, V8's too, of the Node that they stand in for. */
+/** Bun and Deno report the versions, including V8's, of the Node that they emulate. */
 export function isNode(): boolean {
-  return (process.versions['bun'] ?? process.versions['deno']) === undefined;
+  const { bun, deno } = process.versions;
+  return (bun ?? deno) === undefined;
 }
 
-/** By path. */
-const loaded = new Map<string, Addon>();
+/** Loaded addons by the path of the binary. */
+const loaded: Record<string, Addon> = {};
 
-/** The native loader for this process, or why there is none. */
+/** Returns the native addon for this process, or why it cannot be loaded. */
 export function loadAddon(addons: Addons): Addon | string {
   const { platform, arch, versions } = process;
   if (!isNode()) return NOT_NODE;
@@ -109,17 +115,16 @@ export function loadAddon(addons: Addons): Addon | string {
   if (!binary) return `there is none for ${key}`;
   try {
     const file = fileURLToPath(binary[0]);
-    const known = loaded.get(file);
+    const known = loaded[file];
     if (known) return known;
-    // The dynamic linker trusts every byte: a file that was cut off kills the process.
+    // The dynamic linker checks nothing: a truncated file kills the process.
     if (checksum(readFileSync(file)) !== binary[1]) return `${file} is damaged or of another build`;
-    const module = { exports: { file } as Partial<Addon> };
-    process.dlopen(module, file);
-    const addon = module.exports as Addon;
-    loaded.set(file, addon);
-    return addon;
+    const addon = { file } as Addon;
+    process.dlopen({ exports: addon }, file);
+    return (loaded[file] = addon);
   } catch (error) {
-    // Not allowed (--no-addons, --permission), made for another C library, on a file system without execution …
+    // Addons are forbidden (--no-addons, --permission), the binary needs another C library, the file system forbids
+    // execution …
     return `${error as Error}`;
   }
 }

@@ -1,11 +1,11 @@
 /**
  * Loads an artifact:
- *  1. Choose the native code by engine key; see whether this process may use native code at all.
- *  2. Map (or read) the file's head, the wire bytes and the chosen native code.
- *  3. Check that it is the file that the manifest was made for, and the checksums.
- *  4. Let V8 deserialize; where anything is missing or wrong, compile the wire bytes.
+ *  1. Select the native code by engine key, and check that this process may use native code at all.
+ *  2. Map (or read) the file's head, the wire bytes and the selected native code.
+ *  3. Check that the file is the one that the manifest describes, and compare checksums.
+ *  4. Let V8 deserialize the native code. If anything is missing or wrong, compile the wire bytes.
  */
-import { builtin } from './builtin.ts';
+import { fileURLToPath } from './builtin.ts';
 import {
   type Addon,
   type Addons,
@@ -22,27 +22,29 @@ import type { ArtifactManifest, NativeEntry, SegmentEntry } from '../shared/mani
 import {
   deserialize,
   type Deserialized,
-  flagsOf,
+  flagsOfTarget,
   HAS_NATIVES,
   isRunningWith,
-  type HeaderWords,
+  type RequiredHeader,
 } from './natives.ts';
-import { readRanges } from './read.ts';
+import { readRanges } from './read-ranges.ts';
 import { fail, type FallbackMode, reportFallback } from './fallback.ts';
 import { reportLoad } from './debug.ts';
-import { either, type Steps } from './steps.ts';
-
-const { fileURLToPath } = builtin('node:url');
+import { syncOrAsync, type Steps } from './steps.ts';
+import { viewProcessWords } from '../shared/v8-header.ts';
 
 export interface ArtifactOptions {
-  /** Compare checksums before using what was read. */
+  /** Compare checksums before the contents are used. */
   verify: boolean;
   fallback: FallbackMode;
-  /** Of fit.ts. Without it, nobody knows whether native code may be used in this process, and none is. */
+  /**
+   * The function of compatibility.ts. Without it no native code is used, because nothing else checks that this is
+   * safe.
+   */
   checkCompatibility?: CheckCompatibility;
-  /** Of heal.ts, where the option asks for it. */
+  /** The function of recompile.ts, if the build enabled on-device compilation. */
   recompile?: Recompile;
-  /** Of split.ts, where the artifact may be that of a split module. */
+  /** The function of load-split.ts, if the module may be split. */
   split?: ArtifactLoad;
 }
 
@@ -56,41 +58,55 @@ export type ArtifactLoad = (
   primary?: PrimaryLoad,
 ) => Steps<WebAssembly.Module>;
 
-/** What is different for the primary of a split module (split.ts). */
+/** What is different when the primary of a split module is loaded (load-split.ts). */
 export interface PrimaryLoad {
-  /** Begins what another thread can do while V8 is busy; only with the native loader, and where address space is not scarce. */
-  begin(addon: Addon): void;
-  /** Reads what is to be compiled, where the wire bytes are of use to native code only. */
-  full: (() => Uint8Array<ArrayBuffer>) | undefined;
+  /**
+   * Starts work that another thread can do while V8 is busy. Called only if there is a native addon and address space
+   * is not limited.
+   */
+  startMemory(addon: Addon): void;
+  /** Reads the full primary, if the wire bytes in the artifact are a stubbed primary, which V8 must not compile. */
+  readFull: (() => Uint8Array<ArrayBuffer>) | undefined;
 }
 
-const REBUILD = 'See "Deploying" in the README.';
-const REDEPLOY = 'Deploy one whole build again.';
+const SEE_DEPLOYING = 'See "Deploying" in the README.';
+const DEPLOY_AGAIN = 'Deploy the complete build again.';
 
-/** Why native code is not used, and what to do about it. */
-type Refusal = readonly [reason: string, advice: string];
-
-/** Native code for this V8, and the native loader where it is there; or why there is none. */
-type Choice =
-  | { refusal?: undefined; segment: NativeEntry; addon: Addon | undefined; fit: CheckCompatibility }
-  | { refusal: Refusal; segment?: undefined; addon?: undefined; fit?: undefined };
+/** Why native code is not used, and what the user can do. */
+type FallbackReason = readonly [reason: string, advice: string];
 
 /**
- * Sees whether native code for the running V8 may be used in this process (fit.ts).
- *
- * @returns the words that its header needs here; or why it may not
+ * Why there is no native code for this V8; or the native code, with the native addon if it can be loaded. A tuple,
+ * because that is shorter when minified.
  */
-export type CheckCompatibility = (segment: NativeEntry, addon: Addon | undefined) => HeaderWords | string;
-
-/** A module of healed native code, with its engine key, or what is being done about that. */
-export type Recompiled =
-  | { refused?: undefined; module: WebAssembly.Module; engine: string }
-  | { refused: string; module?: WebAssembly.Module | undefined };
+type NativeSelection =
+  | readonly [reason: FallbackReason, segment?: undefined, addon?: undefined]
+  | readonly [reason: undefined, segment: NativeEntry, addon: Addon | undefined];
 
 /**
- * Finds native code that was made on this machine for processes like this one, or has it made (heal.ts).
+ * Checks whether native code for the running V8 may be used in this process (compatibility.ts).
  *
- * @param wire what is to be compiled
+ * @param handlesSegv what the addon has returned, if there is one
+ * @returns what its header must contain in this process, or why it may not be used
+ */
+export type CheckCompatibility = (
+  segment: NativeEntry,
+  addon: Addon | undefined,
+  handlesSegv?: boolean,
+) => RequiredHeader | string;
+
+/**
+ * A module with native code that was compiled on this device, with its engine key; or the status of that compilation.
+ */
+export type Recompiled =
+  | { status?: undefined; module: WebAssembly.Module; engine: string }
+  | { status: string; module?: WebAssembly.Module | undefined };
+
+/**
+ * Finds native code that was compiled on this device for processes like this one, or schedules that compilation
+ * (recompile.ts).
+ *
+ * @param wire the module to compile
  */
 export type Recompile = (
   file: string,
@@ -99,7 +115,7 @@ export type Recompile = (
   addons: Addons,
 ) => Recompiled;
 
-/** The wire bytes among the parts of an artifact: head, wire bytes, native code. */
+/** Index of the wire bytes in the ranges to load, after the head and before the native code. */
 const WIRE = 1;
 
 /** Bytes. */
@@ -107,9 +123,9 @@ const BUILD_ID_SIZE = 20;
 
 /**
  * @param url file URL of the artifact
- * @param manifest what the build wrote of its layout
- * @param addons the native loader's binaries
- * @param asynchronous whether the caller waits for what is yielded
+ * @param manifest the layout of the artifact, as the build wrote it
+ * @param addons the native addon's binaries
+ * @param asynchronous whether the caller awaits the yielded promises
  */
 export function* loadArtifact(
   url: string,
@@ -123,39 +139,43 @@ export function* loadArtifact(
   const file = fileURLToPath(url);
   const recorder = getHook('recorder');
   const observe = getHook('observer')?.(file);
-  const {
-    segment,
-    addon,
-    fit,
-    refusal: refused,
-  } = recorder ? refuse('recording') : chooseNative(manifest, options, addons);
-  const parts = [{ offset: 0, size: manifest.buildIdOffset + BUILD_ID_SIZE }, manifest.wire];
-  // Where there is no handler, address space may be scarce (trap-handler.ts).
-  const native = addon?.handlesSegv() === false ? undefined : segment;
-  if (native) parts.push(native);
-  // Other threads read, while this one sees whether it may use what they read.
-  const arrive = startReading(file, parts, native && addon, asynchronous);
-  let helper: DeserializationWorker | undefined;
+  const [unselected, segment, addon] = recorder
+    ? withoutNative('recording')
+    : selectNative(manifest, options, addons);
+  const ranges = [{ offset: 0, size: manifest.buildIdOffset + BUILD_ID_SIZE }, manifest.wire];
+  // Without a handler, address space may be limited (trap-handler.ts).
+  const handlesSegv = addon?.handlesSegv();
+  const native = handlesSegv === false ? undefined : segment;
+  if (native) ranges.push(native);
+  // Other threads read while this thread checks the compatibility.
+  const finishReading = startReading(file, ranges, native && addon, asynchronous);
+  let worker: DeserializationWorker | undefined;
   let contents: Contents | undefined;
   try {
-    const words = segment ? fit(segment, addon) : '';
-    if (asynchronous && native && typeof words !== 'string') helper = addon?.startWorker(native.size);
-    contents = yield* arrive();
+    const required = (segment && options.checkCompatibility?.(segment, addon, handlesSegv)) ?? '';
+    if (asynchronous && native && typeof required !== 'string') worker = addon?.startWorker(native.size);
+    contents = yield* finishReading();
     observe?.('map');
-    const { segments, crcs, size, mapped } = contents;
-    const [head, wire, code] = segments;
-    // Undefined where nobody can tell.
-    const isIntact = (bytes: ArrayBuffer, part: SegmentEntry) => {
-      const crc = crcs?.[parts.indexOf(part)] ?? getCrc32()?.(new Uint8Array(bytes));
-      return crc === undefined ? undefined : crc === part.crc32;
+    const {
+      segments: [head, wire, code],
+      crcs,
+      size,
+      mapped,
+    } = contents;
+    // Undefined if nothing can compute the checksum.
+    const isIntact = (bytes: ArrayBuffer, range: SegmentEntry) => {
+      const crc = crcs?.[ranges.indexOf(range)] ?? getCrc32()?.(new Uint8Array(bytes));
+      return crc === undefined ? undefined : crc === range.crc32;
     };
-    const foreign = describeDifference(manifest, size, head);
+    const difference = describeDifference(manifest, size, head);
     if (
       !wire ||
-      (foreign ? !isIntact(wire, manifest.wire) : options.verify && isIntact(wire, manifest.wire) === false)
+      (difference
+        ? !isIntact(wire, manifest.wire)
+        : options.verify && isIntact(wire, manifest.wire) === false)
     ) {
-      const why = foreign ?? 'its checksum is wrong';
-      fail(`${file}: its wasm module is damaged or missing: ${why}. ${REDEPLOY}`);
+      const why = difference ?? 'its checksum is wrong';
+      fail(`${file}: its wasm module is damaged or missing: ${why}. ${DEPLOY_AGAIN}`);
     }
 
     const report = (loaded: WebAssembly.Module, how: string, detail: string, bytes: number) => {
@@ -163,75 +183,80 @@ export function* loadArtifact(
       reportLoad(file, how, detail, bytes, mapped, start);
       return loaded;
     };
-    if (native && addon) primary?.begin(addon);
+    if (native && addon) primary?.startMemory(addon);
     let module: WebAssembly.Module | undefined;
-    let refusal: Refusal;
-    if (foreign) refusal = [foreign, REDEPLOY];
-    else if (!segment) refusal = refused;
-    else if (typeof words === 'string') refusal = [words, REBUILD];
-    else if (!native) refusal = ['address space is limited', REBUILD];
+    let fallback: FallbackReason;
+    if (difference) fallback = [difference, DEPLOY_AGAIN];
+    else if (!segment) fallback = unselected;
+    else if (typeof required === 'string') fallback = [required, SEE_DEPLOYING];
+    else if (!native) fallback = ['address space is limited', SEE_DEPLOYING];
     else if (!code || (options.verify && !isIntact(code, segment)))
-      refusal = ['its checksum is wrong', REDEPLOY];
+      fallback = ['its checksum is wrong', DEPLOY_AGAIN];
     else {
       observe?.('check');
-      const [cpuFeatures, flags] = words;
-      // In this process's own copy of the page.
-      new Uint32Array(code, 8, 2).set([cpuFeatures, flags.hash]);
-      const helped = helper && ((yield helper.deserialize(contents, flags.hash)) as Deserialized);
-      const result = helped?.module ? helped : deserialize(code, wire, flags, addon, contents);
-      if (result.refused === undefined)
+      const [cpuFeatures, flags] = required;
+      // This changes only the process's private copy of the page.
+      viewProcessWords(code).set([cpuFeatures, flags.hash]);
+      const fromWorker = worker && ((yield worker.deserialize(contents, flags.hash)) as Deserialized);
+      const result = fromWorker?.module ? fromWorker : deserialize(code, wire, flags, addon, contents);
+      if (result.rejection === undefined)
         return report(result.module, 'precompiled', segment.engine, wire.byteLength + segment.size);
-      // What V8 made of wire bytes that are not all there is of no use.
-      if (!primary?.full) module = result.module;
-      refusal = [result.refused, REBUILD];
+      // A module that V8 compiled from a stubbed primary cannot be used.
+      if (!primary?.readFull) module = result.module;
+      fallback = [result.rejection, SEE_DEPLOYING];
     }
-    const source = primary?.full?.().buffer ?? wire;
-    // What a build on this machine would cure.
-    const healed = refusal[1] === REBUILD && options.recompile?.(file, manifest, source, addons);
-    if (healed) {
-      if (healed.refused === undefined)
-        return report(healed.module, 'precompiled', healed.engine, source.byteLength);
-      module ??= healed.module;
-      refusal = [`${refusal[0]}; healing: ${healed.refused}`, REBUILD];
+    const source = primary?.readFull?.().buffer ?? wire;
+    // On-device compilation only helps if native code exists but is made for another machine, V8 or set of flags.
+    const recompiled = fallback[1] === SEE_DEPLOYING && options.recompile?.(file, manifest, source, addons);
+    if (recompiled) {
+      if (recompiled.status === undefined)
+        return report(recompiled.module, 'precompiled', recompiled.engine, source.byteLength);
+      module ??= recompiled.module;
+      fallback = [`${fallback[0]}; on-device compilation: ${recompiled.status}`, SEE_DEPLOYING];
     }
     if (recorder) recorder(source, file);
-    else if (manifest.native[0]) reportFallback(options.fallback, file, ...refusal);
-    module ??= yield* either(
+    else if (manifest.native[0]) reportFallback(options.fallback, file, ...fallback);
+    module ??= yield* syncOrAsync(
       asynchronous,
       () => new WebAssembly.Module(source),
       () => WebAssembly.compile(source),
     );
-    return report(module, 'compiled', refusal[0], source.byteLength);
+    return report(module, 'compiled', fallback[0], source.byteLength);
   } finally {
     if (contents) addon?.release(contents);
-    helper?.stop();
+    worker?.stop();
   }
 }
 
-/** Starts to manifest parts of an artifact, where the native loader is there. @returns gives them when they are there, or reads them */
+/**
+ * Starts to map ranges of an artifact, if there is a native addon.
+ *
+ * @returns a function that returns the contents when they are mapped, or reads them
+ */
 function startReading(
   file: string,
-  parts: readonly Range[],
+  ranges: readonly Range[],
   addon: Addon | undefined,
   asynchronous: boolean,
 ): () => Steps<Contents> {
-  const arrival = asynchronous ? addon?.mapAsync(file, parts, WIRE) : addon?.map(file, parts, WIRE);
-  // Whoever waits hears of it; nobody does where something else fails before.
-  if (arrival instanceof Promise) arrival.catch(() => {});
-  return function* arrive() {
+  const mapping = asynchronous ? addon?.mapAsync(file, ranges, WIRE) : addon?.map(file, ranges, WIRE);
+  // Swallow the rejection here; the function below still throws it. Another error may come first, and then it is not
+  // called.
+  if (mapping instanceof Promise) mapping.catch(() => {});
+  return function* finishReading() {
     try {
-      if (!arrival) return yield* readRanges(file, parts, asynchronous);
-      return (typeof arrival === 'function' ? arrival() : yield arrival) as Contents;
+      if (!mapping) return yield* readRanges(file, ranges, asynchronous);
+      return (typeof mapping === 'function' ? mapping() : yield mapping) as Contents;
     } catch (cause) {
       return fail(
-        `${file}: cannot read this artifact: ${cause as Error}. ${REDEPLOY}`,
+        `${file}: cannot read this artifact: ${cause as Error}. ${DEPLOY_AGAIN}`,
         (cause as NodeJS.ErrnoException).code,
       );
     }
   };
 }
 
-/** In what a file differs from the one that the manifest was made for. */
+/** Describes how a file differs from the one that the manifest was written for; returns undefined if it is the same. */
 function describeDifference(
   manifest: ArtifactManifest,
   size: number,
@@ -243,36 +268,39 @@ function describeDifference(
   return size === manifest.size ? undefined : `the file has ${size} bytes instead of ${manifest.size}`;
 }
 
-/** The native code for this engine, or why there is none. */
-function chooseNative(
+/** Selects the native code for this engine, or returns why there is none. */
+function selectNative(
   { native }: ArtifactManifest,
-  { verify, checkCompatibility: fit }: ArtifactOptions,
+  { verify, checkCompatibility }: ArtifactOptions,
   addons: Addons,
-): Choice {
+): NativeSelection {
   const { versions, platform, arch } = process;
-  if (!native[0]) return refuse('the artifact holds none');
-  if (!fit) return refuse('the option `fit` is missing');
-  if (!isNode()) return refuse(NOT_NODE);
+  if (!native[0]) return withoutNative('the artifact holds none');
+  if (!checkCompatibility) return withoutNative('no compatibility check');
+  if (!isNode()) return withoutNative(NOT_NODE);
   const running = `v8-${versions.v8}-${platform}-${arch}`;
-  const [first, ...others] = native.filter(({ engine }) => engine.startsWith(`${running}-`));
+  const [first, ...more] = native.filter(({ engine }) => engine.startsWith(`${running}-`));
   if (!first) {
-    const made = native.map(({ node, engine }) => `${node} (${engine.slice(0, -18)})`);
-    return refuse(`node ${versions.node} (${running}) is not among its targets: ${made}`, REBUILD);
+    const targets = native.map(({ node, engine }) => `${node} (${engine.slice(0, -18)})`);
+    return withoutNative(
+      `node ${versions.node} (${running}) is not among its targets: ${targets}`,
+      SEE_DEPLOYING,
+    );
   }
   const loaded = loadAddon(addons);
   const addon = typeof loaded === 'string' ? undefined : loaded;
   if (!addon && !HAS_NATIVES) {
-    return refuse(
-      `it needs the native loader: ${loaded as string}`,
-      'See "The native loader" in the README.',
+    return withoutNative(
+      `it needs the native addon: ${loaded as string}`,
+      'See "The native addon" in the README.',
     );
   }
-  if (verify && !addon && !getCrc32()) return refuse('zlib.crc32 is missing');
-  // There are several only where targets were started with other flags.
-  const segment = others.find((each) => isRunningWith(flagsOf(each), addon)) ?? first;
-  return { segment, addon, fit };
+  if (verify && !addon && !getCrc32()) return withoutNative('zlib.crc32 is missing');
+  // More than one matches only if targets were started with different flags.
+  const segment = more.find((each) => isRunningWith(flagsOfTarget(each), addon)) ?? first;
+  return [undefined, segment, addon];
 }
 
-function refuse(reason: string, advice = ''): Choice {
-  return { refusal: [reason, advice] };
+function withoutNative(reason: string, advice = ''): NativeSelection {
+  return [[reason, advice]];
 }

@@ -1,17 +1,22 @@
 /**
- * Node's own modules, without importing them: an ES module that imports `node:fs` waits for Node to look at each of its exports,
- * which brings in other modules and takes a start 2 ms, `node:util` as long (Node 26). Asked for in this way, those that Node has
- * loaded for itself cost nothing. `node:v8`, `node:worker_threads` and `node:zlib` cost a millisecond or more each: to be asked for only
- * where they are needed.
+ * Node's own modules, without importing them. If an ES module imports `node:fs`, Node first reads each of its
+ * exports. That loads other modules and adds 2 ms to startup, and `node:util` as much again (Node 26).
+ * `process.getBuiltinModule` costs nothing for modules that Node has already loaded for itself. `node:v8`,
+ * `node:worker_threads` and `node:zlib` take a millisecond or more each: request them only when they are needed.
  */
 import { createRequire } from 'node:module';
 
 type Builtin = typeof process.getBuiltinModule;
 
-/** Node has it since 20.16 and 22.3; in others, such as older Electrons, the runtime only compiles, but it has to run. */
+/**
+ * Available since Node 20.16 and 22.3. In others, such as older versions of Electron, the runtime only compiles, but
+ * it still has to run.
+ */
 export const builtin =
   (process as { getBuiltinModule?: Builtin }).getBuiltinModule ??
   (createRequire(process.execPath) as unknown as Builtin);
+
+export const { fileURLToPath } = builtin('node:url');
 
 export function isMainThread(): boolean {
   return builtin('node:worker_threads').isMainThread;

@@ -2,7 +2,7 @@ import { builtin } from './builtin.ts';
 
 type Crc32 = (typeof import('node:zlib'))['crc32'];
 
-/** Undefined where zlib has none: before Node 20.15, in Bun and Deno maybe. */
+/** Returns undefined if zlib has no `crc32`: before Node 20.15, and possibly in Bun and Deno. */
 export function getCrc32(): Crc32 | undefined {
   return builtin('node:zlib').crc32;
 }

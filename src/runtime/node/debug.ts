@@ -1,14 +1,18 @@
-/** Tells what happened: one debug line for each load. Nothing else is here: plain modules need no more. */
+/**
+ * Prints one debug line for each load. This is a file of its own so that modules without an artifact load nothing
+ * else.
+ */
 import { builtin } from './builtin.ts';
 
-const { debuglog } = builtin('node:util');
+/** The section of `NODE_DEBUG`, and the key of the data that threads pass on to their workers. */
+export const DEBUG_NAME = 'wasm-precompile';
 
-/** For `NODE_DEBUG`, and of what threads hand on to their workers. */
-export const NAME = 'wasm-precompile';
+const debug = builtin('node:util').debuglog(DEBUG_NAME);
 
-const debug = debuglog(NAME);
-
-/** `NODE_DEBUG=wasm-precompile`: file, `precompiled` or `compiled`, engine key or reason, bytes, milliseconds. */
+/**
+ * Prints, for `NODE_DEBUG=wasm-precompile`: file, `precompiled` or `compiled`, engine key or reason, bytes,
+ * milliseconds.
+ */
 export function reportLoad(
   file: string,
   how: string,
@@ -29,7 +33,7 @@ export function reportLoad(
   );
 }
 
-/** Of a split module: the first call of a function that its primary has not. */
-export function reportColdCall(file: string, part: number, calledFunction: number): void {
-  debug('%s part %d comes in: function %d is called', file, part, calledFunction);
+/** Prints that a call of a function outside the primary loads a secondary module. */
+export function reportColdCall(file: string, secondary: number, calledFunction: number): void {
+  debug('%s loading secondary module %d (call to function %d)', file, secondary, calledFunction);
 }

@@ -1,41 +1,45 @@
 /**
- * Says that native code is not used: one warning for each reason. Threads that run already when it is given do not know of
- * it, and may repeat it.
+ * Reports that precompiled code is not used: one warning for each reason. A worker that is already running when
+ * another thread warns may repeat the warning.
  */
 import type { Serializable } from 'node:worker_threads';
 import { builtin } from './builtin.ts';
-import { NAME } from './debug.ts';
+import { DEBUG_NAME } from './debug.ts';
 
 export type FallbackMode = 'warn' | 'silent' | 'error';
 
-/** Reasons, as keys. */
-type Warned = Record<string, boolean>;
+/** The keys are reasons. */
+type WarnedReasons = Record<string, boolean>;
 
-/** One object for all copies of this runtime in a thread; workers start with what was in it by then. */
-function findWarned(): Warned {
+/** Returns one object for all copies of this runtime in a thread. Workers start with a copy of it. */
+function getWarnedReasons(): WarnedReasons {
   const threads = builtin('node:worker_threads');
-  const warned = (threads.getEnvironmentData(NAME) ?? {}) as unknown as Warned;
-  threads.setEnvironmentData(NAME, warned as unknown as Serializable);
+  const warned = (threads.getEnvironmentData(DEBUG_NAME) ?? {}) as unknown as WarnedReasons;
+  threads.setEnvironmentData(DEBUG_NAME, warned as unknown as Serializable);
   return warned;
 }
 
 const CODE = 'WASM_PRECOMPILE_FALLBACK';
 
-/** Says that native code is not used, in the way that the option `fallback` asks for. */
+/**
+ * Reports that precompiled code is not used, as the option `fallback` says.
+ *
+ * @throws Error in mode `error`
+ */
 export function reportFallback(mode: FallbackMode, file: string, reason: string, advice: string): void {
   if (mode === 'silent') return;
-  const message = `${file}: native code is not used: ${reason}.`;
+  const message = `${file}: precompiled code is not used: ${reason}.`;
   if (mode === 'error') fail(`${message} ${advice}`, CODE);
-  const warned = findWarned();
+  const warned = getWarnedReasons();
   if (!warned[reason]) {
-    process.emitWarning(`${message} The module is compiled at start-up instead. ${advice}`, { code: CODE });
+    process.emitWarning(`${message} The module is compiled at startup instead. ${advice}`, { code: CODE });
   }
   warned[reason] = true;
 }
 
-/** Of an artifact whose module cannot be had: there is nothing else to do. */
+/** Describes an artifact whose wasm module cannot be read. There is no fallback for that. */
 export function describeDamage(file: string): string {
-  return `${file}: a part of its wasm module is damaged or missing. Deploy one whole build again.`;
+  return `${file}: a part of its wasm module is damaged or missing. Deploy the complete build again.`;
 }
 
 export function fail(message: string, code?: string): never {

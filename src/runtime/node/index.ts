@@ -1,6 +1,6 @@
 /**
- * What ships to the users' users, for Node: gives a `WebAssembly.Module` from an artifact. No dependencies; nothing
- * here imports from the build side.
+ * The runtime for Node, which programs ship with: creates a `WebAssembly.Module` from an artifact. It has no
+ * dependencies and imports nothing from the build.
  */
 import type { Addons } from './addon.ts';
 import { type ArtifactOptions, loadArtifact } from './artifact.ts';
@@ -8,19 +8,19 @@ import type { ArtifactManifest } from '../shared/manifest.ts';
 import { createHandle, type ModuleHandle } from './steps.ts';
 
 export type { Addons } from './addon.ts';
-export type { ArtifactOptions, CheckCompatibility as Fit } from './artifact.ts';
+export type { ArtifactOptions, CheckCompatibility } from './artifact.ts';
 export { checksum } from './checksum.ts';
 export { initializer } from '../shared/module-handle.ts';
-export type { ArtifactManifest as ArtifactMap } from '../shared/manifest.ts';
-export type { ModuleHandle as ModuleLoader } from './steps.ts';
+export type { ArtifactManifest } from '../shared/manifest.ts';
+export type { ModuleHandle } from './steps.ts';
 
 /**
- * A loader for an artifact.
+ * Returns a handle for the module in an artifact.
  *
  * @param url file URL of the artifact
- * @param manifest what the build wrote of its layout
- * @param addons file URLs and checksums (`checksum`) of the native loader's binaries; without them files are read instead of mapped, and
- *   Node 26 and later compile
+ * @param manifest the layout of the artifact, as the build wrote it
+ * @param addons file URLs and checksums (`checksum`) of the native addon's binaries. Without them, files are read
+ *   instead of mapped, and Node 26 and later compile the module
  */
 export function fromArtifact(
   url: string,

@@ -1,24 +1,25 @@
-/** For Node, where there is no artifact: gives a `WebAssembly.Module` from a wasm file or from bytes in the bundle. */
-import { builtin } from './builtin.ts';
+/**
+ * Modules without an artifact, in Node: creates a `WebAssembly.Module` from a wasm file or from bytes in the bundle.
+ */
+import { builtin, fileURLToPath } from './builtin.ts';
 import { getHook } from './preload-hooks.ts';
 import { compileArguments, type CompileOptions } from '../shared/module-handle.ts';
 import { reportLoad } from './debug.ts';
-import { createHandle, either, type ModuleHandle, type Steps } from './steps.ts';
+import { createHandle, syncOrAsync, type ModuleHandle, type Steps } from './steps.ts';
 
 export { initializer } from '../shared/module-handle.ts';
 
 const { readFile, readFileSync } = builtin('node:fs');
-const { fileURLToPath } = builtin('node:url');
 const { promisify } = builtin('node:util');
 
-/** Not `node:fs/promises`, which takes a start a millisecond to load. */
+/** Not `node:fs/promises`, which adds a millisecond to startup. */
 const readFileAsync = promisify(readFile);
 
-/** A loader for a plain wasm file, by its file URL. */
+/** Returns a handle for the module in a plain wasm file, by its file URL. */
 export function fromFile(url: string, options: CompileOptions = {}): ModuleHandle {
   const file = fileURLToPath(url);
   return createHandle((asynchronous) => {
-    const source = either(
+    const source = syncOrAsync(
       asynchronous,
       () => readFileSync(file),
       () => readFileAsync(file),
@@ -27,13 +28,13 @@ export function fromFile(url: string, options: CompileOptions = {}): ModuleHandl
   });
 }
 
-/** A loader for a module in the bundle itself. */
+/** Returns a handle for a module in the bundle itself. */
 export function fromBase64(base64: string, options: CompileOptions = {}): ModuleHandle {
   const decode = () => Buffer.from(base64, 'base64');
   return createHandle((asynchronous) =>
     compileBytes(
       '(inline module)',
-      either(asynchronous, decode, async () => decode()),
+      syncOrAsync(asynchronous, decode, async () => decode()),
       options,
       asynchronous,
     ),
@@ -52,10 +53,10 @@ function* compileBytes(
   const observe = isFile ? getHook('observer')?.(file) : undefined;
   const read = yield* source;
   observe?.('map');
-  // Small files share an ArrayBuffer with other things.
+  // The recorder gets a copy: Node reads small files into an ArrayBuffer that other data shares.
   const bytes = recorder ? new Uint8Array(read).buffer : read;
   recorder?.(bytes as ArrayBuffer, file);
-  const module = yield* either(
+  const module = yield* syncOrAsync(
     asynchronous,
     () => new WebAssembly.Module(...compileArguments(bytes, options)),
     () => WebAssembly.compile(...compileArguments(bytes, options)),

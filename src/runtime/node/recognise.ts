@@ -1,6 +1,6 @@
 /**
- * What stands for `WebAssembly` and `fetch` in code that loads wasm files by itself, where the build has found such a file:
- * bytes that are those of an artifact become its module. Everything else goes to the engine as it came.
+ * Replaces `WebAssembly` and `fetch` in code that loads wasm files itself. If the bytes are those of a known artifact,
+ * the call returns the artifact's module. All other calls are passed to the engine unchanged.
  */
 import { builtin } from './builtin.ts';
 import { getCrc32 } from './crc32.ts';
@@ -12,17 +12,17 @@ const { closeSync, openSync, readFile, readSync } = builtin('node:fs');
 const { dirname: folderOf, isAbsolute, join, normalize } = builtin('node:path');
 const { fileURLToPath } = builtin('node:url');
 
-/** The artifact of a file. */
+/** The artifact of a wasm file. */
 export interface KnownArtifact {
   /** File URL. */
   url: string;
   manifest: ArtifactManifest;
   options: { fallback: FallbackMode };
-  /** A new loader: what it gives is not kept here for longer than the program keeps it. */
+  /** Returns a new module handle, so that the module is garbage-collected when the program drops it. */
   open: () => ModuleHandle;
-  /** Of split.ts, where the artifact may be that of a split module. */
+  /** Compares bytes with the original module, if the artifact may be split (`split/load-split.ts`). */
   matchesOriginal?: (url: string, manifest: ArtifactManifest, bytes: Uint8Array) => boolean;
-  /** Of link.ts, with it. */
+  /** `intercept` of `shared/link.ts`, if the artifact may be split. */
   intercept?: () => boolean;
 }
 
@@ -34,49 +34,50 @@ export interface KnownFile {
   /** File URL of a chunk of the output. */
   base: string;
   /**
-   * What the program has made of the file's name: where that is the place beside the code at which the file was before the
-   * build, the place at which it is now.
+   * Returns the file's location in the output if `value` is its location in the source, relative to the code. Returns
+   * any other value unchanged.
    *
+   * @param value what the program computed from the file's name
    * @param from file URL of the code, or path of its folder
-   * @param name path of the file, relative to that
+   * @param name path of the file, relative to `from`
    */
   locate: <Value>(value: Value, from: string, name: string) => Value;
-  /** The folder of what a file URL names; a path stays. */
+  /** Returns the folder of a file URL; a path stays unchanged. */
   dirname: (from: string) => string;
-  /** Node's own takes no file URLs. */
+  /** Fetches file URLs, which Node's own `fetch` rejects. */
   fetch: typeof fetch;
 }
 
-/** Of the engine's functions, which take more than TypeScript's library knows. */
+/** Arguments of the engine's functions, which accept more than TypeScript's library declares. */
 type Args = readonly unknown[];
 
 type Instantiated = WebAssembly.WebAssemblyInstantiatedSource;
 
-/** Gives nothing where the engine should compile. */
+/** A known module. Loading returns undefined if the engine should compile it. */
 interface Known {
   artifact: KnownArtifact;
   load: () => Promise<WebAssembly.Module | undefined>;
   loadSync: () => WebAssembly.Module | undefined;
 }
 
-/** By their file URLs. */
+/** Files by their file URLs. */
 const files = new Map<string, { path: string; known: Known | undefined }>();
 
-// These two are the same for all copies of this runtime in a thread.
+// All copies of this runtime in a thread share the next two.
 
-/** By bytes of the module. */
+/** Known modules by their size in bytes. */
 let bySize = new Map<number, Known[]>();
 
-/** What `fetch` has given for a file, and nobody has read so far. */
+/** Responses that `fetch` below created for known files. */
 let responses = new WeakMap<object, Known>();
 
-/** Where the code of a build looks for functions of `WebAssembly` first. */
-const NAME = Symbol.for('wasm-precompile.glue');
+/** Generated code reads functions of `WebAssembly` from this symbol first. */
+const NAME = Symbol.for('wasm-precompile.runtime-loading');
 
-/** @param artifact undefined for files that have no native code */
+/** @param artifact undefined for files without native code */
 export function register(url: string, base: string, artifact?: KnownArtifact): KnownFile {
   const path = fileURLToPath(url);
-  // Before the program gets hold of a function that makes instances.
+  // Intercepted before the program can read a function that creates instances.
   const isUsable = artifact && (!artifact.manifest.split || artifact.intercept?.());
   const known = isUsable ? createKnown(artifact) : undefined;
   files.set(url, { path, known });
@@ -95,7 +96,7 @@ export function register(url: string, base: string, artifact?: KnownArtifact): K
         const expected = join(dirname(from), name);
         if (isAbsolute(place) && normalize(place) === expected) return (isUrl ? url : path) as typeof value;
       } catch {
-        // A URL that is none.
+        // Not a valid file URL.
       }
       return value;
     },
@@ -106,12 +107,12 @@ function publish(known: Known): void {
   const own = { bySize, responses, Module, compile, instantiate, compileStreaming, instantiateStreaming };
   const shared = ((globalThis as Record<symbol, unknown>)[NAME] ??= own) as typeof own;
   ({ bySize, responses } = shared);
-  const { size } = wholeOf(known.artifact.manifest);
+  const { size } = originalOf(known.artifact.manifest);
   bySize.set(size, [...(bySize.get(size) ?? []), known]);
 }
 
-/** The module as the program has it. */
-function wholeOf({ wire, split }: ArtifactManifest): Pick<SegmentEntry, 'size' | 'crc32'> {
+/** Returns the module that the program passes to `WebAssembly`: the original, if it is split. */
+function originalOf({ wire, split }: ArtifactManifest): Pick<SegmentEntry, 'size' | 'crc32'> {
   return split?.original ?? wire;
 }
 
@@ -119,7 +120,7 @@ function dirname(from: string): string {
   return from.startsWith('file:') ? folderOf(fileURLToPath(from)) : from;
 }
 
-/** With `new`, as without it: gives a genuine module. */
+/** Returns a regular `WebAssembly.Module`, called with or without `new`. */
 function Module(...args: Args): WebAssembly.Module {
   const [source, ...options] = args;
   return recognise(source, options)?.loadSync() ?? construct(args);
@@ -127,7 +128,7 @@ function Module(...args: Args): WebAssembly.Module {
 
 async function compile(...args: Args): Promise<WebAssembly.Module> {
   const [source, ...options] = args;
-  // Without waiting: the program may change its bytes as soon as it is its turn again.
+  // Compared synchronously: the program may change its bytes as soon as this function returns.
   const known = recognise(source, options);
   return known ? ((await known.load()) ?? call('compile', args)) : call('compile', args);
 }
@@ -166,7 +167,7 @@ async function fetch(...args: Parameters<typeof globalThis.fetch>): Promise<Resp
         controller.close();
       },
     },
-    // Nothing is read that nobody asks for.
+    // Reads the file only when the body is read.
     { highWaterMark: 0 },
   );
   const response = new Response(body, { headers: { 'content-type': WASM_TYPE } });
@@ -181,7 +182,7 @@ async function instantiateModule(loaded: WebAssembly.Module, imports: unknown): 
   return { module: loaded, instance: await WebAssembly.instantiate(loaded, imports as WebAssembly.Imports) };
 }
 
-/** The engine's own, with all that the program gave it. */
+/** Calls the engine's function with all of the program's arguments. */
 function call<Result>(
   name: 'compile' | 'compileStreaming' | 'instantiate' | 'instantiateStreaming',
   args: Args,
@@ -193,7 +194,7 @@ function construct(args: Args): WebAssembly.Module {
   return Reflect.construct(WebAssembly.Module, args) as WebAssembly.Module;
 }
 
-/** The artifact with these very bytes. Reads as much of it as is equal. */
+/** Returns the artifact with exactly these bytes. Reads the artifact up to the first difference. */
 function recognise(source: unknown, options: Args): Known | undefined {
   if (options.some((option) => option !== undefined)) return undefined;
   const bytes = viewOf(source);
@@ -201,19 +202,19 @@ function recognise(source: unknown, options: Args): Known | undefined {
   if (!candidates) return undefined;
   for (const known of candidates) {
     const { artifact } = known;
-    let why: unknown;
+    let reason: unknown;
     try {
       if (hasBytes(artifact, bytes)) return known;
-      if (getCrc32()?.(bytes) === wholeOf(artifact.manifest).crc32) why = 'it holds another module';
+      if (getCrc32()?.(bytes) === originalOf(artifact.manifest).crc32) reason = 'it holds another module';
     } catch (error) {
-      why = error;
+      reason = error;
     }
-    if (why !== undefined) reportUnused(artifact, why);
+    if (reason !== undefined) reportUnused(artifact, reason);
   }
   return undefined;
 }
 
-/** Nothing of memory that other threads can change meanwhile, and no DataView: older engines refuse it. */
+/** Ignores shared memory, which other threads can change meanwhile, and DataView, which older engines reject. */
 function viewOf(source: unknown): Uint8Array | undefined {
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (!ArrayBuffer.isView(source) || source instanceof DataView) return undefined;
@@ -221,11 +222,11 @@ function viewOf(source: unknown): Uint8Array | undefined {
   return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
 }
 
-/** Bytes: as much as a processor's cache holds together with what it is compared with. */
+/** Bytes per comparison: two buffers of this size fit into a processor's cache. */
 const STEP = 65_536;
 
-function hasBytes({ url, manifest, matchesOriginal: isWhole }: KnownArtifact, bytes: Uint8Array): boolean {
-  if (manifest.split) return isWhole?.(url, manifest, bytes) === true;
+function hasBytes({ url, manifest, matchesOriginal }: KnownArtifact, bytes: Uint8Array): boolean {
+  if (manifest.split) return matchesOriginal?.(url, manifest, bytes) === true;
   const fd = openSync(fileURLToPath(url), 'r');
   try {
     const step = Buffer.allocUnsafe(STEP);
@@ -240,11 +241,11 @@ function hasBytes({ url, manifest, matchesOriginal: isWhole }: KnownArtifact, by
   }
 }
 
-function reportUnused({ url, options }: KnownArtifact, why: unknown): void {
-  reportFallback(options.fallback, fileURLToPath(url), String(why), 'Deploy one whole build again.');
+function reportUnused({ url, options }: KnownArtifact, reason: unknown): void {
+  reportFallback(options.fallback, fileURLToPath(url), String(reason), 'Deploy the complete build again.');
 }
 
-/** A response, and the module that is in it, where that is known: then nobody need read it. */
+/** Returns the response and, if its module is known, the loaded module. The body of such a response stays unread. */
 async function receive(
   source: unknown,
   options: Args,
@@ -258,7 +259,7 @@ async function receive(
     if (loaded) await response.body?.cancel();
     return { response, loaded };
   }
-  // What comes from the network is not in an artifact. What the program has made itself may be a file.
+  // Responses from the network are never in an artifact. A response that the program created may hold a known file.
   if (response.url !== '' || response.headers.get('content-type') !== WASM_TYPE) return { response };
   const bytes = new Uint8Array(await response.arrayBuffer());
   const loaded = await recognise(bytes, options)?.load();
@@ -267,23 +268,23 @@ async function receive(
 
 function createKnown(artifact: KnownArtifact): Known {
   const { open, manifest } = artifact;
-  /** A clone of a primary is the whole module (travel.ts). */
-  const isCloned = !manifest.split;
-  /** Not kept alive for a program that is done with it. */
+  /** Clones of a split module are the original module (`split/transfer.ts`), so only unsplit modules are cloned. */
+  const isClonable = !manifest.split;
+  /** A weak reference, so that a module can be collected when the program drops it. */
   let last: WeakRef<WebAssembly.Module> | undefined;
   let loading: Promise<WebAssembly.Module> | undefined;
 
   const keep = (loaded: WebAssembly.Module) => {
-    if (isCloned) last = new WeakRef(loaded);
+    if (isClonable) last = new WeakRef(loaded);
     return loaded;
   };
-  /** The engine gives each caller an object of its own, with the same code behind it. */
+  /** Clones the module: each caller receives its own object, as from the engine, with shared code. */
   const again = () => {
     const loaded = last?.deref();
     return loaded && structuredClone(loaded);
   };
   const load = async () => {
-    if (loading && isCloned) return structuredClone(await loading);
+    if (loading && isClonable) return structuredClone(await loading);
     loading = open().load();
     try {
       return keep(await loading);
@@ -292,7 +293,7 @@ function createKnown(artifact: KnownArtifact): Known {
     }
   };
   const refuse = (error: unknown) => {
-    // An error that the user has asked for.
+    // The option `fallback: 'error'` requests this error.
     if (artifact.options.fallback === 'error') throw error;
     reportUnused(artifact, error);
     return undefined;

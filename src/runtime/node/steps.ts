@@ -1,36 +1,36 @@
-/** One description of work that can be done at once or asynchronously: a generator that awaits only what it yields. */
+/** Work that can run synchronously or asynchronously, written once: a generator that yields the promises to await. */
 import { type AsyncModuleHandle, once } from '../shared/module-handle.ts';
 
-/** Yields only where it was asked to work asynchronously. */
+/** Yields only if it runs asynchronously. */
 export type Steps<Result> = Generator<Promise<unknown>, Result, unknown>;
 
 export interface ModuleHandle extends AsyncModuleHandle {
   loadSync(): WebAssembly.Module;
 }
 
-/** Where the ways part: the same result, at once or later. */
-export function* either<Result>(
+/** Runs one of two functions that have the same result, synchronously or asynchronously. */
+export function* syncOrAsync<Result>(
   asynchronous: boolean,
-  now: () => Result,
-  later: () => Promise<Result>,
+  runSync: () => Result,
+  runAsync: () => Promise<Result>,
 ): Steps<Result> {
-  return asynchronous ? ((yield later()) as Result) : now();
+  return asynchronous ? ((yield runAsync()) as Result) : runSync();
 }
 
-/** Loads once, whichever way is asked for first. */
+/** Loads a module once, whether `load` or `loadSync` is called first. */
 export function createHandle(steps: (asynchronous: boolean) => Steps<WebAssembly.Module>): ModuleHandle {
   let module: WebAssembly.Module | undefined;
   return {
-    load: once(async () => (module ??= await runLater(steps(true)))),
-    // Without a yield the first step is the whole way.
+    load: once(async () => (module ??= await runSteps(steps(true)))),
+    // Synchronous steps yield nothing, so the first call of `next` returns the result.
     loadSync: () => (module ??= steps(false).next().value as WebAssembly.Module),
   };
 }
 
-async function runLater<Result>(steps: Steps<Result>): Promise<Result> {
+async function runSteps<Result>(steps: Steps<Result>): Promise<Result> {
   let state = steps.next();
   while (!state.done) {
-    // One step after another.
+    // Each step needs the result of the one before.
     // oxlint-disable-next-line no-await-in-loop
     state = await state.value.then(
       (value) => steps.next(value),

@@ -1,116 +1,123 @@
 /**
- * Makes instances of split modules whole, in Node and in browsers: when the primary is instantiated, its hook gets a function
- * that brings in a secondary at the first call of a function in it. Then its start function runs. What the primary exports and
- * imports for that is hidden. How a module is split: src/wasm/split/split.ts.
+ * Links instances of split modules, in Node and in browsers. When the primary is instantiated, its hook gets a
+ * function that loads a secondary at the first call of a function in it. Then the original start function runs. The
+ * exports and imports that the build added to the primary are hidden. How a module is split: src/wasm/split/split.ts.
  */
 import { absentExport, HOOK_EXPORT, MEMORY_IMPORT, SPLIT, START_EXPORT } from './split-names.ts';
 
-/** Gives the module of a secondary. Called at each instance's first call of a function in it, with the index of that. */
-export type LoadSecondary = (part: number, calledFunction: number) => WebAssembly.Module;
+/**
+ * Returns the module of a secondary. Called at each instance's first call of a function in it, with the index of that
+ * function.
+ */
+export type LoadSecondary = (secondary: number, calledFunction: number) => WebAssembly.Module;
 
-/** How instances of a primary are made whole. */
-export interface Split {
-  load: LoadSecondary;
-  /** Told of each instance, before anything of it runs. */
-  instantiated?: () => void;
-  /** Makes the memory of an instance, where the primary imports it. */
+/** What instances of a primary need. */
+export interface PrimaryHooks {
+  loadSecondary: LoadSecondary;
+  /** Called for each instance, before any of its code runs. */
+  onInstantiated?: () => void;
+  /** Creates the memory of an instance, if the primary imports it. */
   createMemory?: (() => WebAssembly.Memory) | undefined;
 }
 
-/** By the modules that others may hold. */
-const primaries = new WeakMap<WebAssembly.Module, Split>();
+/** The keys are modules that user code may hold. */
+const primaries = new WeakMap<WebAssembly.Module, PrimaryHooks>();
 
-/** As they are, whoever replaces them later. */
+/** Captured before user code can replace them. */
 const { Instance, Module, instantiate: instantiateNative } = WebAssembly;
 
 /**
- * A table takes only functions of wasm: this is one that passes its parameters on.
+ * A table only takes functions of wasm. The function of this trampoline module passes its parameters on to a
+ * JavaScript function.
  *
  *   (module (import "" "" (func (param i32 i32)))
  *     (func (export "") (param i32 i32) local.get 0 local.get 1 call 0))
  */
 // prettier-ignore
-export const TRAMPOLINE = Uint8Array.of(
+export const TRAMPOLINE_MODULE = Uint8Array.of(
   0, 97, 115, 109, 1, 0, 0, 0, 1, 6, 1, 96, 2, 127, 127, 0, 2, 5, 1, 0, 0, 0, 0, 3, 2, 1, 0, 7, 4, 1, 0, 0, 1, 10, 10, 1, 8, 0,
   32, 0, 32, 1, 16, 0, 11,
 );
 
-let helper: WebAssembly.Module | undefined;
+let trampoline: WebAssembly.Module | undefined;
 
-/** Has instances of a primary made whole, where {@link instantiate} makes them, or everywhere after {@link intercept}. */
-export function adopt(primary: WebAssembly.Module, split: Split): void {
-  primaries.set(primary, split);
+/** Links instances of a primary that {@link instantiate} makes, or all of them after {@link intercept}. */
+export function registerPrimary(primary: WebAssembly.Module, hooks: PrimaryHooks): void {
+  primaries.set(primary, hooks);
 }
 
-/** The same for a copy of a primary, as `structuredClone` makes them. */
-export function adoptCopy(copy: WebAssembly.Module, primary: WebAssembly.Module): void {
-  const split = primaries.get(primary);
-  if (split) primaries.set(copy, split);
+/** Registers a copy of a primary, as `structuredClone` makes them. */
+export function registerPrimaryCopy(copy: WebAssembly.Module, primary: WebAssembly.Module): void {
+  const hooks = primaries.get(primary);
+  if (hooks) primaries.set(copy, hooks);
 }
 
 export function isPrimary(value: unknown): value is WebAssembly.Module {
   return primaries.has(value as WebAssembly.Module);
 }
 
-/** `WebAssembly.instantiate` for a module, which may be a primary. */
+/** `WebAssembly.instantiate` for a module that may be a primary. */
 export async function instantiate(
   module: WebAssembly.Module,
   imports?: WebAssembly.Imports,
 ): Promise<WebAssembly.Instance> {
-  const split = primaries.get(module);
-  if (!split) return instantiateNative(module, imports);
-  const taken = takeImports(module, imports);
-  return complete(await instantiateNative(module, taken ? withMemory(taken, split) : imports), taken, split);
+  const hooks = primaries.get(module);
+  if (!hooks) return instantiateNative(module, imports);
+  const values = readImports(module, imports);
+  return link(await instantiateNative(module, values ? withMemory(values, hooks) : imports), values, hooks);
 }
 
 /**
- * What was imported, for the secondaries: they get the same values, whatever becomes of the objects that had them.
- * Undefined where something is wrong with these, as V8 will say.
+ * Reads the imported values, so that the secondaries get the same ones even if user code changes the import object
+ * later.
+ *
+ * @returns undefined if an import is invalid: V8 then throws the error for it
  */
-function takeImports(
+function readImports(
   module: WebAssembly.Module,
   imports: WebAssembly.Imports | undefined,
 ): WebAssembly.Imports | undefined {
-  const taken: WebAssembly.Imports = Object.create(null);
+  const values: WebAssembly.Imports = Object.create(null);
   for (const { module: from, name } of Module.imports(module)) {
-    // That of the memory, which is the last one.
+    // The memory, which the build added as the last import.
     if (from === SPLIT) continue;
-    const values = imports?.[from];
-    if (!values || !/object|function/.test(typeof values)) return undefined;
-    (taken[from] ??= Object.create(null) as WebAssembly.ModuleImports)[name] = values[
+    const given = imports?.[from];
+    if (!given || !/object|function/.test(typeof given)) return undefined;
+    (values[from] ??= Object.create(null) as WebAssembly.ModuleImports)[name] = given[
       name
     ] as WebAssembly.ImportValue;
   }
-  return taken;
+  return values;
 }
 
-function withMemory(taken: WebAssembly.Imports, { createMemory }: Split): WebAssembly.Imports {
-  return createMemory ? { ...taken, [SPLIT]: { [MEMORY_IMPORT]: createMemory() } } : taken;
+function withMemory(imports: WebAssembly.Imports, { createMemory }: PrimaryHooks): WebAssembly.Imports {
+  return createMemory ? { ...imports, [SPLIT]: { [MEMORY_IMPORT]: createMemory() } } : imports;
 }
 
-function complete(
+function link(
   instance: WebAssembly.Instance,
   imports: WebAssembly.Imports | undefined,
-  { load, instantiated }: Split,
+  { loadSecondary, onInstantiated }: PrimaryHooks,
 ): WebAssembly.Instance {
   const { exports } = instance;
-  const linked = { ...imports, [SPLIT]: exports };
-  const bringIn = (part: number, calledFunction: number) => {
-    // Its instantiation puts its functions into the table.
-    void new Instance(load(part, calledFunction), linked);
-    (exports[absentExport(part)] as WebAssembly.Global).value = 0;
+  const secondaryImports = { ...imports, [SPLIT]: exports };
+  const instantiateSecondary = (secondary: number, calledFunction: number) => {
+    // The instantiation writes the functions of the secondary into the table.
+    void new Instance(loadSecondary(secondary, calledFunction), secondaryImports);
+    (exports[absentExport(secondary)] as WebAssembly.Global).value = 0;
   };
-  helper ??= new Module(TRAMPOLINE);
-  const { '': hook } = new Instance(helper, { '': { '': bringIn } }).exports;
+  trampoline ??= new Module(TRAMPOLINE_MODULE);
+  const { '': hook } = new Instance(trampoline, { '': { '': instantiateSecondary } }).exports;
   (exports[HOOK_EXPORT] as WebAssembly.Table).set(0, hook);
   const own = Object.entries(exports).filter(([name]) => !isAdded(name));
   const visible = Object.freeze(Object.assign(Object.create(null), Object.fromEntries(own)));
   Object.defineProperty(instance, 'exports', { value: visible });
-  instantiated?.();
+  onInstantiated?.();
   (exports[START_EXPORT] as (() => void) | undefined)?.();
   return instance;
 }
 
+/** Returns whether the build added this export to the primary. */
 function isAdded(name: string): boolean {
   return name.startsWith(`${SPLIT}:`);
 }
@@ -118,16 +125,17 @@ function isAdded(name: string): boolean {
 let intercepted = false;
 
 /**
- * From now on instances of primaries are whole, whoever makes them with the functions of `WebAssembly` in this realm.
+ * Links all instances of primaries from now on, with whichever function of this realm's `WebAssembly` user code makes
+ * them.
  *
- * @returns false where these cannot be replaced (`--frozen-intrinsics`)
+ * @returns false if these functions cannot be replaced (`--frozen-intrinsics`)
  */
 export function intercept(): boolean {
   try {
     if (!intercepted) replaceAll();
     intercepted = true;
   } catch {
-    // None of them is: it is the first one that fails.
+    // The first replacement fails, so no function is replaced.
   }
   return intercepted;
 }
@@ -142,16 +150,16 @@ function replaceAll(): void {
   });
   replace(current, 'Instance', {
     construct(target, args, newTarget) {
-      const split = primaries.get(args[0] as WebAssembly.Module);
-      if (!split) return Reflect.construct(target, args, newTarget) as object;
+      const hooks = primaries.get(args[0] as WebAssembly.Module);
+      if (!hooks) return Reflect.construct(target, args, newTarget) as object;
       const [module, imports] = args as [WebAssembly.Module, WebAssembly.Imports];
-      const taken = takeImports(module, imports);
+      const values = readImports(module, imports);
       const instance = Reflect.construct(
         target,
-        [module, taken ? withMemory(taken, split) : imports],
+        [module, values ? withMemory(values, hooks) : imports],
         newTarget,
       ) as WebAssembly.Instance;
-      return complete(instance, taken, split);
+      return link(instance, values, hooks);
     },
   });
   current.Instance.prototype.constructor = current.Instance;
@@ -169,7 +177,7 @@ function replaceAll(): void {
   });
 }
 
-/** Puts a proxy in the place of a function, which stays what it was in all that can be seen of it. */
+/** Replaces a function by a proxy. Everything that user code can observe of the function stays the same. */
 export function replace<Name extends string, Target extends Function>(
   owner: Record<Name, Target>,
   name: Name,

@@ -1,6 +1,6 @@
-/** Messages, as they are posted to other threads, with modules in them. */
+/** Finds and replaces objects in messages, such as programs post to other threads. */
 
-/** The objects of a message, however deep, that a clone of it would have, too, and that are looked for. */
+/** Returns the wanted objects in a message, at any depth that a structured clone would copy. */
 export function findIn(message: unknown, isWanted: (value: object) => boolean): object[] {
   const found = new Set<object>();
   walk(message, (value) => {
@@ -12,54 +12,57 @@ export function findIn(message: unknown, isWanted: (value: object) => boolean): 
 }
 
 /**
- * A message with others in the place of some objects. Copied is only what leads to these, as a clone would copy it; all else stays
- * the same object, for the clone to make of it what it does.
+ * Returns a message in which some objects are replaced. Copies only the objects that contain them, directly or
+ * indirectly, in the way a structured clone does. All other objects stay the same.
  */
-export function replaceIn(message: unknown, others: ReadonlyMap<object, unknown>): unknown {
+export function replaceIn(message: unknown, replacements: ReadonlyMap<object, unknown>): unknown {
   const holders = new Map<object, object[]>();
   walk(message, (value, holder) => {
     const known = holders.get(value) ?? [];
     if (holder) known.push(holder);
     holders.set(value, known);
-    return !others.has(value);
+    return !replacements.has(value);
   });
-  const copies = new Map<unknown, unknown>(others);
-  const left = [...others.keys()];
-  for (let value = left.pop(); value; value = left.pop()) {
+  const copies = new Map<unknown, unknown>(replacements);
+  const pending = [...replacements.keys()];
+  for (let value = pending.pop(); value; value = pending.pop()) {
     for (const holder of holders.get(value) ?? []) {
       if (copies.has(holder)) continue;
       copies.set(holder, emptyOf(holder));
-      left.push(holder);
+      pending.push(holder);
     }
   }
-  const take = (value: unknown) => (copies.has(value) ? copies.get(value) : value);
+  const resolve = (value: unknown) => (copies.has(value) ? copies.get(value) : value);
   for (const [value, copy] of copies) {
-    if (!others.has(value as object)) fill(copy as object, value as object, take);
+    if (!replacements.has(value as object)) fill(copy as object, value as object, resolve);
   }
-  return take(message);
+  return resolve(message);
 }
 
-/** @param visit told of each object, for every object that has it; gives whether to look into it */
+/**
+ * @param visit called with each object, once for each object that holds it; returns whether to visit the values of
+ *   the object
+ */
 function walk(message: unknown, visit: (value: object, holder: object | undefined) => boolean): void {
   const seen = new Set<object>();
-  const left: object[] = [];
+  const pending: object[] = [];
   const see = (value: unknown, holder?: object) => {
     if (typeof value !== 'object' || value === null) return;
     const isNew = !seen.has(value);
     seen.add(value);
-    if (visit(value, holder) && isNew) left.push(value);
+    if (visit(value, holder) && isNew) pending.push(value);
   };
   see(message);
-  for (let value = left.pop(); value; value = left.pop()) {
+  for (let value = pending.pop(); value; value = pending.pop()) {
     const holder = value;
     forEachIn(holder, (each) => see(each, holder));
   }
 }
 
-/** Of these a clone takes nothing that somebody has added. */
+/** Classes of which a structured clone does not copy added properties. */
 const OPAQUE = [Error, Date, RegExp, ArrayBuffer, Boolean, Number, String];
 
-/** The values that a clone of an object would have, too; getters aside. */
+/** Calls `use` with the values of an object that a structured clone would copy, except for those of getters. */
 function forEachIn(value: object, use: (each: unknown) => void): void {
   if (ArrayBuffer.isView(value) || OPAQUE.some((opaque) => value instanceof opaque)) return;
   if (Array.isArray(value)) {
@@ -80,13 +83,13 @@ function emptyOf(value: object): object {
   return Array.isArray(value) ? [] : value instanceof Map ? new Map() : value instanceof Set ? new Set() : {};
 }
 
-function fill(copy: object, value: object, take: (value: unknown) => unknown): void {
+function fill(copy: object, value: object, resolve: (value: unknown) => unknown): void {
   if (value instanceof Map) {
-    for (const [key, each] of value) (copy as Map<unknown, unknown>).set(take(key), take(each));
+    for (const [key, each] of value) (copy as Map<unknown, unknown>).set(resolve(key), resolve(each));
   } else if (value instanceof Set) {
-    for (const each of value) (copy as Set<unknown>).add(take(each));
+    for (const each of value) (copy as Set<unknown>).add(resolve(each));
   } else {
     if (Array.isArray(value)) (copy as unknown[]).length = value.length;
-    for (const [key, each] of Object.entries(value)) (copy as Record<string, unknown>)[key] = take(each);
+    for (const [key, each] of Object.entries(value)) (copy as Record<string, unknown>)[key] = resolve(each);
   }
 }

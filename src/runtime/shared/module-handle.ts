@@ -1,32 +1,34 @@
-/** What the runtimes for Node and for browsers share. */
+/** Handles for modules that load later, in Node and in browsers. */
 
 export interface AsyncModuleHandle {
-  /** Gives the module; the work is done once, and again after a failure. */
+  /** Loads the module once; after a failure, the next call tries again. */
   load(): Promise<WebAssembly.Module>;
 }
 
 export interface CompileOptions {
-  /** Where the module uses JS string builtins or string constants: the module name of the latter. */
+  /**
+   * If the module uses JS string builtins or string constants: the module name that it imports string constants from.
+   */
   builtins?: string;
 }
 
 /**
- * The default export of `?init`: compiles once, makes a new instance at each call.
+ * Returns the default export of `?init`: loads the module once and makes a new instance at each call.
  *
- * @param instantiate that of link.ts, where the module may be split
+ * @param instantiate the function of link.ts, if the module may be split
  */
 export function initializer(
-  loader: AsyncModuleHandle,
+  handle: AsyncModuleHandle,
   instantiate: (
     module: WebAssembly.Module,
     imports: WebAssembly.Imports,
   ) => Promise<WebAssembly.Instance> = WebAssembly.instantiate,
 ): (imports?: WebAssembly.Imports) => Promise<WebAssembly.Instance> {
-  return async (imports) => instantiate(await loader.load(), imports ?? {});
+  return async (imports) => instantiate(await handle.load(), imports ?? {});
 }
 
 /**
- * The arguments for a function that compiles. TypeScript's library does not know the second one yet (the JS
+ * Returns the arguments for a function that compiles. TypeScript's library does not know the second one yet (the JS
  * string builtins proposal).
  */
 export function compileArguments<Source>(source: Source, { builtins }: CompileOptions): [Source] {
@@ -34,7 +36,7 @@ export function compileArguments<Source>(source: Source, { builtins }: CompileOp
   return (builtins ? [source, options] : [source]) as [Source];
 }
 
-/** Shares one promise between all callers, until it fails. */
+/** Shares one promise between all callers; after a failure, the next call makes a new one. */
 export function once(load: () => Promise<WebAssembly.Module>): () => Promise<WebAssembly.Module> {
   let pending: Promise<WebAssembly.Module> | undefined;
   return () =>

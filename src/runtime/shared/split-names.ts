@@ -1,22 +1,23 @@
 /**
- * What the parts of a split module are linked by: the names of what the primary exports besides its own exports, of the
- * module that secondaries import it from, and of what the primary imports from there. Shared with what writes the parts (src/wasm/split).
+ * Names that link the modules of a split module: of the exports that the build adds to the primary, of the module
+ * that secondaries import them from, and of what the primary imports from there. The build (src/wasm/split) uses the
+ * same names.
  */
 export const SPLIT = 'wasm-precompile';
 
 /** The table that stubs call through. */
 export const FUNCTIONS_EXPORT = `${SPLIT}:functions`;
 
-/** A table with one slot: takes the function that brings in a part, `(part: i32, function: i32) → ()`. */
+/** A table with one slot for the function that loads a secondary, `(secondary: i32, function: i32) → ()`. */
 export const HOOK_EXPORT = `${SPLIT}:hook`;
 
-/** What the primary imports its memory by, where that is apart. */
+/** The import name of the primary's memory, if its contents are stored separately. */
 export const MEMORY_IMPORT = 'memory';
 
-/** The function that the module would run at its instantiation, where it has one. */
+/** The original start function, if the module has one: the runtime calls it after linking. */
 export const START_EXPORT = `${SPLIT}:start`;
 
-/** A mutable global, 1 until the part is there. */
-export function absentExport(part: number): string {
-  return `${SPLIT}:absent${part}`;
+/** A mutable global, 1 until the secondary is loaded. */
+export function absentExport(secondary: number): string {
+  return `${SPLIT}:absent${secondary}`;
 }

@@ -1,46 +1,53 @@
 /**
- * Modules travel: a program may post a `WebAssembly.Module` to another thread, where nobody knows that it is the primary of a
- * split one. So what is posted (or cloned) is the whole module instead.
+ * Transfers split modules to other threads. A program may post a `WebAssembly.Module` to another thread, whose
+ * runtime does not know the primary. So the receiver of a posted or cloned primary gets the original module instead.
  */
 import { replace } from '../../shared/link.ts';
 import { findIn, replaceIn } from '../../shared/message.ts';
 
-const wholes = new WeakMap<object, () => WebAssembly.Module>();
-
-/** Milliseconds of a start are spared where nobody can post anything yet. */
-const POSTING = 'NativeModule internal/worker/io';
-
-let guarded: 'no' | 'soon' | 'yes' = 'no';
+/** Compile the original modules, by primary. */
+const originals = new WeakMap<object, () => WebAssembly.Module>();
 
 /**
- * Has the whole module posted in the place of its primary.
- *
- * @param compileWhole called once, where it comes to that
+ * Node's module for posting. Until it is loaded, nothing can be posted, and loading it would add milliseconds to
+ * startup.
  */
-export function guardTransfer(primary: WebAssembly.Module, compileWhole: () => WebAssembly.Module): void {
-  let whole: WebAssembly.Module | undefined;
-  wholes.set(primary, () => (whole ??= compileWhole()));
-  if (guarded === 'yes') return;
+const POSTING = 'NativeModule internal/worker/io';
+
+let interception: 'none' | 'scheduled' | 'done' = 'none';
+
+/**
+ * Replaces a primary in messages by the original module.
+ *
+ * @param compileOriginal called once, at the first message with the primary
+ */
+export function transferOriginal(
+  primary: WebAssembly.Module,
+  compileOriginal: () => WebAssembly.Module,
+): void {
+  let original: WebAssembly.Module | undefined;
+  originals.set(primary, () => (original ??= compileOriginal()));
+  if (interception === 'done') return;
   const { moduleLoadList } = process as unknown as { moduleLoadList?: string[] };
-  if (!moduleLoadList || moduleLoadList.includes(POSTING)) guard();
-  else if (guarded === 'no') setImmediate(guard).unref();
-  if (guarded === 'no') guarded = 'soon';
+  if (!moduleLoadList || moduleLoadList.includes(POSTING)) interceptPosting();
+  else if (interception === 'none') setImmediate(interceptPosting).unref();
+  if (interception === 'none') interception = 'scheduled';
 }
 
-function guard(): void {
-  if (guarded === 'yes') return;
-  guarded = 'yes';
+function interceptPosting(): void {
+  if (interception === 'done') return;
+  interception = 'done';
   const handler: ProxyHandler<(value: never, ...rest: never[]) => unknown> = {
-    apply: (target, self, [value, ...rest]) => Reflect.apply(target, self, [withWholes(value), ...rest]),
+    apply: (target, self, [value, ...rest]) => Reflect.apply(target, self, [withOriginals(value), ...rest]),
   };
   // Workers, ports and broadcast channels all post by the method of ports.
   replace(MessagePort.prototype, 'postMessage', handler);
   replace(globalThis, 'structuredClone', handler);
 }
 
-/** A message without primaries: itself where it has none. */
-function withWholes(message: unknown): unknown {
-  const primaries = findIn(message, (value) => wholes.has(value));
+/** Returns the message with originals in place of primaries; the same object if it has none. */
+function withOriginals(message: unknown): unknown {
+  const primaries = findIn(message, (value) => originals.has(value));
   if (primaries.length === 0) return message;
-  return replaceIn(message, new Map(primaries.map((primary) => [primary, wholes.get(primary)?.()])));
+  return replaceIn(message, new Map(primaries.map((primary) => [primary, originals.get(primary)?.()])));
 }

@@ -1,11 +1,14 @@
-/** Deployed programs with the native loader, where there is one: for tests of what artifacts fit. */
+/**
+ * Deployed programs with the native addon, for versions of Node that have one: for tests of the compatibility check.
+ */
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { execa } from 'execa';
 import { packArtifact } from '../../src/artifact/pack.ts';
 import { createPipeline } from '../../src/build/compile/pipeline.ts';
-import { type Options, resolveOptions } from '../../src/build/options/options.ts';
+import { resolveOptions } from '../../src/build/options/resolve.ts';
+import type { Options } from '../../src/build/options/types.ts';
 import { checksum } from '../../src/runtime/node/checksum.ts';
 import type { RecompileSetup } from '../../src/runtime/node/recompile/recompile.ts';
 import type { ArtifactManifest } from '../../src/runtime/shared/manifest.ts';
@@ -19,7 +22,7 @@ export interface Program {
   v8: string;
 }
 
-/** A folder with the built runtime, an artifact and the native loader. */
+/** Writes a folder with the built runtime, an artifact and the native addon. */
 export async function createProgram(
   folder: string,
   wasm: string,
@@ -54,7 +57,7 @@ export interface ProgramRun {
   manifest?: ArtifactManifest;
   /** Options of a worker that runs the script. */
   worker?: string | undefined;
-  /** Options of `createHeal`. */
+  /** Options of `createRecompile`. */
   recompile?: Partial<RecompileSetup> | undefined;
   /** May use `create()` and `print()`; default: loads synchronously and asynchronously, and prints both results. */
   script?: string;
@@ -62,9 +65,9 @@ export interface ProgramRun {
 
 export interface ProgramResult {
   end: number | string;
-  /** Engine keys of native code that was used, once for each load. */
+  /** Engine keys of the native code that was used, one for each load. */
   engines: string[];
-  /** Why native code was not used, once for each load. */
+  /** Why native code was not used, one reason for each load. */
   reasons: string[];
   results: unknown[];
   stderr: string;
@@ -74,7 +77,7 @@ const LOAD_BOTH = `
 print(use(create().loadSync()));
 print(use(await create().load()));`;
 
-function recompiling(options: Partial<RecompileSetup>): string {
+function recompileImport(options: Partial<RecompileSetup>): string {
   const programs = {
     host: pathToFileURL(path.join(ROOT, 'dist/v8/recompile-host.js')).href,
     compiler: pathToFileURL(path.join(ROOT, 'dist/v8/compile-host.js')).href,
@@ -94,7 +97,7 @@ export async function runProgram(
 import { fromArtifact } from './runtime/node/index.js';
 import { checkCompatibility } from './runtime/node/compatibility.js';
 import { readFileSync } from 'node:fs';
-${recompile ? recompiling(recompile) : 'let recompile;'}
+${recompile ? recompileImport(recompile) : 'let recompile;'}
 const addons = JSON.parse(readFileSync(new URL('addons.json', import.meta.url), 'utf8'));
 const manifest = ${JSON.stringify(other ?? manifest)};
 const url = new URL('module.elf', import.meta.url).href;
@@ -116,12 +119,12 @@ new Worker(new URL(${JSON.stringify(pathToFileURL(file).href)}), ${worker}).on('
     extendEnv: false,
     env: { NODE_DEBUG: 'wasm-precompile', PATH: process.env['PATH'] ?? '', ...env },
   });
-  const warned = [...stderr.matchAll(/native code is not used: (.*?)\. The module is compiled/g)];
-  const told = [...stderr.matchAll(/^WASM-PRECOMPILE \d+: \S+ compiled \((.*)\) \d+ bytes/gm)];
+  const warned = [...stderr.matchAll(/precompiled code is not used: (.*?)\. The module is compiled/g)];
+  const logged = [...stderr.matchAll(/^WASM-PRECOMPILE \d+: \S+ compiled \((.*)\) \d+ bytes/gm)];
   return {
     end: signal ?? exitCode ?? 'not started',
-    // Workers without environment have no debug output.
-    reasons: (told.length > 0 ? told : warned).map(([, reason = '']) => reason),
+    // Workers with an empty environment print no debug lines.
+    reasons: (logged.length > 0 ? logged : warned).map(([, reason = '']) => reason),
     engines: [...stderr.matchAll(/^WASM-PRECOMPILE \d+: \S+ precompiled \((.*)\) \d+ bytes/gm)].map(
       ([, engine = '']) => engine,
     ),

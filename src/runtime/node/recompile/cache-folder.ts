@@ -1,7 +1,8 @@
 /**
- * The folder of healed native code, as the programs that use it see it. What is in there is executed: a folder or file
- * counts only where it belongs to this user or to root, and nobody else may write it. The file is checked through the
- * descriptor that it is read from, so that it cannot be another one by then.
+ * The cache folder of on-device compilation, for the programs that use the native code in it. The runtime executes
+ * what it reads there. So it trusts a folder or file only if it belongs to this user or to root, and if no other user
+ * may write to it. It checks a file through the descriptor that it reads from, so that the file cannot be replaced in
+ * between.
  */
 import { builtin } from '../builtin.ts';
 import type { Stats } from 'node:fs';
@@ -23,62 +24,66 @@ const { homedir } = builtin('node:os');
 const { dirname, isAbsolute, join } = builtin('node:path');
 
 /**
- * Of a healed file, the same as in v8/recompile-host.js: `wph1`, then the CRC-32 of the file's name and the native code.
- * With the name, so that a file under another name is none.
+ * Bytes. The header of a cached file, the same as in v8/recompile-host.js, is `wph1`, then the CRC-32 of the file's
+ * name and the native code. The checksum covers the name, so that a renamed file is invalid.
  */
 const HEADER_SIZE = 8;
 const MAGIC = 0x31687077;
 
-/** More than reading only: a symbolic link is an error, and a pipe nothing to wait for. */
-const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+/** Opening fails for a symbolic link, and does not block on a pipe. */
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Writable by the group or by all. */
-const OTHERS_MAY_WRITE = 0o022;
+/** Mode bits: writable by the group or by all. */
+const WRITABLE_BY_OTHERS = 0o022;
 
-/** @throws Error where there is no home */
+/** @throws Error if there is no home folder */
 export function defaultFolder(): string {
-  const { XDG_CACHE_HOME: caches = '' } = process.env;
-  if (isAbsolute(caches) && process.platform !== 'darwin') return join(caches, 'wasm-precompile');
+  const { XDG_CACHE_HOME: cacheHome = '' } = process.env;
+  if (isAbsolute(cacheHome) && process.platform !== 'darwin') return join(cacheHome, 'wasm-precompile');
   const home = homedir();
   if (!isAbsolute(home)) throw new Error('there is no home folder');
   return join(home, process.platform === 'darwin' ? 'Library/Caches' : '.cache', 'wasm-precompile');
 }
 
 /**
- * Whether there is such a folder.
+ * Returns whether the folder exists.
  *
- * @throws Error where another user may write into it
+ * @throws Error if it is not a folder, or if another user may write to it
  */
 export function isTrustedFolder(folder: string): boolean {
   const stats = lstatSync(folder, { throwIfNoEntry: false });
   if (stats && !(stats.isDirectory() && isTrusted(stats)))
-    throw new Error(`${folder} is no folder that only this user may write`);
+    throw new Error(`${folder} must be writable by the current user only`);
   return stats !== undefined;
 }
 
+/** @throws Error if the folder cannot be created, or if another user may write to it */
 export function makeFolder(folder: string): void {
   if (isTrustedFolder(folder)) return;
   makeWithParents(folder);
   isTrustedFolder(folder);
 }
 
-/** Not Node's own way (`recursive`), which never ends where a folder is there and nothing can be made in it (/proc). */
+/** Not `mkdir` with `recursive`, which never returns if the parent exists but nothing can be created in it (/proc). */
 function makeWithParents(folder: string): void {
   const parent = dirname(folder);
   if (!existsSync(parent)) makeWithParents(parent);
   try {
     mkdirSync(folder, 0o700);
   } catch (error) {
-    // Another process was faster.
+    // Another process has created it.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 
-/** The native code in a healed file. One that is damaged, or that others may write, is removed where that is possible. */
+/**
+ * Reads the native code in a cached file. Removes a file that is damaged or writable by other users, if that is
+ * possible.
+ */
 export function readRecompiled(folder: string, name: string): ArrayBuffer | undefined {
   const file = join(folder, name);
   try {
-    const fd = openSync(file, FLAGS);
+    const fd = openSync(file, OPEN_FLAGS);
     try {
       const stats = fstatSync(fd);
       const code = stats.isFile() && isTrusted(stats) && readCode(fd, stats.size, name);
@@ -90,7 +95,7 @@ export function readRecompiled(folder: string, name: string): ArrayBuffer | unde
       closeSync(fd);
     }
   } catch {
-    // A symbolic link, for instance.
+    // For example, the file is a symbolic link.
   }
   remove(file);
   return undefined;
@@ -105,18 +110,18 @@ function readCode(fd: number, size: number, name: string): ArrayBuffer | undefin
   return intact && code.length > 0 ? code.buffer : undefined;
 }
 
-/** Root may write everything anyway. */
+/** Root is trusted because it may write to everything. */
 function isTrusted({ uid, mode }: Stats): boolean {
-  return (uid === process.geteuid?.() || uid === 0) && (mode & OTHERS_MAY_WRITE) === 0;
+  return (uid === process.geteuid?.() || uid === 0) && (mode & WRITABLE_BY_OTHERS) === 0;
 }
 
-/** What was not used for longest goes first. */
+/** Marks a file as used: the least recently used files are removed first. */
 function touch(fd: number): void {
   const now = new Date();
   try {
     futimesSync(fd, now, now);
   } catch {
-    // It is root's.
+    // The file belongs to root.
   }
 }
 
@@ -124,6 +129,6 @@ function remove(file: string): void {
   try {
     rmSync(file, { force: true });
   } catch {
-    // Then it stays as it is, and unused.
+    // The file stays, unused.
   }
 }
