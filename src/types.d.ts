@@ -1,15 +1,15 @@
 /**
  * Ambient declarations for the import forms. Add `"types": ["unplugin-wasm-precompile/types"]` to tsconfig.json, before
- * `vite/client`: of two patterns that match TypeScript takes the first. They need `WebAssembly` of `lib` (DOM or
- * WebWorker).
+ * `vite/client`: if two patterns match, TypeScript uses the first. The declarations need the global `WebAssembly`, from
+ * `lib` DOM or WebWorker.
  */
 
-/** The exports of one instance. Their types are in the wasm file, where TypeScript does not look. */
+/** The exports of one instance. TypeScript does not read their types from the wasm file. */
 declare module '*.wasm';
 
-// Not `*.wasm?init`, which vite/client declares: each pattern has one default export.
+// Not `*.wasm?init`, which vite/client declares: a pattern can have only one default export.
 declare module '*wasm?init' {
-  /** Compiles the module once; makes a new instance at each call. */
+  /** Compiles the module once, and creates a new instance at each call. */
   const init: (imports?: WebAssembly.Imports) => Promise<WebAssembly.Instance>;
   export default init;
 }
@@ -20,7 +20,7 @@ declare module '*.wasm?module' {
 }
 
 declare module '*.wasm?url' {
-  /** URL of the plain wasm file. */
+  /** URL of the wasm file. */
   const url: string;
   export default url;
 }

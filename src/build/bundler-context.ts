@@ -1,32 +1,32 @@
-/** What a bundler is for `core/`: each family of bundlers provides it in its own way (src/bundlers/). */
-import type { Platform } from './codegen/generate.ts';
+/** The bundler's side of a build, in terms that all bundlers share: each family implements it in `src/bundlers`. */
+import type { Platform } from './codegen/module-source.ts';
 import type { OutputFile, Rewritten } from './output/rewrite-output.ts';
 
 /** A file that is added to the output. */
 export interface EmittedFile {
-  /** By which `WrittenOutput.find` knows it. */
+  /** Identifies the file in `WrittenOutput.find`. */
   id: string;
-  /** A JavaScript expression in the glue code: in Node a file URL, in browsers what `fetch` takes. */
+  /** A JavaScript expression in generated code: in Node a file URL, in browsers an argument for `fetch`. */
   url: string;
 }
 
-/** One hook's view of the bundler. */
+/** The bundler during one hook. */
 export interface BundlerContext {
   addWatchFile(file: string): void;
   warn(message: string): void;
   info(message: string): void;
-  /** Where a request leads, by the bundler's own rules and without us; null where it does not know. */
+  /** Resolves a request by the bundler's own rules, without this plugin; null if that fails. */
   resolve(request: string, importer: string | undefined): Promise<Resolved | null>;
-  /** The bundler makes the file's name of this one, and leaves out what it has already. */
+  /** Adds a file. The bundler derives its name from this one, and emits files with the same contents once. */
   emit(name: string, source: Uint8Array): EmittedFile;
-  /** Makes a module that is loaded anyway a chunk of its own; undefined where the bundler has none to give. */
+  /** Makes a module that is loaded anyway a chunk of its own; undefined if the bundler cannot. */
   emitChunk?: ((id: string, name: string) => void) | undefined;
-  /** A JavaScript expression in modules of ours for Node: the running file's URL. Default: `import.meta.url`. */
+  /** A JavaScript expression in generated code for Node: the running file's URL. Default: `import.meta.url`. */
   runningFile?: string | undefined;
   watchMode: boolean;
-  /** What runs the output (`Bundle.platform`). */
+  /** What runs the output, from `WasmPlugin.platform`. */
   platform: Platform;
-  /** The name of Vite's environment; empty elsewhere. */
+  /** The name of the environment that is built, for bundlers that build several; else empty. */
   environment: string;
 }
 
@@ -37,15 +37,15 @@ export interface Resolved {
 
 /** An output that the bundler has written. */
 export interface WrittenOutput {
-  /** Absolute path; undefined where the bundler does not say, or has written nothing. */
+  /** Absolute path; undefined if the bundler does not say, or has written nothing. */
   folder: string | undefined;
-  /** Every file of the output; only asked for where one of them may change. */
+  /** Lists every file of the output; called only if one of them may change. */
   files: () => OutputFile[];
-  /** A file that was emitted, by its id; undefined where it is not in this output. */
+  /** Finds an emitted file by its id; undefined if it is not in this output. */
   find: (id: string) => OutputFile | undefined;
-  /** Why names may not change; undefined where they may. */
+  /** Why names may not change, as a clause; undefined if they may. */
   keepNames: string | undefined;
-  /** Told what has become of the files, so that the bundler's own description of them can be changed. */
+  /** Updates the bundler's own description of the files after some have been rewritten. */
   update: (rewritten: Rewritten) => void;
 }
 
@@ -53,28 +53,28 @@ export interface WrittenOutput {
 export interface BundlerSettings {
   /** Whether this is a dev server, which never precompiles. */
   dev: boolean;
-  /** Why no module gets native code; undefined where they do. */
+  /** Why no module gets native code; undefined if modules may. */
   plain?: string;
-  /** The size in bytes below which the bundler inlines this file. */
+  /** Returns the size in bytes below which the bundler inlines this file. */
   inlineLimit: (file: string, wire: Uint8Array) => number;
   /** Whether the bundler gives URLs to files imported as `?url`, with its own base and file names. */
   urlImports: boolean;
-  /** Vite only. */
+  /** Undefined if the bundler builds no pages. */
   web?: PageSettings;
 }
 
-/** What Vite decides of a client build. */
+/** What the bundler decides of a build for pages. */
 export interface PageSettings {
   /** Whether the output is a worker's. */
   worker: boolean;
-  /** Whether the output is for those who develop it. */
+  /** Whether the output is for development. */
   development: boolean;
-  /** Whether loading may begin early: there is a page, and chunks. */
+  /** Whether loading may begin early: there is a page, and the output may have several chunks. */
   early: boolean;
-  /** Which chunks an HTML file may ask for early (`build.modulePreload`), of those that its entry imports lazily. */
+  /** Returns which of these lazily imported chunks an HTML file may preload. */
   preloaded: (fileNames: readonly string[], html: string, entry: string) => readonly string[];
-  /** The URL of an emitted file in an HTML file; paths relative to the output. */
+  /** Returns the URL of an emitted file in an HTML file; both paths are relative to the output. */
   urlInHtml: (fileName: string, html: string) => string;
-  /** The same in a chunk, as an expression; undefined where it is relative to the chunk. */
+  /** Returns the URL of an emitted file in a chunk, as an expression; undefined if it is relative to the chunk. */
   urlInChunk: (fileName: string, chunk: string) => string | undefined;
 }

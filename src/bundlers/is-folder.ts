@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 
-/** For what is watched: a startup profile may be a folder. */
+/** Whether a path that watch mode watches is a folder: a startup profile may be one. */
 export function isFolder(file: string): boolean {
   return statSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

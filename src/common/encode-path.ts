@@ -1,4 +1,4 @@
-/** A path as a part of a URL. Not `encodeURI`, which takes `#` and `?` for the ends of a path. */
+/** Encodes a path for use in a URL. `encodeURI` does not encode `#` and `?`. */
 export function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }

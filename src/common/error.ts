@@ -1,4 +1,4 @@
-/** What went wrong, for programs. The message is for people: it names the file, what was expected and what to do. */
+/** The kind of an error, for programs. The message is for people: it names the file, the expectation and the remedy. */
 export type ErrorCode =
   | 'INVALID_OPTIONS'
   | 'INVALID_WASM'
@@ -20,7 +20,7 @@ export type ErrorCode =
   | 'NO_ARTIFACTS'
   | 'INVALID_BENCH';
 
-/** The one error class of the build side: a `code`, a message that says what to do, and the `cause` where there is one. */
+/** The only error class of the build side: a `code`, a message that says what to do, and a `cause` if known. */
 export class WasmPrecompileError extends Error {
   readonly code: ErrorCode;
 
@@ -31,7 +31,7 @@ export class WasmPrecompileError extends Error {
   }
 }
 
-/** The message of anything that was thrown. */
+/** Returns the message of a thrown value. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }

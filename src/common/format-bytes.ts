@@ -1,5 +1,13 @@
-/** Bytes for people: `684 B`, `12.3 kB`, `18.0 MB` (powers of 1000). */
+const KIB = 1024;
+const MIB = 1024 ** 2;
+
+/** A size for people: `684 B`, `12.3 KiB`, `256 KiB`, `18.1 MiB`. */
 export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${bytes} B`;
-  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  if (bytes < KIB) return `${bytes} B`;
+  const kib = oneDigit(bytes / KIB);
+  return kib < KIB ? `${kib} KiB` : `${oneDigit(bytes / MIB)} MiB`;
+}
+
+function oneDigit(value: number): number {
+  return Number(value.toFixed(1));
 }

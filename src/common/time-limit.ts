@@ -1,9 +1,9 @@
-/** Time limits that users give, in seconds. */
+/** Time limits in options and flags, in seconds. */
 
-/** Timers of JavaScript hold 31 bits of milliseconds. Given more, they run out at once. */
+/** JavaScript timers hold 31 bits of milliseconds. With a larger value, they fire at once. */
 const LONGEST = Math.floor((2 ** 31 - 1) / 1000);
 
-/** For messages: what was expected. */
+/** The expected value, for messages. */
 export const TIME_LIMIT = `a number of seconds above 0, at most ${LONGEST} (24 days)`;
 
 export function isTimeLimit(seconds: number): boolean {

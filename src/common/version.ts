@@ -1,9 +1,9 @@
 import packageJson from '../../package.json' with { type: 'json' };
 
-/** Of the package, and of the plugin. */
+/** Name of the package and of the plugin. */
 export const { name: NAME } = packageJson;
 
-/** What made an artifact: it is written into it, and is part of every cache key. */
+/** Identifies the tool that made an artifact. Every artifact holds it, and every cache key includes it. */
 export const PRODUCER = `${NAME} ${packageJson.version}`;
 
 export const VERSION = packageJson.version;

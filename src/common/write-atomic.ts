@@ -1,15 +1,15 @@
 /**
- * Writes a file whole or not at all. The package write-file-atomic (7.0.1) does not look at how much `fs.write` wrote:
- * on a disk that runs full it puts a cut-off file in place and reports success.
+ * Atomic writes: a file gets all of its contents or is not changed. The package write-file-atomic (7.0.1) ignores how
+ * many bytes `fs.write` wrote: on a full disk, it replaces the file with a truncated one and reports success.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
- * Writes bytes to a file beside the target, then renames it. Makes the folder where there is none.
+ * Writes bytes to a temporary file beside the target, then renames it. Creates the folder if it does not exist.
  *
- * @throws what the file system says; what was there before is there still
+ * @throws the error of the file system; the target is then unchanged
  */
 export async function writeAtomic(file: string, bytes: Uint8Array): Promise<void> {
   await mkdir(dirname(file), { recursive: true });

@@ -1,5 +1,7 @@
+/** The position of the hash in the name of an output file. */
 import { describe, expect, test } from 'vitest';
-import { findAssetHash, findChunkHash, findHash } from '../../src/build/output/file-names.ts';
+import { findHash } from '../../src/build/output/find-hash.ts';
+import { findAssetHash, findChunkHash } from '../../src/bundlers/rollup/file-names.ts';
 
 function hashOf(name: string, pattern: string): string | undefined {
   const place = findHash(name, pattern);
@@ -14,16 +16,16 @@ describe('the hash in a file name', () => {
     ['0123.main.js', '[hash:4].[name].js', '0123'],
     ['es/nested/main.01234567.mjs', '[format]/[name].[hash].mjs', '01234567'],
     ['x+(1)-01234567.js', 'x+(1)-[hash].js', '01234567'],
-  ])('%s by %s', (name, pattern, hash) => {
+  ])('is found in %s by %s', (name, pattern, hash) => {
     expect(hashOf(name, pattern)).toBe(hash);
   });
 
   test.each([
-    ['no hash in the pattern', 'main.js', '[name].js'],
-    ['another pattern', 'main.js', '[name]-[hash].js'],
-    ['a number that makes the name unique', 'main-012345672.js', 'main-[hash].js'],
-    ['two hashes', '01234567/main-01234567.js', '[hash]/[name]-[hash].js'],
-  ])('is nowhere: %s', (_, name, pattern) => {
+    ['the pattern has no hash', 'main.js', '[name].js'],
+    ['the pattern does not match', 'main.js', '[name]-[hash].js'],
+    ['the bundler added a number to make the name unique', 'main-012345672.js', 'main-[hash].js'],
+    ['the pattern has two hashes', '01234567/main-01234567.js', '[hash]/[name]-[hash].js'],
+  ])('is not found: %s', (_, name, pattern) => {
     expect(hashOf(name, pattern)).toBeUndefined();
   });
 });
@@ -32,16 +34,16 @@ const place = (fileName: string, preliminaryFileName: string) =>
   findChunkHash({ type: 'chunk', fileName, preliminaryFileName });
 
 describe('the hash in the name of a chunk', () => {
-  test('is where the bundler had a placeholder', () => {
+  test('is found at the position of the placeholder', () => {
     expect(place('chunks/a-01234567.js', 'chunks/a-!~{001}~.js')).toEqual({ start: 9, length: 8 });
   });
 
   test.each([
-    ['no placeholder', 'asset-manifest.js', 'asset-manifest.js'],
-    ['two of them', '01234567/a-01234567.js', '!~{001}~/a-!~{001}~.js'],
-    ['renamed by another plugin', 'b-01234567.js', 'a-!~{001}~.js'],
-    ['another length', 'a-0123456.js', 'a-!~{001}~.js'],
-  ])('is nowhere: %s', (_, name, preliminary) => {
+    ['the preliminary name has no placeholder', 'asset-manifest.js', 'asset-manifest.js'],
+    ['the preliminary name has two placeholders', '01234567/a-01234567.js', '!~{001}~/a-!~{001}~.js'],
+    ['another plugin renamed the chunk', 'b-01234567.js', 'a-!~{001}~.js'],
+    ['the length differs', 'a-0123456.js', 'a-!~{001}~.js'],
+  ])('is not found: %s', (_, name, preliminary) => {
     expect(place(name, preliminary)).toBeUndefined();
   });
 });
@@ -50,7 +52,7 @@ const find = (pattern: Parameters<typeof findAssetHash>[3]) =>
   findAssetHash('wasm/one-01234567.elf', 'one.elf', new Uint8Array(), pattern);
 
 describe('the hash in the name of an asset', () => {
-  test('follows a pattern, also one that a function gives', () => {
+  test('is found by a pattern, and by a pattern that a function returns', () => {
     expect(find('wasm/[name]-[hash][extname]')).toEqual({ start: 9, length: 8 });
     expect(find(({ names }) => `wasm/[name]-[hash].${names[0]?.split('.').at(-1)}`)).toEqual({
       start: 9,
@@ -58,7 +60,7 @@ describe('the hash in the name of an asset', () => {
     });
   });
 
-  test('is nowhere where the function throws', () => {
+  test('is not found if the function throws', () => {
     expect(
       find(() => {
         throw new Error('not again');

@@ -1,20 +1,20 @@
-/** What is seen of work that takes a while: in a pseudo terminal, in one with `CI` set, and in a pipe. */
+/** Progress of long work as it appears in a pseudo terminal, in one with `CI` set, and in a pipe. */
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { execa } from 'execa';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { CHECKOUT, createProject, type Project } from '../support/project.ts';
 
-/** In milliseconds: before all work in the program below, and after. */
+/** Delays in milliseconds: shorter than the jobs of the program below, and longer. */
 const AT_ONCE = 1;
 const NEVER = 1e9;
 
-/** Two jobs at once, then one that fails, with progress on standard error after so many milliseconds. */
+/** Two concurrent jobs, then one that fails; the argument is the delay before progress is shown. */
 const PROGRAM = `
 import { createProgress } from ${JSON.stringify(join(CHECKOUT, 'dist/build/compile/progress.js'))};
 const [delay, never] = process.argv.slice(2).map(Number);
 const progress = createProgress(process.stderr, delay);
-// Timers with one delay end in the order in which they were set: this one after those of the jobs before it.
+// Timers with the same delay fire in the order in which they were set: this one after those of the earlier jobs.
 const shown = () => new Promise((resolve) => setTimeout(resolve, delay === never ? 0 : delay));
 let done;
 const work = new Promise((resolve) => { done = resolve; });
@@ -33,7 +33,7 @@ const RESULT = '[1,2,"on purpose"]';
 
 const TIMES = /: \d+\.\d s(?=$|,)/;
 
-/** Where nobody sees a line change. */
+/** Output for a stream that is not a live terminal. */
 const LINES = [
   'wasm-precompile: job 1 …',
   'wasm-precompile: job 2 …',
@@ -58,7 +58,7 @@ const environment = ({ ci }: Setting) => ({
   env: { PATH: process.env['PATH'], TERM: 'xterm', ...(ci !== undefined && { CI: ci }) },
 });
 
-/** Everything that a terminal gets. */
+/** Everything that a terminal receives. */
 async function inTerminal(setting: Setting & { columns?: number } = {}): Promise<string> {
   const { delay = AT_ONCE, columns = 80 } = setting;
   const program = [process.execPath, project.path('main.js')].map((path) => `'${path}'`).join(' ');
@@ -70,7 +70,7 @@ async function inTerminal(setting: Setting & { columns?: number } = {}): Promise
   return stdout;
 }
 
-/** What standard error gets, where it is a pipe. */
+/** Everything that standard error receives if it is a pipe. */
 async function inPipe(setting: Setting = {}): Promise<string> {
   const { delay = AT_ONCE } = setting;
   const args = [project.path('main.js'), String(delay), String(NEVER)];
@@ -79,19 +79,19 @@ async function inPipe(setting: Setting = {}): Promise<string> {
   return stderr;
 }
 
-/** Lines, with a time that is always the same. */
+/** Lines, with every duration replaced by a fixed one. */
 const linesOf = (output: string): string[] =>
   output.split(/\r?\n/).map((line) => line.replace(TIMES, ': 0.0 s'));
 
 describe('a terminal', () => {
-  test('shows one line that changes, and nothing of it in the end', async () => {
+  test('shows one changing line, and erases it at the end', async () => {
     const output = await inTerminal();
     expect(output).not.toContain('…');
-    // Each time the line is shown it is erased before.
+    // The line is erased before each update.
     const shown = output
       .split('\u001B[0K')
       .map((text) => stripVTControlCharacters(text).trim().replace(/^\S /, ''));
-    // However often it turns before it changes.
+    // The spinner may turn any number of times before the text changes.
     expect(shown.filter((text, index) => text !== shown[index - 1])).toEqual([
       'wasm-precompile: job 1',
       'wasm-precompile: job 1, job 2',
@@ -99,34 +99,34 @@ describe('a terminal', () => {
       'wasm-precompile: job 3',
       RESULT,
     ]);
-    // Nothing but the result went on to another line.
+    // Only the result ends with a line break.
     expect(output.match(/\n/g) ?? []).toHaveLength(1);
   });
 
-  test('with CI set gets plain lines', async () => {
+  test('receives plain lines if CI is set', async () => {
     const output = await inTerminal({ ci: 'true' });
     expect(output).toBe(stripVTControlCharacters(output));
     expect(linesOf(output)).toEqual([...LINES, RESULT]);
   });
 
-  test('without a size gets plain lines, too', async () => {
+  test('receives plain lines if it has no size', async () => {
     expect(linesOf(await inTerminal({ columns: 0 }))).toEqual([...LINES, RESULT]);
   });
 
-  test.each([undefined, 'true'])('shows nothing of jobs that end before the delay (CI: %s)', async (ci) => {
+  test.each([undefined, 'true'])('shows no job that ends before the delay (CI: %s)', async (ci) => {
     expect(linesOf(await inTerminal({ delay: NEVER, ...(ci !== undefined && { ci }) }))).toEqual([RESULT]);
   });
 });
 
 describe('a pipe', () => {
   test.each([undefined, 'true'])(
-    'gets a line at the start and one at the end of each job (CI: %s)',
+    'receives a line at the start and one at the end of each job (CI: %s)',
     async (ci) => {
       expect(linesOf(await inPipe(ci === undefined ? {} : { ci }))).toEqual(LINES);
     },
   );
 
-  test('gets nothing of jobs that end before the delay', async () => {
+  test('receives nothing about jobs that end before the delay', async () => {
     expect(await inPipe({ delay: NEVER })).toBe('');
   });
 });

@@ -1,6 +1,6 @@
-/** Files of an output are changed after it was written: names, mentions and contents stay consistent. */
+/** Rewriting files of a written output: names, references and contents stay consistent. */
 import { beforeEach, describe, expect, test } from 'vitest';
-import { findHash } from '../../src/build/output/file-names.ts';
+import { findHash } from '../../src/build/output/find-hash.ts';
 import { rewriteOutput, type Rewritten } from '../../src/build/output/rewrite-output.ts';
 import { createProject, type Files, type Project } from '../support/project.ts';
 
@@ -10,7 +10,7 @@ beforeEach(async () => {
   project = await createProject({});
 });
 
-/** Names have a hash where there is a hyphen in them. */
+/** Rewrites an output in which every name with a hyphen has a hash. */
 async function rewrite(
   output: Files,
   contents: Files,
@@ -47,14 +47,14 @@ const OUTPUT = {
     '{"chunk":{"file":"assets/chunk-AAAAAAAA.js","assets":["assets/artifact-CCCCCCCC.elf"]}}',
 };
 
-/** A program with its source map in it. */
+/** A program with an inline source map. */
 const withMap = (json: string) =>
   `"map 1"\n//# sourceMappingURL=data:application/json;charset=utf-8;base64,${Buffer.from(json).toString('base64')}\n`;
 
 describe('a changed file', () => {
   const change = { 'assets/artifact-CCCCCCCC.elf': 'new' };
 
-  test('has a new hash in its name, and so has everything that mentions it', async () => {
+  test('gets a new hash in its name, as does every file that refers to it', async () => {
     const { names, skipped } = await rewrite(OUTPUT, change);
     expect(skipped).toEqual([]);
     const artifact = names.get('assets/artifact-CCCCCCCC.elf');
@@ -84,7 +84,7 @@ describe('a changed file', () => {
     });
   });
 
-  test('has the same name for the same contents, and another for others', async () => {
+  test('gets the same name for the same contents, and another name for other contents', async () => {
     const { names: first } = await rewrite(OUTPUT, change);
     project = await createProject({});
     const { names: again } = await rewrite(OUTPUT, change);
@@ -94,7 +94,7 @@ describe('a changed file', () => {
     for (const [name, fresh] of first) expect(other.get(name)).not.toBe(fresh);
   });
 
-  test('changes all names of a cycle of chunks', async () => {
+  test('changes the names of all chunks in a cycle', async () => {
     const { names } = await rewrite(
       {
         'a-AAAAAAAA.js': 'import "./b-BBBBBBBB.js"',
@@ -108,7 +108,7 @@ describe('a changed file', () => {
     expect(await read(names.get('b-BBBBBBBB.js'))).toContain(`import "./${names.get('a-AAAAAAAA.js')}"`);
   });
 
-  test('tells the new contents of all that changed, by old names', async () => {
+  test('is reported with its new contents by its old name', async () => {
     const { names, contents, kept } = await rewrite(OUTPUT, change);
     expect(kept).toEqual([]);
     expect([...contents.keys()].toSorted()).toEqual(
@@ -121,7 +121,7 @@ describe('a changed file', () => {
     }
   });
 
-  test('is found in a source map that is in its file', async () => {
+  test('is replaced in an inline source map', async () => {
     const json = '{"file":"chunk-AAAAAAAA.js","sourcesContent":["map 1 ü日"]}';
     const { names } = await rewrite(
       {
@@ -141,7 +141,7 @@ describe('a changed file', () => {
     expect(await read('main.js')).toBe(`import "./${chunk}"`);
   });
 
-  test('has a source map with a hash of its own', async () => {
+  test('gets a new name for a source map that has a hash of its own', async () => {
     const { names } = await rewrite(
       {
         'chunk-AAAAAAAA.js': '"x-CCCCCCCC.elf"; "map 1"\n//# sourceMappingURL=chunk-DDDDDDDD.map.json',
@@ -158,7 +158,7 @@ describe('a changed file', () => {
     expect(await read(map)).toBe(`{"file":"${chunk}","sourcesContent":["map 2"]}`);
   });
 
-  test('is found where its name is part of a URL', async () => {
+  test('is renamed in a URL that refers to it', async () => {
     const { names } = await rewrite(
       {
         'with space-AAAAAAAA.elf': 'old',
@@ -186,16 +186,16 @@ async function expectInPlace(output: Files, artifact: string, options?: { mayRen
   }
 }
 
-describe('names stay, and contents change, where', () => {
-  test('there is no hash in them', () =>
+describe('contents change and names stay', () => {
+  test('if the names have no hash', () =>
     expectInPlace({ 'x.elf': 'old', 'main.js': '"x.elf"; "map 1"' }, 'x.elf'));
 
-  test('other outputs use the folder, too', () =>
+  test('if other outputs use the folder', () =>
     expectInPlace({ 'x-AAAAAAAA.elf': 'old', 'main.js': '"x-AAAAAAAA.elf"; "map 1"' }, 'x-AAAAAAAA.elf', {
       mayRename: false,
     }));
 
-  test('two files in different folders have the same one', () =>
+  test('if two files in different folders have the same name', () =>
     expectInPlace(
       {
         'pages/a/index-AAAAAAAA.js': 'import "../../x-BBBBBBBB.elf"; "map 1"',
@@ -206,7 +206,7 @@ describe('names stay, and contents change, where', () => {
       'x-BBBBBBBB.elf',
     ));
 
-  test('one ends like another', () =>
+  test('if one name is the end of another', () =>
     expectInPlace(
       {
         'index-AAAAAAAA.js': '"x-BBBBBBBB.elf"; "map 1"',
@@ -216,7 +216,7 @@ describe('names stay, and contents change, where', () => {
       'x-BBBBBBBB.elf',
     ));
 
-  test('one is written in a way that is not found', () =>
+  test('if a reference uses a spelling that is not recognised', () =>
     expectInPlace(
       {
         'café-AAAAAAAA.js': '"x-BBBBBBBB.elf"; "map 1"',
@@ -230,7 +230,7 @@ describe('names stay, and contents change, where', () => {
 describe('a text', () => {
   const ARTIFACT = { 'x.elf': 'old' };
 
-  test('is replaced in any encoding, also within strings, and not in binary files', async () => {
+  test('is replaced in any encoding and within strings, but not in binary files', async () => {
     const text = { before: '{"n": 1}', after: '{"n": 2}' };
     const latin1 = Buffer.concat([Buffer.from([0xe9]), Buffer.from(' {"n": 1}')]);
     await rewrite(
@@ -252,7 +252,7 @@ describe('a text', () => {
     expect(await read('c.bin')).toBe('{"n": 1}');
   });
 
-  test('that is nowhere leaves everything as it was', async () => {
+  test('leaves every file unchanged if no file contains it', async () => {
     const { skipped } = await rewrite(OUTPUT, { 'assets/artifact-CCCCCCCC.elf': 'new' }, { before: 'map 3' });
     expect(skipped).toEqual(['assets/artifact-CCCCCCCC.elf']);
     expect(await list()).toEqual(Object.keys(OUTPUT).toSorted());
@@ -261,7 +261,7 @@ describe('a text', () => {
     }
   });
 
-  test('is found though another plugin has taken a file away', async () => {
+  test('is replaced although another plugin has deleted a file', async () => {
     const output = { 'main.js': '"x.elf"; "map 1"', ...ARTIFACT };
     for (const [name, content] of Object.entries(output)) await project.write({ [`out/${name}`]: content });
     const { skipped } = await rewriteOutput(

@@ -1,4 +1,4 @@
-/** Files that are not what they should be: what a build says, and what it does all the same. */
+/** Invalid and unsupported wasm files: the errors and warnings of a build. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -14,16 +14,16 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     ['', "import { value } from './bad.wasm'; console.log(value);"],
     ['?init', "import init from './bad.wasm?init'; console.log(init);"],
     ['?module', "import module from './bad.wasm?module'; console.log(module);"],
-  ])('names the file that is imported as .wasm%s and is', (_, main) => {
+  ])('names the invalid file that is imported as .wasm%s:', (_, main) => {
     test.each<[string, string | Uint8Array, RegExp]>([
-      ['empty', '', /empty file/],
-      ['text', 'hello, world', /text/],
-      ['a page', '<!doctype html><title>404</title>', /HTML/],
-      ['the text format', '(module)', /text format/],
+      ['an empty file', '', /empty file/],
+      ['some text', 'hello, world', /text/],
+      ['an HTML page', '<!doctype html><title>404</title>', /HTML/],
+      ['a module in the text format', '(module)', /text format/],
       ['a component', Uint8Array.of(...MAGIC, 0x0d, 0x00, 0x01, 0x00), /component/],
-      ['of another version', Uint8Array.of(...MAGIC, 2, 0, 0, 0), /version/],
-      ['cut off in its head', Uint8Array.of(...MAGIC, 1, 0), /expected .* found/],
-      ['cut off in a section', watOfValue(1).subarray(0, 20), /damaged or incomplete/],
+      ['a module of another version', Uint8Array.of(...MAGIC, 2, 0, 0, 0), /version/],
+      ['a module that ends in its header', Uint8Array.of(...MAGIC, 1, 0), /expected .* found/],
+      ['a module that ends in a section', watOfValue(1).subarray(0, 20), /damaged or incomplete/],
     ])('%s', async (__, content, message) => {
       const project = await createProject({ 'bad.wasm': content, 'main.js': main });
       const error = await failure(build(bundler, project));
@@ -32,7 +32,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     });
   });
 
-  test('names a large module that is cut off', async () => {
+  test('names a large module that is truncated', async () => {
     const bytes = await readPackage('@resvg/resvg-wasm/index_bg.wasm');
     const project = await createProject({
       'bad.wasm': bytes.subarray(0, bytes.length / 2),
@@ -64,7 +64,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   });
 });
 
-/** The message of the error that a build must end with. */
+/** Returns the message of the error that a build must end with. */
 async function failure(building: Promise<unknown>): Promise<string> {
   const error = await building.then(
     () => undefined,
@@ -74,8 +74,8 @@ async function failure(building: Promise<unknown>): Promise<string> {
   return error.message;
 }
 
-describe.each(ALL_BUNDLERS)('a module that is too new for a target, in %s', (bundler) => {
-  /** Builds a program that prints what the module's `value` gives. */
+describe.each(ALL_BUNDLERS)('%s, with a module that a target does not support', (bundler) => {
+  /** Builds a program that prints the result of the module's `value`. */
   async function buildFor(targets: string[], module: Uint8Array) {
     const project = await createProject({
       'new.wasm': module,
@@ -84,11 +84,11 @@ describe.each(ALL_BUNDLERS)('a module that is too new for a target, in %s', (bun
     return build(bundler, project, { plugin: { targets } });
   }
 
-  // Node 20 knows neither.
+  // Node 20 supports neither.
   test.each([
     ['two memories', moduleWithTwoMemories(), 5],
     ['try_table', moduleWithTryTable(), 7],
-  ])('has native code for the others, with a warning that says why (%s)', async (_, module, value) => {
+  ])('makes native code for the other targets and warns with the reason: %s', async (_, module, value) => {
     const others = await Promise.all([ensureNode('22'), ensureNode('24')]);
     const old = await ensureNode('20.19');
     const { dir, warnings } = await buildFor([old, ...others], module);
@@ -105,7 +105,7 @@ describe.each(ALL_BUNDLERS)('a module that is too new for a target, in %s', (bun
     expect(stderr).toContain('CompileError: WebAssembly.compile()');
   });
 
-  test('is shipped without native code where no target supports it', async () => {
+  test('ships the module without native code if no target supports it', async () => {
     const { dir, artifacts, warnings } = await buildFor([await ensureNode('20.19')], moduleWithTryTable());
     expect(warnings).toHaveLength(1);
     expect(artifacts).toHaveLength(1);
@@ -116,7 +116,7 @@ describe.each(ALL_BUNDLERS)('a module that is too new for a target, in %s', (bun
   });
 });
 
-/** Gives what is in the second memory. */
+/** Its `value` reads the second memory. */
 function moduleWithTwoMemories(): Uint8Array {
   return wat(`(module
     (memory 1) (memory $second 1)
@@ -125,7 +125,7 @@ function moduleWithTwoMemories(): Uint8Array {
       (i32.load $second (i32.const 0))))`);
 }
 
-/** Throws 7 and gives what it caught. wabt does not know the instruction. */
+/** Its `value` throws 7 and returns the caught value. wabt does not support the instruction. */
 function moduleWithTryTable(): Uint8Array {
   return Buffer.from(
     [
@@ -146,8 +146,8 @@ function moduleWithTryTable(): Uint8Array {
   );
 }
 
-describe.each(ALL_BUNDLERS)('a module of a proposal that is unknown here, in %s', (bundler) => {
-  /** The value type 0x50 means nothing yet. */
+describe.each(ALL_BUNDLERS)('%s, with a module of an unknown proposal', (bundler) => {
+  /** No proposal defines the value type 0x50. */
   const UNKNOWN = Uint8Array.of(...MAGIC, 1, 0, 0, 0, 1, 5, 1, 0x60, 1, 0x50, 0);
 
   test.each([
@@ -159,17 +159,19 @@ describe.each(ALL_BUNDLERS)('a module of a proposal that is unknown here, in %s'
       '?module',
       "const load = () => import('./new.wasm?module'); console.log(JSON.stringify(await load().catch((error) => error.name)));",
     ],
-  ])('is shipped as plain wasm for %s, with a warning', async (_, main) => {
+  ])('ships it without native code and warns, imported as .wasm%s', async (_, main) => {
     const project = await createProject({ 'new.wasm': UNKNOWN, 'main.js': main });
     const { dir, files, artifacts, warnings } = await build(bundler, project);
-    expect(warnings).toEqual([expect.stringMatching(/new\.wasm: .* It is shipped as plain wasm\./)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/new\.wasm: .* It is not precompiled: V8 compiles it at startup\./),
+    ]);
     expect(artifacts).toEqual([]);
     expect(files.filter((file) => file.endsWith('.wasm'))).toHaveLength(1);
-    // The engine has the last word, and does not know it either.
+    // The engine decides, and does not support it either.
     expect((await runWell(join(dir, 'main.js'))).result).toBe('CompileError');
   });
 
-  test('is an error where its exports are imported', async () => {
+  test('fails if its exports are imported', async () => {
     const project = await createProject({ 'new.wasm': UNKNOWN, 'main.js': "import './new.wasm';" });
     expect(await failure(build(bundler, project))).toMatch(
       /new\.wasm: expected .*update unplugin-wasm-precompile/s,

@@ -16,7 +16,7 @@ async function createCountedProject(): Promise<{ project: Project; target: Count
   return { project, target: await createCountingNode(project), cache: project.path('cache') };
 }
 
-/** Builds with Rollup; gives the artifact, after seeing that the program loads it. */
+/** Builds with Rollup, checks that the program loads the artifact, and returns the artifact. */
 async function artifactOf(project: Project, plugin: PluginOptions, value = 1): Promise<Buffer> {
   await rm(project.path('out'), { recursive: true, force: true });
   const built = await build('rollup', project, { plugin });
@@ -42,7 +42,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
   });
 });
 
-test('compiles again what changed, and nothing else', async () => {
+test('recompiles only changed modules', async () => {
   const { project, target, cache } = await createCountedProject();
   const plugin = { cache, targets: [target.node] };
   await artifactOf(project, plugin);
@@ -60,7 +60,7 @@ test('compiles again what changed, and nothing else', async () => {
   expect(await target.compilations()).toBe(3);
 });
 
-test('compiles one module in several files and several builds at once', async () => {
+test('compiles a module that concurrent builds have in several files', async () => {
   const { project, target, cache } = await createCountedProject();
   await project.write({
     'two.wasm': watOfValue(1),
@@ -79,16 +79,16 @@ test('compiles one module in several files and several builds at once', async ()
   }
 });
 
-describe('a damaged entry is made again', () => {
+describe('rewrites a damaged entry:', () => {
   test.each([
     [
-      'with another byte',
+      'one byte differs',
       (entry: Buffer) => Buffer.concat([entry.subarray(0, -1), Buffer.from([1 ^ (entry.at(-1) ?? 0)])]),
     ],
-    ['cut short', (entry: Buffer) => entry.subarray(0, entry.length / 2)],
-    ['with bytes after it', (entry: Buffer) => Buffer.concat([entry, Buffer.from('more')])],
-    ['empty', () => Buffer.alloc(0)],
-    ['of another program', () => Buffer.from('{"json": true}')],
+    ['it is truncated', (entry: Buffer) => entry.subarray(0, entry.length / 2)],
+    ['more bytes follow', (entry: Buffer) => Buffer.concat([entry, Buffer.from('more')])],
+    ['it is empty', () => Buffer.alloc(0)],
+    ['another program has written it', () => Buffer.from('{"json": true}')],
   ])('%s', async (_, damage) => {
     const { project, target, cache } = await createCountedProject();
     const plugin = { cache, targets: [target.node] };
@@ -107,7 +107,7 @@ describe('a damaged entry is made again', () => {
   });
 });
 
-test('compiles each time with `cache: false`', async () => {
+test('compiles in each build with `cache: false`', async () => {
   const { project, target } = await createCountedProject();
   const before = await project.list();
   await artifactOf(project, { cache: false, targets: [target.node] });
@@ -121,12 +121,12 @@ test('compiles each time with `cache: false`', async () => {
   ]);
 });
 
-function away(): Promise<never> {
-  return Promise.reject(new Error('the store is away'));
+function fail(): Promise<never> {
+  return Promise.reject(new Error('the store is offline'));
 }
 
 describe('unstorage', () => {
-  /** Keeps strings only, as many shared stores do. */
+  /** Stores strings only, as many shared stores do. */
   const stringDriver = defineDriver(() => {
     const items = new Map<string, string>();
     return {
@@ -141,7 +141,7 @@ describe('unstorage', () => {
     ['a driver', () => memoryDriver()],
     ['a storage', () => createStorage({ driver: memoryDriver() })],
     ['a storage of strings', () => createStorage({ driver: stringDriver({}) })],
-  ])('%s keeps native code', async (_, createStore) => {
+  ])('stores native code in %s', async (_, createStore) => {
     const { project, target } = await createCountedProject();
     const plugin = {
       cache: createStore() as Exclude<PluginOptions['cache'], undefined>,
@@ -153,7 +153,7 @@ describe('unstorage', () => {
     expect(await target.compilations()).toBe(1);
   });
 
-  test('a store that fails costs one warning', async () => {
+  test('warns once about a store that fails', async () => {
     const project = await createProject({
       'one.wasm': watOfValue(1),
       'two.wasm': wat('(module (func (export "two") (result i32) i32.const 2))'),
@@ -161,16 +161,16 @@ describe('unstorage', () => {
         "import { value } from './one.wasm'; import { two } from './two.wasm'; console.log(value() + two());",
     });
     const { dir, warnings } = await build('rollup', project, {
-      plugin: { cache: { getItemRaw: away, setItemRaw: away } },
+      plugin: { cache: { getItemRaw: fail, setItemRaw: fail } },
     });
-    expect(warnings).toEqual([expect.stringContaining('the store is away')]);
+    expect(warnings).toEqual([expect.stringContaining('the store is offline')]);
     const { result, loads } = await runWell(join(dir, 'main.js'));
     expect(result).toBe(3);
     expect(loads).toMatchObject([{ how: 'precompiled' }, { how: 'precompiled' }]);
   });
 });
 
-test('a folder that cannot be written costs one warning that names it', async () => {
+test('warns once, with its path, about a folder that is not writable', async () => {
   const { project, target } = await createCountedProject();
   await project.write({ file: 'not a folder' });
   const cache = project.path('file/cache');

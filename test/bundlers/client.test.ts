@@ -1,4 +1,4 @@
-/** Builds for browsers: all forms work there, with plain wasm. */
+/** Builds for browsers: all import forms work, without native code. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Browser, Page } from 'playwright-core';
 import {
@@ -60,7 +60,6 @@ const RESULT = {
   urls: [4, 4],
 };
 
-/** Skipped where there is no browser. */
 const inBrowser = test.skipIf(!HAS_CHROMIUM);
 
 let browser: Browser;
@@ -106,7 +105,7 @@ describe.each<{ bundler: ViteName; base: string }>([
     built = await buildClient(project, { bundler, vite: { base, build: { assetsInlineLimit: 0 } } });
   });
 
-  test('emits plain wasm files and no artifact', async () => {
+  test('emits wasm files and no artifact', async () => {
     expect(built.artifacts).toEqual([]);
     const modules = built.files.filter((file) => file.endsWith('.wasm'));
     expect(modules.map((file) => file.replace(/^assets\/(.+)-[\w-]{8}\.wasm$/, '$1')).toSorted()).toEqual([
@@ -123,17 +122,17 @@ describe.each<{ bundler: ViteName; base: string }>([
     expect(built.warnings).toEqual([]);
   });
 
-  inBrowser('gives the results of plain wasm in Chromium', async () => {
+  inBrowser('gives the expected results in Chromium', async () => {
     const { result, errors, fetched } = await visit(project, { dir: built.dir, base, vite: bundler });
     expect(result).toEqual(RESULT);
     expect(errors).toEqual([]);
     expect(fetched.filter((path) => path.endsWith('.elf'))).toEqual([]);
-    // One request for each module, but for the one that the page itself fetches twice.
+    // One request for each module; the page itself fetches one module twice.
     expect(fetched.filter((path) => path.endsWith('.wasm'))).toHaveLength(6);
   });
 });
 
-inBrowser('modules below the inline limit are in the JavaScript', async () => {
+inBrowser('inlines modules below the limit in the JavaScript', async () => {
   const project = await createProject(FILES);
   const built = await buildClient(project, { plugin: { inline: undefined } });
   const modules = built.files.filter((file) => file.endsWith('.wasm'));
@@ -143,7 +142,7 @@ inBrowser('modules below the inline limit are in the JavaScript', async () => {
   expect(errors).toEqual([]);
 });
 
-describe('a server', () => {
+describe('a page', () => {
   const files = {
     'index.html': FILES['index.html'],
     'one.wasm': watOfValue(1),
@@ -153,7 +152,7 @@ describe('a server', () => {
     `,
   };
 
-  inBrowser('that does not know the type of wasm files will do', async () => {
+  inBrowser('loads a module from a server that does not know its MIME type', async () => {
     const project = await createProject(files);
     const { dir } = await buildClient(project);
     const { result, errors } = await visit(project, {
@@ -168,7 +167,7 @@ describe('a server', () => {
     expect(errors).toEqual([]);
   });
 
-  inBrowser('that does not find the file makes an error with its URL', async () => {
+  inBrowser('throws an error with the URL if the server does not find the file', async () => {
     const project = await createProject(files);
     const { dir } = await buildClient(project);
     const { result } = await visit(project, {
@@ -181,7 +180,7 @@ describe('a server', () => {
 });
 
 describe.each(['rollup', 'rolldown'] as const)('%s with `platform: "browser"`', (bundler) => {
-  inBrowser('emits plain wasm, which Chromium loads', async () => {
+  inBrowser('emits wasm files that Chromium loads', async () => {
     const project = await createProject({
       'one.wasm': watOfValue(1),
       'two.wasm': watOfValue(2),
@@ -206,7 +205,7 @@ describe.each(['rollup', 'rolldown'] as const)('%s with `platform: "browser"`', 
 });
 
 inBrowser.each([true, false])(
-  'one Vite build for both (shared plugins: %s) gives each its own kind',
+  'emits wasm for the client and artifacts for the server in one Vite build, shared plugins: %s',
   async (sharedPlugins) => {
     const project = await createProject({
       'index.html': FILES['index.html'],

@@ -1,4 +1,4 @@
-/** CommonJS output has no top-level await: what works there, and what the others are told. */
+/** CommonJS output has no top-level await: the forms that work without, and the error for the others. */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ALL_BUNDLERS, build } from '../support/bundlers.ts';
@@ -25,7 +25,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
       `,
     });
     const { dir, artifacts } = await build(bundler, project, { output: OUTPUT });
-    // Farm's names have a hash in any case.
+    // Farm adds a hash to each name.
     const hash = bundler === 'farm' ? /-[0-9a-f]{8}(?=\.elf)/ : '';
     expect(artifacts.map((name) => name.replace(hash, ''))).toEqual(['as sets/one.elf', 'as sets/two.elf']);
 
@@ -40,9 +40,9 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     }
   });
 
-  // webpack, Rspack and Farm have promises of their own for it.
+  // webpack, Rspack and Farm implement it with promises.
   test.skipIf(['webpack', 'rspack', 'farm'].includes(bundler))(
-    'names the file and the ways out where the exports are imported',
+    'fails with the file and the alternatives if the exports are imported',
     async () => {
       const project = await createProject({
         'good.wasm': watOfValue(1),

@@ -1,4 +1,4 @@
-/** Another plugin that wants wasm files, too. That of loaders of webpack is in other-bundlers.test.ts. */
+/** A second plugin that handles wasm files. Conflicts with webpack loaders are in other-bundlers.test.ts. */
 import { wasm } from '@rollup/plugin-wasm';
 import { describe, expect, test } from 'vitest';
 import { build, type CommonPlugin } from '../support/bundlers.ts';
@@ -16,18 +16,18 @@ describe.each(['rollup', 'rolldown'] as const)('%s', (bundler) => {
     'main.js': "import * as one from './one.wasm'; console.log(JSON.stringify(Object.keys(one)));",
   };
 
-  test('warns where it comes first', async () => {
+  test('warns if the other plugin comes first', async () => {
     const project = await createProject(FILES);
     const { warnings } = await build(bundler, project, { plugins: [OTHER] });
     expect(warnings).toEqual([expect.stringMatching(MESSAGE)]);
   });
 
-  test('ends where it takes our code for a wasm file', async () => {
+  test('fails if the other plugin handles our generated code as wasm', async () => {
     const project = await createProject(FILES);
     await expect(build(bundler, project, { pluginsAfter: [OTHER] })).rejects.toThrow(MESSAGE);
   });
 
-  test('says nothing where one of the two leaves the file alone', async () => {
+  test('prints nothing if one of the two plugins excludes the file', async () => {
     const project = await createProject(FILES);
     const plugin = { exclude: '**/one.wasm' };
     const { warnings, artifacts } = await build(bundler, project, { plugin, pluginsAfter: [OTHER] });

@@ -1,4 +1,4 @@
-/** Dev servers: the same imports work, with plain wasm, and nothing is precompiled. */
+/** Dev servers: the same imports work, and nothing is precompiled. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -40,7 +40,7 @@ const FILES = {
 
 const RESULT = { sum: 1005, answer: 42, init: 3, module: 3, exports: true, source: [true, true] };
 
-/** Has a cache of its own, which stays away as long as nothing is precompiled. */
+/** A configuration with a separate cache, whose folder does not exist until a module is precompiled. */
 function devConfig(project: Project) {
   return {
     ...viteConfig(project, [], { cache: project.path('cache'), inline: undefined }),
@@ -53,7 +53,7 @@ function expectNothingPrecompiled(project: Project): void {
 }
 
 describe('Vite in middleware mode', () => {
-  test('loads all forms for the server', async () => {
+  test('loads all import forms for the server', async () => {
     const project = await createProject(FILES);
     const config = devConfig(project);
     const server = await createServer({
@@ -70,7 +70,7 @@ describe('Vite in middleware mode', () => {
     expectNothingPrecompiled(project);
   });
 
-  test('loads a module again after it was changed', async () => {
+  test('reloads a module that has changed', async () => {
     const project = await createProject({
       'one.wasm': watOfValue(1),
       'main.js': "export { value } from './one.wasm';",
@@ -93,7 +93,7 @@ describe('Vite in middleware mode', () => {
 });
 
 test.skipIf(!HAS_CHROMIUM).each(['/', '/sub/'])(
-  'Vite serves all forms to Chromium, base %s',
+  'Vite serves all import forms to Chromium, base %s',
   async (base) => {
     const project = await createProject({
       ...FILES,

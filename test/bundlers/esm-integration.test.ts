@@ -7,13 +7,13 @@ import { ensureNode } from '../support/nodes.ts';
 import { CHECKOUT, createProject, type Files, runWell } from '../support/project.ts';
 import { wat, watOfValue, watString } from '../support/wat.ts';
 
-/** Builds a program that calls `print` with its result; gives what that was. */
+/** Builds and runs a program that calls `print` with its result, and returns that result. */
 async function resultOf(bundler: (typeof ALL_BUNDLERS)[number], files: Files): Promise<unknown> {
   const project = await createProject({
     'print.js': 'export const print = (value) => console.log(JSON.stringify(value));',
     ...files,
   });
-  // Packages for bundlers leave out file name extensions, which Rollup itself does not look for.
+  // Packages for bundlers omit file name extensions, which Rollup does not resolve by itself.
   const plugins = bundler === 'rollup' ? [nodeResolve() as CommonPlugin] : [];
   const { dir } = await build(bundler, project, { plugins });
   const { result, loads } = await runWell(join(dir, 'main.js'));
@@ -22,10 +22,10 @@ async function resultOf(bundler: (typeof ALL_BUNDLERS)[number], files: Files): P
   return result;
 }
 
-/** Farm does not know the names of imports and exports as strings. */
+/** Farm does not support string names of imports and exports. */
 const takesAnyName = (bundler: string) => bundler !== 'farm';
 
-/** As bundlers print it: some escape its quotation marks. */
+/** Returns the message of the error that a build must end with. Some bundlers escape its quotation marks. */
 async function failure(building: Promise<unknown>): Promise<string> {
   const error = await building.then(
     () => undefined,
@@ -36,7 +36,7 @@ async function failure(building: Promise<unknown>): Promise<string> {
 }
 
 describe.each(ALL_BUNDLERS)('%s', (bundler) => {
-  test('gives every kind of export, globals as their values', async () => {
+  test('exports every kind of entity, and globals as their values', async () => {
     const result = await resultOf(bundler, {
       'all.wasm': wat(`(module
         (memory (export "memory") 2)
@@ -60,7 +60,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(result).toEqual([131072, 3, true, -5, '9007199254740993', 'bigint', 1.5, 0.1, null, ['7', '2']]);
   });
 
-  test('gives wasm modules the globals of others as they are', async () => {
+  test('passes globals between wasm modules as WebAssembly.Global objects', async () => {
     const result = await resultOf(bundler, {
       'lib/counter.wasm': wat(`(module
         (global $count (export "count") (mut i32) (i32.const 10))
@@ -95,7 +95,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(result).toEqual([10, 10, 11, 24, 99, 77]);
   });
 
-  test('resolves imports as JavaScript modules, from the place of the wasm file', async () => {
+  test('resolves imports as JavaScript modules, relative to the wasm file', async () => {
     const result = await resultOf(bundler, {
       'deep/module.wasm': wat(`(module
         (import "./beside.js" "f" (func $f (result i32)))
@@ -136,7 +136,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(result).toEqual([5, 2.5, '\n', 23, 1]);
   });
 
-  test.runIf(takesAnyName(bundler))('gives exports whose names are no identifiers', async () => {
+  test.runIf(takesAnyName(bundler))('exports names that are not identifiers', async () => {
     const names = [
       'with space',
       '',
@@ -168,7 +168,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(result).toEqual([...names.keys(), 100]);
   });
 
-  test.runIf(takesAnyName(bundler))('imports what has odd names', async () => {
+  test.runIf(takesAnyName(bundler))('imports names that are not identifiers', async () => {
     const result = await resultOf(bundler, {
       'odd.js': `
         const f = () => 5;
@@ -191,7 +191,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   test.each([
     ['function', '(func (export "default") (result i32) i32.const 8)', 'value()'],
     ['global', '(global (export "default") i32 (i32.const 8))', 'value'],
-  ])('gives a %s named default as the default export', async (_, field, expression) => {
+  ])('exports a %s named default as the default export', async (_, field, expression) => {
     const result = await resultOf(bundler, {
       'default.wasm': wat(`(module ${field} (func (export "other") (result i32) i32.const 9))`),
       'main.js': `
@@ -203,7 +203,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(result).toEqual([8, 9]);
   });
 
-  test('loads a module with a v128 global, whose value JavaScript cannot have', async () => {
+  test('loads a module with a v128 global, whose value JavaScript cannot represent', async () => {
     const result = await resultOf(bundler, {
       'simd.wasm': wat(`(module
         (global $vector (export "vector") v128 (v128.const i32x4 1 2 3 4))
@@ -248,12 +248,13 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
         print(lines);
       `,
     });
-    // webpack and Rspack go on to modules that wait for nothing; Farm does not wait for what is imported for its effects alone.
+    // webpack and Rspack evaluate modules without top-level await first. Farm does not await modules that are
+    // imported only for their side effects.
     const others = { webpack: [1, 43, 42], rspack: [1, 43, 42], farm: [1, 43] };
     expect(result).toEqual(bundler in others ? others[bundler as keyof typeof others] : [1, 42, 43]);
   });
 
-  test('gives a namespace, and exports that are passed on', async () => {
+  test('supports namespace imports and re-exports', async () => {
     const result = await resultOf(bundler, {
       'math.wasm': wat(`(module
         (global (export "answer") i32 (i32.const 42))
@@ -274,7 +275,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(result).toEqual([['answer', 'default', 'one'], ['all', 'answer', 'one'], 42, 42, 2, 1, 42, true]);
   });
 
-  test('takes a module without imports and exports', async () => {
+  test('loads a module without imports and exports', async () => {
     const result = await resultOf(bundler, {
       'empty.wasm': wat('(module (func nop))'),
       'main.js': `
@@ -286,7 +287,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(result).toEqual([]);
   });
 
-  test('takes a module without functions, for which there is no native code', async () => {
+  test('loads a module without functions, which has no native code', async () => {
     const project = await createProject({
       'data.wasm': wat('(module (memory (export "memory") 1) (data (i32.const 0) "\\07"))'),
       'main.js': `
@@ -302,11 +303,11 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(warnings).toEqual([]);
   });
 
-  test("takes cycles with the module's own JavaScript, wherever they are entered", async () => {
+  test('loads cycles between a module and its JavaScript from both entries', async () => {
     const files = {
       'cycle.js': `
         import { memory, answer, get, set } from './cycle.wasm';
-        // Not \`let\`: the start function calls before this module is evaluated.
+        // Not \`let\`: the start function calls this function before this module is evaluated.
         var calls;
         export function greet(value) { calls = (calls ?? 0) + 1; return value + 1; }
         export const use = () => [memory.buffer.byteLength, answer, set(20), get(), calls];
@@ -345,7 +346,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(wasmFirst).toEqual([2, 65536, 42, 21, 21, 2]);
   });
 
-  test('takes functions of JavaScript that are there before it is evaluated, as they are then', async () => {
+  test('imports hoisted JavaScript functions with their values before evaluation', async () => {
     const result = await resultOf(bundler, {
       'cycle.js': `
         import { call } from './cycle.wasm';
@@ -366,7 +367,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(result).toEqual([42, 24]);
   });
 
-  test('shares one table and one memory between modules, filled by each as it starts', async () => {
+  test('shares one table and one memory between modules, which each initialises in part', async () => {
     const result = await resultOf(bundler, {
       'shared.wasm': wat(`(module
         (memory (export "memory") 1 4 shared)
@@ -397,7 +398,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   test.each([
     ['JavaScript', 'other.js', 'export const there = 1;'],
     ['another wasm module', 'other.wasm', watOfValue(1)],
-  ])('says which import %s does not have', async (_, name, content) => {
+  ])('names the import that %s does not export', async (_, name, content) => {
     const project = await createProject({
       [name]: content,
       'broken.wasm': wat(`(module (import "./${name}" "absent" (func)))`),
@@ -410,7 +411,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     if (bundler === 'farm') return;
     expect(message).toContain('absent');
     expect(message).toContain(name);
-    // The others have it beside the message.
+    // The other bundlers print the file beside the message.
     if (['vite', 'rollup', 'rolldown'].includes(bundler)) expect(message).toContain('broken.wasm');
   });
 
@@ -429,7 +430,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     );
   });
 
-  test('refuses builtins that no engine has', async () => {
+  test('refuses builtins that no engine supports', async () => {
     const project = await createProject({
       'string.wasm': wat('(module (import "wasm:js-string" "reverse" (func)))'),
       'main.js': "import './string.wasm';",
@@ -439,7 +440,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     );
   });
 
-  test('says which import of which wasm file does not exist', async () => {
+  test('names the import that does not exist and its wasm file', async () => {
     const project = await createProject({
       'broken.wasm': wat('(module (import "./missing.js" "f" (func)))'),
       'main.js': "import './broken.wasm';",
@@ -449,7 +450,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     );
   });
 
-  test('passes on what the start of a module throws', async () => {
+  test('rethrows the error of a start function', async () => {
     const result = await resultOf(bundler, {
       'trap.wasm': wat('(module (func $main unreachable) (start $main))'),
       'main.js': `
@@ -461,7 +462,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   });
 
   test.each(['22', '24', '26'] as const)(
-    'compiles modules that use JS string builtins at start-up, on Node %s',
+    'compiles modules that use JS string builtins at startup, on Node %s',
     async (version) => {
       const project = await createProject({
         'string.wasm': wat(`(module
@@ -479,11 +480,11 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
       });
       const node = await ensureNode(version);
       const { dir, warnings } = await build(bundler, project, { plugin: { targets: [node] } });
-      // Bun takes no warnings from plugins.
+      // Bun has no warnings of plugins.
       if (bundler !== 'bun') {
         expect(warnings).toEqual([expect.stringMatching(/string\.wasm.*JS string builtins/)]);
       }
-      // Node 22 has them behind a flag.
+      // Node 22 enables them with a flag.
       const nodeArgs = version === '22' ? ['--experimental-wasm-imported-strings'] : [];
       const { result, loads } = await runWell(join(dir, 'main.js'), { node, nodeArgs });
       expect(result).toEqual([4, 2, 0]);
@@ -492,9 +493,9 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   );
 
   test.each([
-    ['the ESM integration has for them', 'wasm:js/string-constants'],
-    ['compilers use', "'"],
-  ])('gives string constants, by the module name that %s', async (_, module) => {
+    ['of the ESM integration', 'wasm:js/string-constants'],
+    ['of compilers', "'"],
+  ])('provides string constants by the module name %s', async (_, module) => {
     const project = await createProject({
       'constants.wasm': wat(`(module
         (import "${module}" "hello" (global $hello externref))
@@ -525,7 +526,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(result).toEqual(['hello', '__proto__', 'here']);
   });
 
-  test('gives what Node itself gives, without a bundler', async () => {
+  test('gives the results of Node without a bundler', async () => {
     const project = await createProject({
       'counter.wasm': wat(`(module
         (import "./log.js" "log" (func $log (param i32)))
@@ -581,13 +582,13 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     const nodes = await runWell(project.path('main.js'), { node });
     const { dir } = await build(bundler, project, { plugin: { targets: [node] } });
     const ours = await runWell(join(dir, 'main.js'), { node });
-    // Nothing has run that could make it fail.
+    // The plugin's runtime was not involved.
     expect(nodes.loads).toEqual([]);
     expect(ours.result).toEqual(nodes.result);
     expect(ours.loads.map(({ how }) => how).toSorted()).toEqual(['compiled', 'precompiled']);
   });
 
-  test("runs wasm-bindgen's output for bundlers, in which module and JavaScript import each other", async () => {
+  test("runs wasm-bindgen's output for bundlers, whose module and JavaScript import each other", async () => {
     const result = await resultOf(bundler, {
       'main.js': `
         import { print } from './print.js';
@@ -616,7 +617,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   });
 });
 
-/** The path of a package's file, which bundlers do not leave external, as a string literal. */
+/** Returns the absolute path of a package's file as a string literal: bundlers do not externalise it. */
 function packageFile(path: string): string {
   return JSON.stringify(join(CHECKOUT, 'node_modules', path));
 }

@@ -1,4 +1,4 @@
-/** The forms in which programs for Node import wasm files, in every bundler (of Vite each version) and on every Node. */
+/** The import forms of programs for Node, in every bundler (and every version of Vite) and every Node version. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -14,14 +14,14 @@ import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 import { createProject, type Project, run, runWell, wasmPrecompile } from '../support/project.ts';
 import { wat } from '../support/wat.ts';
 
-/** The running node first: the one that builds. */
+/** The node that runs the tests and builds comes first. */
 const NODES = [
   { name: `the building Node ${process.version}`, node: process.execPath, how: 'precompiled' },
   ...(await Promise.all(
     NODE_VERSIONS.map(async (version) => ({
       name: `Node ${version}`,
       node: await ensureNode(version),
-      // V8 14 has lost the functions that native code is made and loaded with.
+      // V8 14 removed the natives that serialize and deserialize native code.
       how: version === '26' ? 'compiled' : 'precompiled',
     })),
   )),
@@ -29,7 +29,7 @@ const NODES = [
 
 const TARGETS = ['host', ...NODES.filter(({ how }) => how === 'precompiled').map(({ node }) => node)];
 
-/** What the program does with its modules, wherever it has them from. */
+/** The work that the program does with its modules, independent of how it obtains them. */
 const USE = `
 import initSqlJs from 'sql.js';
 import { initWasm, Resvg } from '@resvg/resvg-wasm';
@@ -72,7 +72,7 @@ const FILES = {
     import { use } from './use.js';
     console.log(JSON.stringify(await use(initSql, resvgModule, { add, answer, load, memory })));
   `,
-  'plain.js': `
+  'baseline.js': `
     import { readFileSync } from 'node:fs';
     import { createRequire } from 'node:module';
     import * as env from './env.js';
@@ -95,11 +95,11 @@ describe.each([...ALL_BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
     built = await build(bundler, project, { plugin: { targets: TARGETS } });
   });
 
-  test.each(NODES)('$name gives the results of plain wasm, every module $how', async ({ node, how }) => {
-    const plain = await runWell(project.path('plain.js'), { node });
+  test.each(NODES)('$name gives the results of the baseline, every module $how', async ({ node, how }) => {
+    const baseline = await runWell(project.path('baseline.js'), { node });
     const { result, loads, stderr } = await runWell(join(built.dir, 'main.js'), { node });
 
-    expect(result).toEqual(plain.result);
+    expect(result).toEqual(baseline.result);
     expect(result).toMatchObject({
       sum: 1005,
       answer: 42,
@@ -122,7 +122,7 @@ describe.each([...ALL_BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
     expect(built.warnings).toEqual([]);
   });
 
-  test('puts one ELF file for each module beside the program, and no wasm file', () => {
+  test('emits one ELF file for each module and no wasm file', () => {
     const names = built.artifacts.map((file) => file.replace(/^.*\//, '').replace(/-[\w-]{8}\.elf$/, ''));
     expect(names.toSorted()).toEqual(['index_bg', 'math', 'sql-wasm']);
     expect(built.files.filter((file) => file.endsWith('.wasm'))).toEqual([]);
@@ -131,7 +131,7 @@ describe.each([...ALL_BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
     }
   });
 
-  test('makes artifacts that the command inspects', async () => {
+  test('emits artifacts that `wasm-precompile inspect` reads', async () => {
     const file = built.artifacts.find((name) => name.includes('math')) ?? '';
     const summary: unknown = JSON.parse(await wasmPrecompile('inspect', '--json', join(built.dir, file)));
     expect(summary).toMatchObject({
@@ -147,7 +147,7 @@ describe.each([...ALL_BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
     expect([...new Set(versions)].toSorted()).toEqual(['v8-11.3', 'v8-12.4', 'v8-13.6']);
   });
 
-  test('compiles a module once for all instances that ?init makes', async () => {
+  test('compiles a module once for all instances that ?init creates', async () => {
     const counter = await createProject({
       'counter.wasm': wat(`(module
         (global $count (mut i32) (i32.const 0))
@@ -167,14 +167,14 @@ describe.each([...ALL_BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
     expect(loads).toHaveLength(1);
   });
 
-  test('gives a genuine WebAssembly.Module in the form ?module', async () => {
+  test('exports a regular WebAssembly.Module for ?module', async () => {
     const modules = await createProject({
       'math.wasm': FILES['math.wasm'],
       'main.js': `
         import module from './math.wasm?module';
         const { exports } = new WebAssembly.Instance(module, { './env.js': { offset: () => 1 } });
         console.log(JSON.stringify({
-          genuine: module instanceof WebAssembly.Module,
+          regular: module instanceof WebAssembly.Module,
           imports: WebAssembly.Module.imports(module),
           exports: WebAssembly.Module.exports(module).map(({ name }) => name),
           cloned: structuredClone(module) instanceof WebAssembly.Module,
@@ -184,7 +184,7 @@ describe.each([...ALL_BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
     });
     const { dir } = await build(bundler, modules);
     expect((await runWell(join(dir, 'main.js'))).result).toEqual({
-      genuine: true,
+      regular: true,
       imports: [{ module: './env.js', name: 'offset', kind: 'function' }],
       exports: ['answer', 'memory', 'load', 'add'],
       cloned: true,
@@ -211,8 +211,8 @@ describe.each([...ALL_BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
     expect(new Set(loads.map(({ how }) => how))).toEqual(new Set(['precompiled']));
   });
 
-  // Bun's bundler asks no plugin whether a module has side effects.
-  test.skipIf(bundler === 'bun')('leaves no trace of a module that is imported and not used', async () => {
+  // Bun's bundler does not ask plugins whether a module has side effects.
+  test.skipIf(bundler === 'bun')('removes a module that is imported and not used', async () => {
     const unused = await createProject({
       'one.wasm': wat('(module (func (export "one") (result i32) i32.const 1))'),
       'main.js': `
@@ -226,8 +226,8 @@ describe.each([...ALL_BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
   });
 });
 
-describe.each([...BUNDLERS, ...OLDER_VITES])('%s without the plugin and with it', (bundler) => {
-  /** Stands for a plugin of the user's that gives URLs to files; Vite has its own. */
+describe.each([...BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
+  /** Replaces a user's plugin that turns `?url` imports into URLs; Vite has its own. */
   const urls: CommonPlugin = {
     name: 'urls',
     resolveId: (id) => (id.endsWith('.wasm?url') ? `\0${id}` : undefined),
@@ -235,7 +235,7 @@ describe.each([...BUNDLERS, ...OLDER_VITES])('%s without the plugin and with it'
       id.endsWith('.wasm?url') ? `export default ${JSON.stringify(`/files/${id.slice(1)}`)}` : undefined,
   };
 
-  test('makes the same of ?url, and of new URL() where the user does without glue code', async () => {
+  test('builds ?url, and new URL() with `detect: false`, as it does without the plugin', async () => {
     const project = await createProject({
       'one.wasm': wat('(module (func (export "one") (result i32) i32.const 1))'),
       'main.js': `
@@ -265,8 +265,8 @@ describe.each([...BUNDLERS, ...OLDER_VITES])('%s without the plugin and with it'
   });
 });
 
-// Older versions have no named exports of their own.
-test("gives the results of Vite's own plugin", async () => {
+// Older versions of Vite have no named exports.
+test("gives the results of Vite's built-in plugin", async () => {
   const project = await createProject({
     'env.js': 'export const offset = () => 1000;',
     'math.wasm': FILES['math.wasm'],

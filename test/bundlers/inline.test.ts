@@ -1,4 +1,4 @@
-/** Modules below the limit are inside the JavaScript, as base64. */
+/** Modules below the limit are inlined in the JavaScript as base64. */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ALL_BUNDLERS, build } from '../support/bundlers.ts';
@@ -6,7 +6,7 @@ import { createProject, runWell } from '../support/project.ts';
 import { wat } from '../support/wat.ts';
 
 const SMALL = wat('(module (func (export "value") (result i32) i32.const 1))');
-/** 5 kB of wire bytes: above Vite's default limit of 4096. */
+/** 5,000 bytes of data: above Vite's default limit of 4,096. */
 const LARGE = wat(`(module
   (memory 1) (data (i32.const 0) "${'x'.repeat(5000)}")
   (func (export "value") (result i32) i32.const 2))`);
@@ -27,19 +27,19 @@ const FILES = {
 
 const RESULT = [1, 1, 1, 2];
 
-describe.each(ALL_BUNDLERS)('the option `inline` in %s', (bundler) => {
+describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   test.each([
     { inline: 0, artifacts: ['large', 'small'] },
     { inline: SMALL.length, artifacts: ['large', 'small'] },
     { inline: SMALL.length + 1, artifacts: ['large'] },
     { inline: 1_000_000, artifacts: [] },
-  ])('$inline leaves the artifacts $artifacts', async ({ inline, artifacts }) => {
+  ])('emits the artifacts $artifacts with `inline: $inline`', async ({ inline, artifacts }) => {
     const project = await createProject(FILES);
     const built = await build(bundler, project, {
       plugin: { inline },
       output: { assetFileNames: '[name][extname]' },
     });
-    // Farm's names have a hash in any case.
+    // Farm adds a hash to each name.
     const hash = bundler === 'farm' ? /-[0-9a-f]{8}(?=\.elf)/ : '';
     expect(built.artifacts.map((name) => name.replace(hash, ''))).toEqual(
       artifacts.map((name) => `${name}.elf`),
@@ -52,7 +52,7 @@ describe.each(ALL_BUNDLERS)('the option `inline` in %s', (bundler) => {
   });
 });
 
-test.each(['rollup', 'rolldown'] as const)('%s has no limit of its own', async (bundler) => {
+test.each(['rollup', 'rolldown'] as const)('%s inlines nothing by default', async (bundler) => {
   const project = await createProject(FILES);
   const { dir, artifacts } = await build(bundler, project, { plugin: { inline: undefined } });
   expect(artifacts).toHaveLength(2);
@@ -61,18 +61,22 @@ test.each(['rollup', 'rolldown'] as const)('%s has no limit of its own', async (
 
 describe("Vite's `assetsInlineLimit`", () => {
   test.each([
-    { name: 'not given', limit: undefined, artifacts: ['large.elf'] },
-    { name: '0', limit: 0, artifacts: ['large.elf', 'small.elf'] },
-    { name: '100000', limit: 100_000, artifacts: [] },
-    { name: 'a function that never inlines', limit: () => false, artifacts: ['large.elf', 'small.elf'] },
-    { name: 'a function that always inlines', limit: () => true, artifacts: [] },
-    { name: 'a function that leaves it to Vite', limit: () => undefined, artifacts: ['large.elf'] },
+    { name: 'if it is not set', limit: undefined, artifacts: ['large.elf'] },
+    { name: 'of 0', limit: 0, artifacts: ['large.elf', 'small.elf'] },
+    { name: 'of 100000', limit: 100_000, artifacts: [] },
+    { name: 'as a function that never inlines', limit: () => false, artifacts: ['large.elf', 'small.elf'] },
+    { name: 'as a function that always inlines', limit: () => true, artifacts: [] },
     {
-      name: 'a function of file and content',
+      name: 'as a function that leaves the decision to Vite',
+      limit: () => undefined,
+      artifacts: ['large.elf'],
+    },
+    {
+      name: 'as a function of file and content',
       limit: (file: string, content: Buffer) => file.endsWith('/large.wasm') && content.length > 5000,
       artifacts: ['small.elf'],
     },
-  ])('$name', async ({ limit, artifacts }) => {
+  ])('is applied $name', async ({ limit, artifacts }) => {
     const project = await createProject(FILES);
     const built = await build('vite', project, {
       plugin: { inline: undefined },
@@ -83,7 +87,7 @@ describe("Vite's `assetsInlineLimit`", () => {
     expect((await runWell(join(built.dir, 'main.js'))).result).toEqual(RESULT);
   });
 
-  test('counts less than the option `inline`', async () => {
+  test('is overridden by the option `inline`', async () => {
     const project = await createProject(FILES);
     const { artifacts } = await build('vite', project, {
       plugin: { inline: 0 },

@@ -1,4 +1,4 @@
-/** The plugin's options: wrong ones, and what each does to a build. */
+/** The plugin's options: invalid values, and the effect of each option on a build. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -62,13 +62,13 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     ['recompile', { recompile: { size: 5 } }],
     ['include', { include: 5 }],
     ['exclude', { exclude: [/a/, null] }],
-  ])('names the wrong option %s in %j', (name, options) => {
+  ])('names the invalid option %s in %j', (name, options) => {
     expect(() => PLUGINS[bundler](options as never)).toThrow(
       expect.objectContaining({ code: 'INVALID_OPTIONS', message: expect.stringContaining(`\`${name}\``) }),
     );
   });
 
-  test('names the known options where there is an unknown one', () => {
+  test('lists the known options if one is unknown', () => {
     expect(() => PLUGINS[bundler]({ target: ['host'] } as never)).toThrow(
       expect.objectContaining({
         code: 'INVALID_OPTIONS',
@@ -77,13 +77,13 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     );
   });
 
-  test('names the values of `web.preload`', () => {
+  test('lists the values of `web.preload`', () => {
     expect(() => PLUGINS[bundler]({ web: { preload: 'prefetch' } } as never)).toThrow(
       "option `web.preload`: Expected true, false, 'link' or 'all'",
     );
   });
 
-  test('names all wrong options at once', () => {
+  test('names all invalid options in one error', () => {
     expect(() => PLUGINS[bundler]({ strip: 1, verify: 1 } as never)).toThrow(/`strip`.*`verify`/s);
   });
 });
@@ -101,10 +101,10 @@ describe('`include` and `exclude`', () => {
   const vite = { build: { assetsInlineLimit: 0, ssrEmitAssets: true } };
 
   test.each([
-    ['include as a glob', { include: '**/ours/**' }],
-    ['include as a RegExp', { include: /ours\/.*\.wasm$/ }],
-    ['exclude as a list', { exclude: ['**/theirs/*.wasm', /never/] }],
-  ])('%s leaves the others to Vite', async (_, plugin) => {
+    ['a glob as `include`', { include: '**/ours/**' }],
+    ['a RegExp as `include`', { include: /ours\/.*\.wasm$/ }],
+    ['a list as `exclude`', { exclude: ['**/theirs/*.wasm', /never/] }],
+  ])('leave other files to Vite: %s', async (_, plugin) => {
     const project = await createProject(FILES);
     const { dir, files } = await build('vite', project, { plugin, vite });
     const modules = files.filter((file) => /\.(elf|wasm)$/.test(file));
@@ -114,7 +114,7 @@ describe('`include` and `exclude`', () => {
     expect(loads).toHaveLength(1);
   });
 
-  test('leave the imports of a wasm module to Vite, too', async () => {
+  test('leave files that a wasm module imports to Vite', async () => {
     const project = await createProject({
       'ours.wasm': wat(`(module
         (import "./theirs.wasm" "value" (func $value (result i32)))
@@ -134,7 +134,7 @@ describe('`targets`', () => {
     'main.js': "import { value } from './one.wasm'; console.log(value());",
   };
 
-  test('has to exist', async () => {
+  test('fails if a target does not exist', async () => {
     const project = await createProject(FILES);
     for (const target of ['/no/such/node', project.folder, project.path('main.js')]) {
       await expect(build('rollup', project, { plugin: { targets: [target] } })).rejects.toThrow(
@@ -144,7 +144,7 @@ describe('`targets`', () => {
   });
 
   test.each(['/bin/true', '/bin/false', '/bin/cat', '/bin/sh', '/bin/echo'])(
-    'that is no node, %s, is a wrong option',
+    'fails if a target is not a node executable: %s',
     async (target) => {
       const project = await createProject(FILES);
       for (const targets of [[target], ['host', target]]) {
@@ -158,7 +158,7 @@ describe('`targets`', () => {
     },
   );
 
-  test('that crashes costs its native code and one warning', async () => {
+  test('builds without native code, with one warning, if the target crashes', async () => {
     const project = await createProject({
       ...FILES,
       'two.wasm': watOfValue(2),
@@ -171,9 +171,7 @@ describe('`targets`', () => {
     const target = await createCrashingNode(project.folder, process.execPath);
     const { dir, artifacts, warnings } = await build('rollup', project, { plugin: { targets: [target] } });
     expect(warnings).toEqual([
-      expect.stringMatching(
-        /crashing-node cannot be precompiled for: .*SIGABRT.*compiled at start-up there/s,
-      ),
+      expect.stringMatching(/crashing-node cannot be precompiled for: .*SIGABRT.*compiled at startup there/s),
     ]);
     expect(artifacts).toHaveLength(2);
     const { result, loads, stderr } = await runWell(join(dir, 'main.js'));
@@ -182,7 +180,7 @@ describe('`targets`', () => {
     expect(stderr).not.toContain('WASM_PRECOMPILE_FALLBACK');
   });
 
-  test('that crashes leaves the native code of the others', async () => {
+  test('makes native code for the other targets if one crashes', async () => {
     const project = await createProject(FILES);
     const target = await createCrashingNode(project.folder, process.execPath);
     const { dir, warnings } = await build('rollup', project, { plugin: { targets: [target, 'host'] } });
@@ -190,17 +188,17 @@ describe('`targets`', () => {
     expect((await runWell(join(dir, 'main.js'))).loads).toMatchObject([{ how: 'precompiled' }]);
   });
 
-  test('that gives no native code, Node 26 without the native loader, is told of in one sentence', async () => {
+  test('warns once about a target without native code: Node 26 without the native addon', async () => {
     const project = await createProject(FILES);
     const node = await ensureNode('26');
     const foreign = await createForeignNode(project.folder, node);
     const { dir, warnings } = await build('rollup', project, { plugin: { targets: ['host', foreign] } });
-    expect(warnings).toEqual([expect.stringMatching(/node 26\.\d+\.\d+ \(V8 14\..* native loader/)]);
+    expect(warnings).toEqual([expect.stringMatching(/node 26\.\d+\.\d+ \(V8 14\..* native addon/)]);
     expect((await runWell(join(dir, 'main.js'))).loads).toMatchObject([{ how: 'precompiled' }]);
     expect((await runWell(join(dir, 'main.js'), { node })).result).toBe(1);
   });
 
-  test('may name one engine twice', async () => {
+  test('makes native code once for two targets with the same engine', async () => {
     const project = await createProject(FILES);
     const { dir } = await build('rollup', project, { plugin: { targets: ['host', process.execPath] } });
     const main = await readFile(join(dir, 'main.js'), 'utf8');
@@ -208,7 +206,7 @@ describe('`targets`', () => {
   });
 });
 
-describe('`fallback`, where the program runs on another Node than that of the build', () => {
+describe('`fallback`, if the program runs on a Node version that is not a target,', () => {
   const FILES = {
     'one.wasm': watOfValue(1),
     'two.wasm': watOfValue(2),
@@ -229,7 +227,7 @@ describe('`fallback`, where the program runs on another Node than that of the bu
   }
 
   test.each(['warn', undefined] as const)(
-    '%s: one warning for both modules, which says what to do',
+    'prints one warning with the remedy for both modules: %s',
     async (mode) => {
       const { stdout, stderr, exitCode, loads } = await runOn22(mode);
       expect([exitCode, stdout]).toEqual([0, '3']);
@@ -243,18 +241,18 @@ describe('`fallback`, where the program runs on another Node than that of the bu
     },
   );
 
-  test('silent: nothing but the debug lines', async () => {
+  test('prints only the debug lines with "silent"', async () => {
     const { stdout, stderr, exitCode, loads } = await runOn22('silent');
     expect([exitCode, stdout]).toEqual([0, '3']);
     expect(loads).toMatchObject([{ how: 'compiled' }, { how: 'compiled' }]);
     expect(stderr.trim().split('\n')).toHaveLength(2);
   });
 
-  test('error: the program fails with the reason', async () => {
+  test('throws an error with the reason with "error"', async () => {
     const { stderr, exitCode, loads } = await runOn22('error');
     expect(exitCode).toBe(1);
     expect(loads).toEqual([]);
-    expect(stderr).toMatch(/native code is not used: node \S+ \(v8-\S+\) is not among its targets/);
+    expect(stderr).toMatch(/precompiled code is not used: node \S+ \(v8-\S+\) is not among its targets/);
     expect(stderr).toContain("code: 'WASM_PRECOMPILE_FALLBACK'");
   });
 });
@@ -263,14 +261,14 @@ test.each([
   { verify: true, how: 'compiled', detail: 'its checksum is wrong' },
   { verify: undefined, how: 'compiled', detail: 'its checksum is wrong' },
   { verify: false, how: 'precompiled', detail: expect.stringContaining('v8-') },
-])('`verify: $verify` and native code with another checksum: $how', async ({ verify, how, detail }) => {
+])('native code with a wrong checksum is $how with `verify: $verify`', async ({ verify, how, detail }) => {
   const project = await createProject({
     'one.wasm': watOfValue(1),
     'main.js': "import { value } from './one.wasm'; console.log(value());",
   });
   const { dir } = await build('rollup', project, { plugin: { verify } });
   const main = join(dir, 'main.js');
-  // The last checksum of the map is that of the native code; what the file holds stays as it is.
+  // The last checksum in the manifest belongs to the native code; the artifact itself stays unchanged.
   const code = await readFile(main, 'utf8');
   const changed = code.replace(/(.*"?crc32"?: *)\d+/s, '$11');
   expect(changed).not.toBe(code);
@@ -280,7 +278,7 @@ test.each([
   expect(loads).toMatchObject([{ how, detail }]);
 });
 
-/** A custom section with two bytes in it. */
+/** Returns a custom section with two bytes of contents. */
 function custom(name: string): Uint8Array {
   return Uint8Array.of(0, name.length + 3, name.length, ...new TextEncoder().encode(name), 1, 2);
 }
@@ -309,7 +307,7 @@ describe('`strip`', () => {
     { strip: 'debug', kept: ['name', 'mine', 'metadata.code.branch_hint'] },
     { strip: undefined, kept: ['name', 'mine', 'metadata.code.branch_hint'] },
     { strip: 'all', kept: ['metadata.code.branch_hint'] },
-  ] as const)('$strip keeps $kept', async ({ strip, kept }) => {
+  ] as const)('keeps $kept with the value $strip', async ({ strip, kept }) => {
     const project = await createProject(files);
     const { dir }: BuildResult = await build('rollup', project, { plugin: { strip } });
     const { result, loads } = await runWell(join(dir, 'main.js'));
@@ -318,14 +316,14 @@ describe('`strip`', () => {
   });
 });
 
-test('`timeLimit` costs a module its native code, with a warning that names both', async () => {
+test('a module whose compilation exceeds `timeLimit` is shipped without native code, with a warning', async () => {
   const project = await createProject({
     'one.wasm': watOfValue(1),
     'main.js': "import { value } from './one.wasm'; console.log(value());",
   });
   // No process starts in a tenth of a millisecond.
   const { dir, warnings } = await build('rollup', project, { plugin: { timeLimit: 0.0001, cache: false } });
-  expect(warnings).toEqual([expect.stringMatching(/one\.wasm: no native code for node \d+.*`timeLimit`/)]);
+  expect(warnings).toEqual([expect.stringMatching(/one\.wasm: not precompiled for node \d+.*`timeLimit`/)]);
   const { result, loads } = await runWell(join(dir, 'main.js'));
   expect(result).toBe(1);
   expect(loads).toMatchObject([{ how: 'compiled' }]);

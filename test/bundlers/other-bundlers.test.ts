@@ -1,4 +1,7 @@
-/** Bundlers without Rollup's interface: what is theirs, and what the others' tests ask through it. */
+/**
+ * Bundlers without Rollup's plugin interface: their features, and those that other tests check through that
+ * interface.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -19,7 +22,7 @@ const TRAINED = {
   'train.mjs': `await import('./out/main.js');`,
 };
 
-/** Two modules in chunks of their own. */
+/** Two modules in separate chunks. */
 const CHUNKS = {
   'modules/one.wasm': watOfValue(1),
   'modules/two.wasm': watOfValue(2),
@@ -37,7 +40,7 @@ const CHUNKS = {
 };
 
 describe.each(OTHER_BUNDLERS)('%s', (bundler) => {
-  test('trains its output, and writes a report of it', async () => {
+  test('trains its output and writes a report', async () => {
     const project = await createProject(TRAINED);
     const report = project.path('report.html');
     const train = [process.execPath, project.path('train.mjs')];
@@ -53,7 +56,7 @@ describe.each(OTHER_BUNDLERS)('%s', (bundler) => {
     expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
   });
 
-  test('keeps the file of a trained artifact where it is, under the same name', async () => {
+  test('keeps the name of a trained artifact', async () => {
     const project = await createProject(TRAINED);
     const train = [process.execPath, project.path('train.mjs')];
     const before = await build(bundler, project, { output: { dir: 'before' } });
@@ -64,7 +67,7 @@ describe.each(OTHER_BUNDLERS)('%s', (bundler) => {
     expect(after.warnings.join('\n')).toContain('Training has changed files whose names keep the hash');
   });
 
-  test('says what a training could not do, and builds', async () => {
+  test('warns and continues if the training fails', async () => {
     const project = await createProject({ ...TRAINED, 'train.mjs': 'process.exit(3)' });
     const train = [process.execPath, project.path('train.mjs')];
     const { dir, warnings } = await build(bundler, project, { plugin: { profile: { train } } });
@@ -72,11 +75,11 @@ describe.each(OTHER_BUNDLERS)('%s', (bundler) => {
     expect((await runWell(join(dir, 'main.js'))).loads).toMatchObject([{ how: 'precompiled' }]);
   });
 
-  test('finds files from chunks in nested folders, after the output was moved', async () => {
+  test('finds files from chunks in nested folders after the output was moved', async () => {
     const project = await createProject(CHUNKS);
     const { files, artifacts } = await build(bundler, project, {
       output: {
-        // Farm does not find its own runtime from there.
+        // Farm does not find its runtime from a nested folder.
         entryFileNames: bundler === 'farm' ? '[name].js' : 'entries/deep/[name].js',
         chunkFileNames: 'chunks/[name]-[hash].js',
         assetFileNames: 'static/files/[name]-[hash][extname]',
@@ -94,7 +97,7 @@ describe.each(OTHER_BUNDLERS)('%s', (bundler) => {
     expect(loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled']);
   });
 
-  test('changes the name of an artifact with its contents, and only then', async () => {
+  test('changes the name of an artifact only if its contents change', async () => {
     const project = await createProject(CHUNKS);
     const first = await build(bundler, project, { output: { dir: 'first' } });
     const again = await build(bundler, project, { output: { dir: 'again' } });
@@ -115,9 +118,9 @@ describe.each(['webpack', 'rspack'] as const)('%s', (bundler) => {
     `,
   };
 
-  test('does not look for files of Node where `publicPath` is', async () => {
+  test('ignores `publicPath` for files that Node loads', async () => {
     const project = await createProject(CHUNKS);
-    // Of its own chunks webpack thinks otherwise, where they are ES modules.
+    // webpack itself applies `publicPath` to chunks that are ES modules, hence CommonJS.
     const output = {
       format: 'cjs',
       entryFileNames: '[name].cjs',
@@ -132,7 +135,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', (bundler) => {
     expect(loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled']);
   });
 
-  test('needs none of the own experiments for wasm, and takes no harm from them', async () => {
+  test("works with and without the bundler's experiments for wasm", async () => {
     const project = await createProject(FILES);
     const experiments = { outputModule: true, asyncWebAssembly: true };
     const { dir } = await build(bundler, project, { other: { webpack: { experiments } } });
@@ -141,14 +144,14 @@ describe.each(['webpack', 'rspack'] as const)('%s', (bundler) => {
     expect(loads).toMatchObject([{ how: 'precompiled' }]);
   });
 
-  test('comes before a rule that makes assets of wasm files', async () => {
+  test('takes precedence over a rule that turns wasm files into assets', async () => {
     const project = await createProject(FILES);
     const rules = [{ test: /\.wasm$/, type: 'asset/resource' }];
     const { dir } = await build(bundler, project, { other: { webpack: { module: { rules } } } });
     expect((await runWell(join(dir, 'main.js'))).loads).toMatchObject([{ how: 'precompiled' }]);
   });
 
-  test('names a loader that wants the same file, and what to do', async () => {
+  test('fails if a loader handles the same file, with its name and the remedy', async () => {
     const project = await createProject({
       ...FILES,
       'other-loader.cjs': 'module.exports = () => "export const value = () => 2;";',
@@ -163,7 +166,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', (bundler) => {
     expect((await runWell(join(dir, 'main.js'))).result).toBe(2);
   });
 
-  test('makes modules anew that a persistent cache has', async () => {
+  test('regenerates modules from the persistent cache when options change', async () => {
     const project = await createProject(FILES);
     const cache = persistentCache(bundler, project.path('cache'));
     const other = { webpack: { cache } };
@@ -172,7 +175,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', (bundler) => {
     expect((await runWell(join(dir, 'main.js'))).loads).toMatchObject([{ how: 'precompiled' }]);
   });
 
-  test('refuses `platform: "node"` where its own target is for browsers', async () => {
+  test("refuses `platform: 'node'` if the bundler's target is a browser", async () => {
     const project = await createProject(FILES);
     const options: BuildOptions = { plugin: { platform: 'node' }, other: { platform: 'browser' } };
     await expect(build(bundler, project, options)).rejects.toThrow(
@@ -182,7 +185,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', (bundler) => {
 });
 
 describe.each(['esbuild', 'bun'] as const)('%s', (bundler) => {
-  test('refuses `publicPath` where the output is for Node, and takes it for browsers', async () => {
+  test('refuses `publicPath` for Node and applies it for browsers', async () => {
     const project = await createProject(CHUNKS);
     const other = { publicPath: 'https://example.com/cdn/' };
     await expect(build(bundler, project, { other })).rejects.toThrow(
@@ -195,7 +198,7 @@ describe.each(['esbuild', 'bun'] as const)('%s', (bundler) => {
   });
 });
 
-test("Bun's own target gets plain modules", async () => {
+test("modules for Bun's own target have no native code", async () => {
   const project = await createProject({
     'one.wasm': watOfValue(1),
     'main.js': `import { value } from './one.wasm'; console.log(value());`,

@@ -1,4 +1,4 @@
-/** Artifacts are found wherever the bundler puts them and wherever the output goes. */
+/** Programs find their artifacts for all file names and folders, also after the output was moved. */
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ALL_BUNDLERS, build, hasRollupPlugins } from '../support/bundlers.ts';
@@ -27,9 +27,9 @@ const PRECOMPILED = ['precompiled', 'precompiled', 'precompiled'];
 
 const replaced = (code: string) => code.replaceAll('import.meta.', 'globalThis.somethingElse?.');
 
-describe.each(ALL_BUNDLERS)('%s', (bundler) => {
+describe.each(ALL_BUNDLERS)('%s: a program finds its artifacts', (bundler) => {
   test.skipIf(!hasRollupPlugins(bundler))(
-    'with entries, chunks and assets in nested folders of their own',
+    'with entries, chunks and assets in separate nested folders',
     async () => {
       const project = await createProject(FILES);
       const { dir, files, artifacts } = await build(bundler, project, {
@@ -52,9 +52,10 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     },
   );
 
-  // Nitro does it, and gives every chunk the URL of the entry. Rolldown prints all code anew, as one word.
+  // Nitro does this and gives each chunk the URL of the entry. Rolldown reprints `import.meta`, so the text never
+  // matches.
   test.runIf(bundler === 'rollup')(
-    'where another plugin replaces the text `import.meta.` in modules and chunks',
+    'if another plugin replaces the text `import.meta.` in modules and chunks',
     async () => {
       const project = await createProject({
         ...FILES,
@@ -114,14 +115,14 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     },
   );
 
-  // webpack writes no file with `#` in its name.
+  // webpack writes no files with `#` in their names.
   const names = ['with space', 'hash#mark', 'per%cent %41', 'ünï-日本', "quote'd"];
   test.each(names.filter((name) => bundler !== 'webpack' || !name.includes('#')))(
     'with assets in a folder named "%s", from a module of that name',
     async (name) => {
       const project = await createProject({
         [`${name}.wasm`]: watOfValue(7),
-        // A request is no URL, but `#` begins a subpath import in Node only at its start.
+        // A request is not a URL; `#` begins a subpath import only as its first character.
         'main.js': `
           import { value } from ${JSON.stringify(`./${name}.wasm`)};
           console.log(value());
@@ -136,7 +137,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     },
   );
 
-  test('with two modules of one name', async () => {
+  test('with two modules of the same name', async () => {
     const project = await createProject({
       'a/same.wasm': watOfValue(1),
       'b/same.wasm': watOfValue(2),
@@ -166,11 +167,14 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   });
 });
 
-test.each(['/sub/', './', 'https://example.com/cdn/'])('Vite with the base %s', async (base) => {
-  const project = await createProject(FILES);
-  const { dir, artifacts } = await build('vite', project, { vite: { base } });
-  expect(artifacts).toHaveLength(3);
-  const { result, loads } = await runWell(join(dir, 'main.js'));
-  expect(result).toEqual([1, 2, 3]);
-  expect(loads.map(({ how }) => how)).toEqual(PRECOMPILED);
-});
+test.each(['/sub/', './', 'https://example.com/cdn/'])(
+  'a program that Vite builds with the base %s finds its artifacts',
+  async (base) => {
+    const project = await createProject(FILES);
+    const { dir, artifacts } = await build('vite', project, { vite: { base } });
+    expect(artifacts).toHaveLength(3);
+    const { result, loads } = await runWell(join(dir, 'main.js'));
+    expect(result).toEqual([1, 2, 3]);
+    expect(loads.map(({ how }) => how)).toEqual(PRECOMPILED);
+  },
+);

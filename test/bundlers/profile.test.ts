@@ -1,11 +1,11 @@
-/** Startup profiles that were recorded before: native code is trimmed to them. */
+/** Builds that trim native code to startup profiles. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { createProfile } from '../../src/profile/create.ts';
-import { writeProfiles } from '../../src/profile/files.ts';
-import { formatProfiles } from '../../src/profile/format.ts';
+import { writeProfiles } from '../../src/profile/profile-files.ts';
+import { formatProfiles } from '../../src/profile/profile-text.ts';
 import { build, BUNDLERS, type BuildResult, onlyArtifact, type PluginOptions } from '../support/bundlers.ts';
 import { ensureNode, UNKNOWN_NODE } from '../support/nodes.ts';
 import { watOf } from '../support/profiled-module.ts';
@@ -22,7 +22,7 @@ const FILES = {
   'main.js': "import { start, unused } from './one.wasm'; console.log(JSON.stringify([start(), unused()]));",
 };
 
-/** The profile of a module that no build has. */
+/** The profile of a module that is not part of any build. */
 const FOREIGN = { name: 'other', sha256: '0'.repeat(64), functions: 3, executed: [] };
 
 async function createProfiledProject(): Promise<Project> {
@@ -32,7 +32,7 @@ async function createProfiledProject(): Promise<Project> {
   return project;
 }
 
-/** Builds and runs; gives the functions with native code. */
+/** Runs the built program and returns the functions with native code. */
 async function compiledFunctions(built: BuildResult): Promise<number[]> {
   const { result, loads } = await runWell(join(built.dir, 'main.js'));
   expect(result).toEqual([42, 13]);
@@ -45,22 +45,25 @@ async function unpack(built: BuildResult) {
 }
 
 describe.each(BUNDLERS)('%s', (bundler) => {
-  test.each(['profiles', 'profiles/one.wasm-profile'])('native code holds what %s names', async (path) => {
-    const project = await createProfiledProject();
-    const built = await build(bundler, project, { plugin: { profile: project.path(path) } });
-    expect(built.warnings).toEqual([]);
-    expect(await compiledFunctions(built)).toEqual([USED, START]);
-    const { native, profile } = await unpack(built);
-    expect(native[0]?.statistics).toMatchObject({ functions: 3, compiled: 2, executed: 2 });
-    expect(profile).toBe((await project.read('profiles/one.wasm-profile')).toString());
-  });
+  test.each(['profiles', 'profiles/one.wasm-profile'])(
+    'trims native code to the functions in %s',
+    async (path) => {
+      const project = await createProfiledProject();
+      const built = await build(bundler, project, { plugin: { profile: project.path(path) } });
+      expect(built.warnings).toEqual([]);
+      expect(await compiledFunctions(built)).toEqual([USED, START]);
+      const { native, profile } = await unpack(built);
+      expect(native[0]?.statistics).toMatchObject({ functions: 3, compiled: 2, executed: 2 });
+      expect(profile).toBe((await project.read('profiles/one.wasm-profile')).toString());
+    },
+  );
 });
 
 const buildWith = (project: Project, plugin: PluginOptions, dir = 'out') =>
   build('rollup', project, { plugin, output: { dir } });
 
-describe('a module that has changed since', () => {
-  test('keeps the functions that are found by name and body', async () => {
+describe('for a module that was changed or renamed after its profile was recorded, a build', () => {
+  test('keeps native code of functions that it finds by name and body', async () => {
     const project = await createProfiledProject();
     const changed = watOf('(func $new (result i32) i32.const 1)');
     await project.write({ 'one.wasm': changed });
@@ -71,14 +74,14 @@ describe('a module that has changed since', () => {
     expect(await compiledFunctions(built)).toEqual([USED + 1, START + 1]);
   });
 
-  test('names may be stripped from what is shipped', async () => {
+  test('matches by name even if the option `strip` removes names', async () => {
     const project = await createProfiledProject();
     await project.write({ 'one.wasm': watOf('(func $new (result i32) i32.const 1)') });
     const built = await buildWith(project, { profile: project.path('profiles'), strip: 'all' });
     expect(await compiledFunctions(built)).toEqual([USED + 1, START + 1]);
   });
 
-  test('has native code for all functions where the profile is of a wholly different one', async () => {
+  test('makes native code for all functions if none of the profile is found', async () => {
     const project = await createProfiledProject();
     const other = wat(`(module
       (func $a (export "start") (result i32) i32.const 42)
@@ -87,13 +90,13 @@ describe('a module that has changed since', () => {
     const built = await buildWith(project, { profile: project.path('profiles') });
     expect(built.warnings).toEqual([
       expect.stringContaining(
-        'one.wasm: its startup profile is of another module (0 of its 2 functions were found)',
+        'one.wasm: its startup profile belongs to another module (0 of its 2 functions were found)',
       ),
     ]);
     expect(await compiledFunctions(built)).toEqual([0, 1]);
   });
 
-  test('of another name has its own profile where it is the very module', async () => {
+  test('takes a profile with another name if its SHA-256 is that of the module', async () => {
     const project = await createProfiledProject();
     await project.write({
       'two.wasm': WASM,
@@ -107,28 +110,25 @@ describe('a module that has changed since', () => {
 });
 
 describe('profiles of other modules', () => {
-  test.each(['profiles', 'profiles/one.wasm-profile'])(
-    'are told about once, at the end: %s',
-    async (path) => {
-      const project = await createProfiledProject();
-      await project.write({
-        'two.wasm': watOf('(func $new (result i32) i32.const 1)'),
-        'three.wasm': watOf('(func $newer (result i32) i32.const 1)'),
-        'main.js': `
+  test.each(['profiles', 'profiles/one.wasm-profile'])('cause one warning at the end: %s', async (path) => {
+    const project = await createProfiledProject();
+    await project.write({
+      'two.wasm': watOf('(func $new (result i32) i32.const 1)'),
+      'three.wasm': watOf('(func $newer (result i32) i32.const 1)'),
+      'main.js': `
         import { start } from './two.wasm';
         import { unused } from './three.wasm';
         console.log(JSON.stringify([start(), unused()]));
       `,
-      });
-      const built = await buildWith(project, { profile: project.path(path) });
-      expect(built.warnings).toEqual([
-        expect.stringMatching(/expected the startup profile of .* \("three", "two"\), found "one"\. Native/),
-      ]);
-      expect(built.warnings[0]).toContain(project.path(path));
-    },
-  );
+    });
+    const built = await buildWith(project, { profile: project.path(path) });
+    expect(built.warnings).toEqual([
+      expect.stringMatching(/expected the startup profile of .* \("three", "two"\), found "one"\. Native/),
+    ]);
+    expect(built.warnings[0]).toContain(project.path(path));
+  });
 
-  test('are no matter where one module has its own', async () => {
+  test('are ignored if one module has a profile', async () => {
     const project = await createProfiledProject();
     await project.write({
       'two.wasm': watOf('(func $new (result i32) i32.const 1)'),
@@ -140,7 +140,7 @@ describe('profiles of other modules', () => {
   });
 });
 
-test('one damaged profile of a folder does not cost the others', async () => {
+test('a damaged profile in a folder does not affect the others', async () => {
   const project = await createProfiledProject();
   await project.write({ 'profiles/other.wasm-profile': 'damaged' });
   const built = await buildWith(project, { profile: project.path('profiles') });
@@ -153,7 +153,7 @@ test('one damaged profile of a folder does not cost the others', async () => {
 describe('a profile that contradicts the module that it names', () => {
   const START_LINE = /^3 [0-9a-f]{16} run "start"$/m;
 
-  test('is not used where no function is found', async () => {
+  test('is not used if none of its functions is found', async () => {
     const project = await createProfiledProject();
     await damage(project, (text) =>
       text.replace(/^1 .*$/m, '100 0123456789abcdef run').replace(START_LINE, '101 0123456789abcdef run'),
@@ -167,7 +167,7 @@ describe('a profile that contradicts the module that it names', () => {
     expect(await compiledFunctions(built)).toEqual([1, 2, 3]);
   });
 
-  test('gives functions by name where their bodies are others', async () => {
+  test('is matched by function names if the bodies differ', async () => {
     const project = await createProfiledProject();
     await damage(project, (text) => text.replace(START_LINE, '3 0123456789abcdef run "unused"'));
     const built = await buildWith(project, { profile: project.path('profiles') });
@@ -188,12 +188,15 @@ async function damage(project: Project, change: (text: string) => string): Promi
   return file;
 }
 
-describe('a profile that cannot be used is told about, and native code holds all functions:', () => {
+describe('a build warns about an unusable profile and makes native code for all functions:', () => {
   test.each([
-    ['missing', async (project: Project) => project.path('nowhere')],
-    ['damaged', async (project: Project) => damage(project, (text) => text.replace(/\d/g, 'x'))],
-    ['cut off', async (project: Project) => damage(project, (text) => text.slice(0, -30))],
-    ['of another version', async (project: Project) => damage(project, (text) => text.replace(/1$/m, '999'))],
+    ['it is missing', async (project: Project) => project.path('nowhere')],
+    ['it is damaged', async (project: Project) => damage(project, (text) => text.replace(/\d/g, 'x'))],
+    ['it is truncated', async (project: Project) => damage(project, (text) => text.slice(0, -30))],
+    [
+      'it has another version',
+      async (project: Project) => damage(project, (text) => text.replace(/1$/m, '999')),
+    ],
   ])('%s', async (_, prepare) => {
     const project = await createProfiledProject();
     const profile = await prepare(project);
@@ -204,7 +207,7 @@ describe('a profile that cannot be used is told about, and native code holds all
   });
 });
 
-test('a second build with the same profile trims nothing anew, another profile does', async () => {
+test('a second build reuses trimmed code for the same profile but not for another one', async () => {
   const project = await createProfiledProject();
   const cache = project.path('cache');
   const plugin = { profile: project.path('profiles'), cache };
@@ -217,7 +220,7 @@ test('a second build with the same profile trims nothing anew, another profile d
   expect(await compiledFunctions(await buildWith(project, plugin, 'other'))).toEqual([START]);
 });
 
-test('an engine whose layout of native code is unknown gets native code for all functions', async () => {
+test('a target whose layout of native code is unknown has native code for all functions', async () => {
   const project = await createProfiledProject();
   const node = await ensureNode(UNKNOWN_NODE);
   const built = await buildWith(project, { profile: project.path('profiles'), targets: [node] });

@@ -1,4 +1,4 @@
-/** The option `heal`: built programs carry what makes native code, and nothing of it without the option. */
+/** The option `recompile`: built programs include on-device compilation only with the option. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -8,13 +8,13 @@ import { ensureNode } from '../support/nodes.ts';
 import { createProject, runWell } from '../support/project.ts';
 import { watOfValue } from '../support/wat.ts';
 
-/** Lives until the folder in the environment has a file of native code, where it is to heal. */
+/** With the variable RECOMPILE, runs until the folder in the environment contains a file of native code. */
 const MAIN = `
   import module from './one.wasm?module';
   const fs = process.getBuiltinModule('fs');
   console.log(new WebAssembly.Instance(module).exports.value());
-  const { FOLDER, HEAL } = process.env;
-  const timer = HEAL && setInterval(() => {
+  const { FOLDER, RECOMPILE } = process.env;
+  const timer = RECOMPILE && setInterval(() => {
     if (fs.existsSync(FOLDER) && fs.readdirSync(FOLDER).some((name) => name.endsWith('.native'))) clearInterval(timer);
   }, 20);
 `;
@@ -29,7 +29,7 @@ test.each<[Bundler | OtherBundler, 'es' | 'cjs']>([
   ['esbuild', 'cjs'],
   ['farm', 'es'],
   ['bun', 'es'],
-])('%s, %s: the second start in another Node loads native code', async (bundler, format) => {
+])('%s, %s: the second startup in another Node loads native code', async (bundler, format) => {
   const project = await createProject({ 'one.wasm': watOfValue(1), 'main.js': MAIN });
   const folder = project.path('cache');
   const entry = format === 'cjs' ? 'main.cjs' : 'main.js';
@@ -38,7 +38,7 @@ test.each<[Bundler | OtherBundler, 'es' | 'cjs']>([
     output: { format, entryFileNames: entry },
   });
   expect(built.warnings).toEqual([]);
-  // Another folder, and no sources.
+  // The program runs in another folder, without sources.
   const dir = await project.move('out', 'deployed');
   const nodes = await Promise.all((['22', '24', '26'] as const).map((version) => ensureNode(version)));
   for (const node of nodes.filter((each) => each !== process.execPath)) {
@@ -51,23 +51,25 @@ test.each<[Bundler | OtherBundler, 'es' | 'cjs']>([
     expect(code).toContain(env.FOLDER);
     await project.write({ [`deployed/${nodes.indexOf(node)}-${entry}`]: code });
     const own = join(dir, `${nodes.indexOf(node)}-${entry}`);
-    const first = await runWell(own, { node, env: { ...env, HEAL: '1' } });
+    const first = await runWell(own, { node, env: { ...env, RECOMPILE: '1' } });
     expect(first.loads).toMatchObject([
       {
         how: 'compiled',
-        detail: expect.stringMatching(/is not among its targets.*; healing: native code is made/),
+        detail: expect.stringMatching(
+          /is not among its targets.*; on-device compilation: starts when the program is idle/,
+        ),
       },
     ]);
     const second = await runWell(own, { node, env });
     expect(second.loads).toMatchObject([
-      { how: 'precompiled', detail: expect.stringMatching(/^healed v8-.*-[0-9a-f]{8}-[0-9a-f]{8}$/) },
+      { how: 'precompiled', detail: expect.stringMatching(/^recompiled v8-.*-[0-9a-f]{8}-[0-9a-f]{8}$/) },
     ]);
     expect([first.result, second.result]).toEqual([1, 1]);
     expect(second.stderr).not.toContain('WASM_PRECOMPILE_FALLBACK');
   }
 });
 
-test('without it, nothing of it is there', async () => {
+test('output without the option includes nothing of on-device compilation', async () => {
   const project = await createProject({ 'one.wasm': watOfValue(1), 'main.js': MAIN });
   for (const plugin of [{}, { recompile: false }]) {
     const { dir, files } = await build('rollup', project, { plugin });

@@ -1,4 +1,4 @@
-/** Imports that are refused: forms that nobody knows, and wasm modules whose own imports lead nowhere. */
+/** Refused imports: unknown forms, and wasm modules with imports that cannot be resolved. */
 import { join } from 'node:path';
 import { rolldown } from 'rolldown';
 import { rollup } from 'rollup';
@@ -9,13 +9,13 @@ import { ALL_BUNDLERS, build, BUNDLERS, hasRollupPlugins } from '../support/bund
 import { createProject, runWell, SHARED_CACHE } from '../support/project.ts';
 import { wat, watOfValue } from '../support/wat.ts';
 
-describe.each(BUNDLERS)('a query that nobody knows, in %s', (bundler) => {
+describe.each(BUNDLERS)('an unknown query in %s', (bundler) => {
   const FILES = {
     'one.wasm': watOfValue(1),
     'main.js': "import one from './one.wasm?int'; console.log(one);",
   };
 
-  test('is an error that names the forms', async () => {
+  test('causes an error that lists the forms', async () => {
     const project = await createProject(FILES);
     const error = await failure(build(bundler, project));
     expect(error).toContain(`${project.path('one.wasm')} is imported in an unknown form, \`?int\``);
@@ -24,7 +24,7 @@ describe.each(BUNDLERS)('a query that nobody knows, in %s', (bundler) => {
     );
   });
 
-  test('is left to a plugin that loads it, wherever it stands', async () => {
+  test('is left to a plugin that handles it', async () => {
     const project = await createProject(FILES);
     const loader = {
       name: 'loader',
@@ -35,15 +35,15 @@ describe.each(BUNDLERS)('a query that nobody knows, in %s', (bundler) => {
     expect((await runWell(join(dir, 'main.js'))).result).toBe(5);
   });
 
-  test('is left to the bundler where the file is not ours', async () => {
+  test('is left to the bundler if the file is excluded', async () => {
     const project = await createProject(FILES);
     const error = await failure(build(bundler, project, { plugin: { exclude: /one\.wasm$/ } }));
     expect(error).not.toContain('unknown form');
   });
 });
 
-describe.each(ALL_BUNDLERS)('imports of a module that cannot be resolved, in %s', (bundler) => {
-  test('are an error that names them and the forms that take imports', async () => {
+describe.each(ALL_BUNDLERS)('unresolvable imports of a wasm module in %s', (bundler) => {
+  test('cause an error that names them and the forms that accept imports', async () => {
     const project = await createProject({
       'one.wasm': bindgen('wbg'),
       'main.js': "import { value } from './one.wasm'; console.log(value());",
@@ -54,7 +54,7 @@ describe.each(ALL_BUNDLERS)('imports of a module that cannot be resolved, in %s'
     expect(error).toMatch(/`\?init` or `\?module`/);
   });
 
-  test('do not matter for `?init`', async () => {
+  test('are allowed for `?init`', async () => {
     const project = await createProject({
       'one.wasm': bindgen('wbg'),
       'main.js': `
@@ -67,7 +67,7 @@ describe.each(ALL_BUNDLERS)('imports of a module that cannot be resolved, in %s'
     expect((await runWell(join(dir, 'main.js'))).result).toBe(3);
   });
 
-  test.skipIf(!hasRollupPlugins(bundler))('are no error where a plugin resolves them', async () => {
+  test.skipIf(!hasRollupPlugins(bundler))('cause no error if a plugin resolves them', async () => {
     const project = await createProject({
       'one.wasm': bindgen('wbg'),
       'bindings.js': 'export const first = () => 4; export const second = () => {};',
@@ -81,7 +81,7 @@ describe.each(ALL_BUNDLERS)('imports of a module that cannot be resolved, in %s'
     expect((await runWell(join(dir, 'main.js'))).result).toBe(4);
   });
 
-  test("are no error where Node finds them: its own modules, and a package's", async () => {
+  test('cause no error if Node resolves them: built-in modules and packages', async () => {
     const project = await createProject({
       'one.wasm': wat(`(module
         (import "node:os" "availableParallelism" (func (result i32)))
@@ -97,7 +97,7 @@ describe.each(ALL_BUNDLERS)('imports of a module that cannot be resolved, in %s'
   });
 });
 
-test.each(['rollup', 'rolldown'] as const)('an external import is left as it is, in %s', async (bundler) => {
+test.each(['rollup', 'rolldown'] as const)('%s keeps an external import unchanged', async (bundler) => {
   const project = await createProject({
     'one.wasm': wat('(module (import "wbg" "first" (func)) (func (export "value")))'),
     'main.js': "import { value } from './one.wasm'; console.log(value());",
@@ -114,7 +114,7 @@ test.each(['rollup', 'rolldown'] as const)('an external import is left as it is,
   expect(output[0].code).toMatch(/from ["']wbg["']/);
 });
 
-/** The message of the error that a build must end with. */
+/** Returns the message of the error that a build must end with. */
 async function failure(building: Promise<unknown>): Promise<string> {
   const error = await building.then(
     () => undefined,
@@ -124,7 +124,7 @@ async function failure(building: Promise<unknown>): Promise<string> {
   return error.message;
 }
 
-/** A module that imports two functions, and gives what the first gives. */
+/** A module that imports two functions; its `value` returns the result of the first. */
 function bindgen(module: string): Uint8Array {
   return wat(`(module
     (import "${module}" "first" (func $first (result i32)))

@@ -1,4 +1,4 @@
-/** The option `report`: a page about what a build has written. */
+/** The option `report`: an HTML page about the artifacts of a build. */
 import { readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { rollup } from 'rollup';
@@ -37,7 +37,7 @@ const reportsIn = async (project: Project) =>
   (await project.list()).filter((file) => file.endsWith('.html') || file.endsWith('.tmp'));
 
 describe.each(BUNDLERS)('%s', (bundler) => {
-  test('true: beside the output, named in the last line', async () => {
+  test('writes the report beside the output and prints its path with `report: true`', async () => {
     const project = await createProject(FILES);
     const { plugins, infos } = listen();
     const built = await build(bundler, project, { plugins, plugin: { report: true } });
@@ -47,15 +47,19 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     expect(infos).toHaveLength(1);
     expect(infos[0]).toMatch(/2 modules: .*; report: /);
     expect(infos[0]?.endsWith(`; report: ${relative(process.cwd(), file)}`)).toBe(true);
-    const { title, artifacts, starts, bench } = await readReport(file);
-    expect({ title, starts, bench }).toEqual({ title: 'WebAssembly in out', starts: [], bench: undefined });
+    const { title, artifacts, startups, bench } = await readReport(file);
+    expect({ title, startups, bench }).toEqual({
+      title: 'WebAssembly in out',
+      startups: [],
+      bench: undefined,
+    });
     expect(artifacts.map(({ file: path }) => path).toSorted()).toEqual(built.artifacts);
     for (const { file: path, size } of artifacts) {
       expect((await readFile(join(built.dir, path))).length).toBe(size);
     }
   });
 
-  test('after a training: what is left', async () => {
+  test('reports the trimmed artifacts after training', async () => {
     const project = await createProject({ ...FILES, 'train.mjs': `await import('./out/main.js');` });
     const train = [process.execPath, project.path('train.mjs')];
     const path = project.path('pages/wasm.html');
@@ -68,7 +72,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     expect(one?.native).toMatchObject([{ functions: 3, compiled: 2, executed: 2 }]);
   });
 
-  test('by default there is none', async () => {
+  test('writes no report by default', async () => {
     const project = await createProject(FILES);
     const { plugins, infos } = listen();
     await build(bundler, project, { plugins });
@@ -77,7 +81,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
   });
 });
 
-test('artifacts of earlier builds in the same folder are not in it', async () => {
+test('a report omits artifacts of earlier builds in the same folder', async () => {
   const project = await createProject(FILES);
   const before = await build('rollup', project);
   await project.write({ 'two.wasm': watOfValue(3) });
@@ -88,7 +92,7 @@ test('artifacts of earlier builds in the same folder are not in it', async () =>
   expect(artifacts.filter(({ file }) => !before.artifacts.includes(file))).toHaveLength(1);
 });
 
-test('several outputs are in one report', async () => {
+test('a report includes all outputs of a build', async () => {
   const project = await createProject({
     ...FILES,
     'main.js': `import init from './two.wasm?init'; init().then(({ exports }) => console.log(exports.value()));`,
@@ -102,7 +106,7 @@ test('several outputs are in one report', async () => {
   expect(artifacts.map(({ file }) => file.split('/', 1)[0])).toEqual(['esm', 'cjs']);
 });
 
-test('without an artifact there is none', async () => {
+test('a build without artifacts writes no report', async () => {
   const project = await createProject({
     'index.html': '<script type="module" src="main.js">',
     'two.wasm': FILES['two.wasm'],
@@ -111,15 +115,15 @@ test('without an artifact there is none', async () => {
   const { plugins, infos } = listen();
   await buildClient(project, { plugins, plugin: { report: true } });
   expect(await reportsIn(project)).not.toContain(NAME);
-  expect(infos).toEqual([expect.stringMatching(/plain: for a browser\)$/)]);
+  expect(infos).toEqual([expect.stringMatching(/compiled in the browser\)$/)]);
 });
 
-test('a report that cannot be written is a warning', async () => {
+test('a build warns about a report that cannot be written', async () => {
   const project = await createProject(FILES);
   const plugin = { report: project.path('main.js/report.html') };
   const { warnings, artifacts } = await build('rollup', project, { plugin });
   expect(warnings).toEqual([
-    expect.stringMatching(/There is no report: .*main\.js\/report\.html: cannot be written/),
+    expect.stringMatching(/Failed to write the report: .*main\.js\/report\.html: cannot be written/),
   ]);
   expect(artifacts).toHaveLength(2);
 });

@@ -7,7 +7,7 @@ import { createProject, runWell } from '../support/project.ts';
 import { wat, watOfValue } from '../support/wat.ts';
 
 describe.each([...BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
-  test('gives the module of both forms, the same one each time', async () => {
+  test('returns the same module for both forms and each time', async () => {
     const project = await createProject({
       'lib/needs.wasm': wat(`(module
         (import "whatever" "f" (func $f (result i32)))
@@ -33,7 +33,7 @@ describe.each([...BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
     expect(warnings).toEqual([]);
   });
 
-  test('gives what Node itself gives, without a bundler', async () => {
+  test('gives the results of Node without a bundler', async () => {
     const project = await createProject({
       'counter.wasm': wat('(module (func (export "increment")))'),
       'main.js': `
@@ -55,7 +55,7 @@ describe.each([...BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
     expect(new Set(ours.loads.map(({ how }) => how))).toEqual(new Set(['precompiled']));
   });
 
-  test('leaves a default import that is named source', async () => {
+  test('keeps a default import that is named source', async () => {
     const project = await createProject({
       'default.wasm': wat('(module (func (export "default") (result i32) i32.const 8))'),
       'main.js': `
@@ -87,17 +87,17 @@ describe.each([...BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
     expect(result).toMatch(/main\.js:5:/);
   });
 
-  test('takes no query', async () => {
+  test('refuses a query', async () => {
     const project = await createProject({
       'one.wasm': watOfValue(1),
       'main.js': "import source module from './one.wasm?init'; console.log(module);",
     });
     await expect(build(bundler, project)).rejects.toThrow(
-      /main\.js has a source phase import of "\.\/one\.wasm\?init": it gives the module itself, and takes no query/,
+      /main\.js has a source phase import of "\.\/one\.wasm\?init": it always gives the module\. Remove the query\./,
     );
   });
 
-  test('is left to the bundler where the file is not ours', async () => {
+  test('leaves the import to the bundler if the file is excluded', async () => {
     const project = await createProject({
       'one.wasm': watOfValue(1),
       'main.js': "import source module from './one.wasm'; console.log(module);",
@@ -112,7 +112,7 @@ describe.each([...BUNDLERS, ...OLDER_VITES])('%s', (bundler) => {
   });
 });
 
-test('works in TypeScript and JSX, in Vite', async () => {
+test('Vite supports source phase imports in TypeScript and JSX', async () => {
   const project = await createProject({
     'one.wasm': watOfValue(1),
     'value.ts': `
@@ -137,7 +137,7 @@ test('works in TypeScript and JSX, in Vite', async () => {
 });
 
 test.each(['webpack', 'rspack'] as const)(
-  '%s gives it, where an experiment lets it parse',
+  '%s supports source phase imports with its experiment for their syntax',
   async (bundler) => {
     const project = await createProject({
       'one.wasm': watOfValue(1),

@@ -1,20 +1,20 @@
-/** Builds of split modules whose memory lies beside the primary. */
+/** Builds of split modules whose memory contents are stored outside the primary module. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { createProfile } from '../../src/profile/create.ts';
-import { writeProfiles } from '../../src/profile/files.ts';
+import { writeProfiles } from '../../src/profile/profile-files.ts';
 import { build, type BuildResult, onlyArtifact } from '../support/bundlers.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 import { createProject, type Files, type Project, run, runWell, wasmPrecompile } from '../support/project.ts';
 import { wat } from '../support/wat.ts';
 
-/** Enough for a memory to be apart. */
+/** Bytes of data, enough to be stored outside the primary. */
 const SIZE = 300_000;
 const CONTENT = 'precompiled '.repeat(SIZE / 12);
 
-/** Sums up what is in memory; `cold` is in a part. */
+/** `sum` adds up all bytes of the memory; `cold` is in a secondary. */
 const WASM = wat(`(module
   (memory (export "memory") 8 10)
   (data (i32.const 1000) "${CONTENT}")
@@ -69,7 +69,7 @@ async function buildWithMemory(main: string, plugin = {}, files: Files = {}): Pr
 
 const mainOf = ({ dir }: BuildResult) => join(dir, 'main.js');
 
-/** Changes bytes of the memory in an artifact. */
+/** Changes a byte of the memory contents in an artifact. */
 async function damageMemory(built: BuildResult): Promise<void> {
   const file = onlyArtifact(built);
   const bytes = await readFile(file);
@@ -79,11 +79,11 @@ async function damageMemory(built: BuildResult): Promise<void> {
 }
 
 describe.each(['esm', 'init', 'module'] as const)('%s', (form) => {
-  test('gives the same in each Node: precompiled, without the native loader, compiled', async () => {
+  test('gives the same results in each Node: precompiled, without the native addon, and compiled', async () => {
     const nodes = await Promise.all(NODE_VERSIONS.map((version) => ensureNode(version)));
     const built = await buildWithMemory(MAINS[form], { targets: nodes, fallback: 'silent' });
     for (const node of nodes) {
-      // One after another.
+      // The runs are sequential.
       // oxlint-disable-next-line no-await-in-loop
       const usual = await runWell(mainOf(built), { node });
       expect([usual.result, usual.loads.map(({ how }) => how)]).toEqual([
@@ -99,7 +99,7 @@ describe.each(['esm', 'init', 'module'] as const)('%s', (form) => {
 });
 
 describe('instances', () => {
-  test('have a memory each, with what is in it at the start, and nothing shows how', async () => {
+  test('have separate memories with the initial contents, and no visible import', async () => {
     const built = await buildWithMemory(`${SHARED}
       const [one, two] = [make(), make()];
       new Uint8Array(one.memory.buffer).fill(1);
@@ -110,7 +110,7 @@ describe('instances', () => {
     expect((await runWell(mainOf(built))).result).toEqual([SUM, SUM, false, [], names, names]);
   });
 
-  test('that nobody makes whole are none: another realm cannot compute something else', async () => {
+  test('of another realm, which the runtime cannot link, fail to instantiate', async () => {
     const built = await buildWithMemory(`
       import { runInNewContext } from 'node:vm';
       ${SHARED}
@@ -124,7 +124,7 @@ describe('instances', () => {
     ]);
   });
 
-  test('in workers, of the program and of a module that is posted', async () => {
+  test('work in workers: of the same program, and of a module that is posted', async () => {
     const built = await buildWithMemory(
       `${SHARED}
       import { isMainThread, parentPort, Worker } from 'node:worker_threads';
@@ -146,25 +146,25 @@ describe('instances', () => {
   });
 });
 
-describe('an artifact whose memory is damaged', () => {
+describe('an artifact whose memory contents are damaged', () => {
   const MAIN = `${SHARED}
     const attempt = () => { try { return make().sum(); } catch ({ message }) { return message; } };
     console.log(JSON.stringify([attempt(), attempt()]));`;
   const damaged = expect.stringMatching(/\.elf: a part of its wasm module is damaged or missing\. Deploy/);
 
-  test.each([[[]], [['--no-addons']]])('gives no instance: node %j', async (nodeArgs) => {
+  test.each([[[]], [['--no-addons']]])('creates no instance, node %j', async (nodeArgs) => {
     const built = await buildWithMemory(MAIN, { fallback: 'silent' });
     await damageMemory(built);
     expect((await runWell(mainOf(built), { nodeArgs })).result).toEqual([damaged, damaged]);
   });
 
-  test('gives none without `verify` either: what is in it is nowhere else', async () => {
+  test('creates none with `verify: false` either, because the contents are stored nowhere else', async () => {
     const built = await buildWithMemory(MAIN, { verify: false });
     await damageMemory(built);
     expect((await runWell(mainOf(built))).result).toEqual([damaged, damaged]);
   });
 
-  test('where code loads the file by itself, the plain one is taken', async () => {
+  test('is replaced by the original module if code loads the file itself', async () => {
     const built = await buildWithMemory(`
       import { readFileSync } from 'node:fs';
       const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
@@ -186,8 +186,10 @@ test.skipIf(process.platform !== 'linux').each([
     SUM,
   ],
   ['is overwritten', 'writeFileSync(file, readFileSync(file).fill(7));', 'damaged'],
-])('an artifact that %s while the program runs', async (_, change, expected) => {
-  const program = (first: boolean) => `${SHARED}
+])(
+  'a program whose artifact %s while it runs reads consistent or no contents',
+  async (_, change, expected) => {
+    const program = (first: boolean) => `${SHARED}
     import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
     const folder = new URL('./assets/', import.meta.url);
     const file = new URL(readdirSync(folder).find((each) => each.endsWith('.elf')), folder);
@@ -195,21 +197,22 @@ test.skipIf(process.platform !== 'linux').each([
     const before = ${first ? 'attempt()' : SUM};
     ${change}
     console.log(JSON.stringify([before, attempt()]));`;
-  const later = await buildWithMemory(program(true));
-  expect((await runWell(mainOf(later))).result).toEqual([SUM, expected]);
-  // Without the native loader nothing has been read before that.
-  for (const nodeArgs of [[], ['--no-addons']]) {
-    // One after another.
-    // oxlint-disable-next-line no-await-in-loop
-    const built = await buildWithMemory(program(false), { fallback: 'silent' });
-    // oxlint-disable-next-line no-await-in-loop
-    const { result } = await runWell(mainOf(built), { nodeArgs });
-    // With it, the memory of the first instance is there by then, or is found to be damaged.
-    expect([[SUM, expected], ...(nodeArgs.length === 0 ? [[SUM, SUM]] : [])]).toContainEqual(result);
-  }
-});
+    const later = await buildWithMemory(program(true));
+    expect((await runWell(mainOf(later))).result).toEqual([SUM, expected]);
+    // Without the native addon the runtime has read nothing before the change.
+    for (const nodeArgs of [[], ['--no-addons']]) {
+      // The builds are sequential.
+      // oxlint-disable-next-line no-await-in-loop
+      const built = await buildWithMemory(program(false), { fallback: 'silent' });
+      // oxlint-disable-next-line no-await-in-loop
+      const { result } = await runWell(mainOf(built), { nodeArgs });
+      // With the addon, the memory of the first instance is filled by then, or the runtime detects the damage.
+      expect([[SUM, expected], ...(nodeArgs.length === 0 ? [[SUM, SUM]] : [])]).toContainEqual(result);
+    }
+  },
+);
 
-test('`inspect` shows it', async () => {
+test('`inspect` lists the section of the memory contents', async () => {
   const built = await buildWithMemory(MAINS.esm);
   const text = await wasmPrecompile('inspect', onlyArtifact(built));
   expect(text).toMatch(/\n  \.wasm\.memory +\d+ +30\d{4} /);

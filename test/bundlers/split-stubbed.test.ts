@@ -1,4 +1,4 @@
-/** Builds of split modules whose primary lacks the bodies that native code has. */
+/** Builds of split modules with a stubbed primary: it lacks the bodies of functions that have native code. */
 import { copyFile, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,17 +6,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, test } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { createProfile } from '../../src/profile/create.ts';
-import { writeProfiles } from '../../src/profile/files.ts';
+import { writeProfiles } from '../../src/profile/profile-files.ts';
 import { build, type BuildResult, onlyArtifact } from '../support/bundlers.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 import { createProject, type Run, run, runWell, wasmPrecompile } from '../support/project.ts';
 import { wat } from '../support/wat.ts';
 
-/** A step of a computation that no compiler makes shorter, and enough of them for a primary to be lean. */
+/** A step of a computation that no compiler shortens, and enough of them for a stubbed primary. */
 const STEP = 'local.get $x i32.const 5 i32.rotl local.get $x i32.const 1013 i32.mul i32.xor local.set $x\n';
 const STEPS = 8000;
 
-/** Both have a hot function, with `seed` in it and a call of another one, and a cold one. */
+/** A module with a hot function that contains `seed` and calls another function, and with a cold one. */
 const moduleOf = (seed: number) =>
   wat(`(module
     (func $hot (export "hot") (param $x i32) (result i32) i32.const ${seed} local.set $x ${STEP.repeat(STEPS)} local.get $x call $second)
@@ -33,15 +33,19 @@ const ONE = moduleOf(1);
 const TWO = moduleOf(2);
 const [FIRST, SECOND] = [compute(1), compute(2)];
 
+/** The secondary with the bodies of functions that have native code. */
 const BODIES = 2;
-const CAME_IN = /part (\d) comes in: function (\d)/g;
+const LOADED = /loading secondary module (\d) \(call to function (\d)/g;
 
 const MAIN = `
   import init from './one.wasm?init';
   const { exports } = await init();
   console.log(JSON.stringify([exports.hot(0), exports.cold(0)]));`;
 
-/** With a debugger between the first two calls: V8 drops native code, and compiles every function anew at its next call. */
+/**
+ * Attaches a debugger between the first two calls: V8 drops native code and recompiles functions at their next
+ * calls.
+ */
 const DEBUGGED = `
   import { Session } from 'node:inspector';
   import init from './one.wasm?init';
@@ -55,7 +59,7 @@ const DEBUGGED = `
   session.disconnect();
   console.log(JSON.stringify([...results, attempt()]));`;
 
-async function buildLean(main: string, plugin = {}): Promise<BuildResult> {
+async function buildStubbed(main: string, plugin = {}): Promise<BuildResult> {
   const project = await createProject({ 'one.wasm': ONE, 'two.wasm': TWO, 'main.js': main });
   const hot = [0, 1].map((index) => ({ index, optimised: false }));
   await writeProfiles(project.path('profiles'), [
@@ -69,7 +73,8 @@ async function buildLean(main: string, plugin = {}): Promise<BuildResult> {
 
 const mainOf = ({ dir }: BuildResult) => join(dir, 'main.js');
 const howOf = ({ loads }: Run) => loads.map(({ how }) => how);
-const broughtBy = ({ stderr }: Run) => [...stderr.matchAll(CAME_IN)].map(([, part]) => Number(part));
+const loadedSecondaries = ({ stderr }: Run) =>
+  [...stderr.matchAll(LOADED)].map(([, secondary]) => Number(secondary));
 
 /** Changes a byte of an artifact. */
 async function damage(built: BuildResult, at: (artifact: ReturnType<typeof unpackArtifact>) => number) {
@@ -84,7 +89,7 @@ const bodiesOf = ({ manifest }: ReturnType<typeof unpackArtifact>) =>
   manifest.split?.secondaries[BODIES - 1]?.wire.offset ?? 0;
 const nativeOf = ({ manifest }: ReturnType<typeof unpackArtifact>) => manifest.native[0]?.offset ?? 0;
 
-/** Bytes: V8's version in the header of native code. */
+/** Offset in bytes of V8's version in the header of native code. */
 const VERSION_OFFSET = 4;
 
 const nodes = await Promise.all(NODE_VERSIONS.map((version) => ensureNode(version)));
@@ -92,8 +97,8 @@ const nodes = await Promise.all(NODE_VERSIONS.map((version) => ensureNode(versio
 describe.each(nodes.map((node, i) => ({ node, version: NODE_VERSIONS[i] })))(
   'in Node $version',
   ({ node }) => {
-    test('a start has no bodies of what native code has', async () => {
-      const built = await buildLean(MAIN, { targets: [node] });
+    test('a startup reads no bodies of functions that have native code', async () => {
+      const built = await buildStubbed(MAIN, { targets: [node] });
       const { split, wire } = unpackArtifact(await readFile(onlyArtifact(built)));
       expect(Buffer.compare(wire, ONE)).toBe(0);
       expect(split?.primary.length).toBeLessThan(1000);
@@ -101,19 +106,19 @@ describe.each(nodes.map((node, i) => ({ node, version: NODE_VERSIONS[i] })))(
       const ended = await runWell(mainOf(built), { node });
       expect(ended.result).toEqual([FIRST, FIRST]);
       expect(howOf(ended)).toEqual(['precompiled', 'precompiled']);
-      // The cold one.
-      expect(broughtBy(ended)).toEqual([1]);
+      // The secondary of the cold function.
+      expect(loadedSecondaries(ended)).toEqual([1]);
       expect(await wasmPrecompile('inspect', onlyArtifact(built))).toMatch(
-        /Functions of part 2 are called in native code; it is loaded where V8 does without/,
+        /native code of the primary contains the functions of secondary 2\.\n  That secondary is loaded only if V8 does not use the native code/,
       );
     });
 
-    test('they come in where a debugger has V8 drop it', async () => {
-      const built = await buildLean(DEBUGGED, { targets: [node] });
+    test('the bodies are loaded if V8 drops native code for a debugger', async () => {
+      const built = await buildStubbed(DEBUGGED, { targets: [node] });
       const ended = await runWell(mainOf(built), { node });
       expect(ended.result).toEqual([FIRST, FIRST, FIRST]);
-      expect(broughtBy(ended)).toEqual([BODIES]);
-      // What would be called otherwise: nothing.
+      expect(loadedSecondaries(ended)).toEqual([BODIES]);
+      // Without the bodies the calls fail.
       await damage(built, bodiesOf);
       const failed = await runWell(mainOf(built), { node });
       const message = expect.stringMatching(/\.elf: its wasm module is damaged or missing/);
@@ -123,25 +128,25 @@ describe.each(nodes.map((node, i) => ({ node, version: NODE_VERSIONS[i] })))(
     test.each([
       ['under other flags', ['--no-liftoff']],
       ['without a trap handler', ['--disable-wasm-trap-handler']],
-    ])('all of the primary is compiled %s', async (_, nodeArgs) => {
-      const built = await buildLean(MAIN, { targets: [node] });
+    ])('the full primary is compiled %s', async (_, nodeArgs) => {
+      const built = await buildStubbed(MAIN, { targets: [node] });
       const ended = await runWell(mainOf(built), { node, nodeArgs });
       expect(ended.result).toEqual([FIRST, FIRST]);
       expect(howOf(ended)[0]).toBe('compiled');
-      expect(broughtBy(ended)).toEqual([1]);
+      expect(loadedSecondaries(ended)).toEqual([1]);
     });
 
-    test('all of the primary is compiled where V8 refuses native code', async () => {
-      const built = await buildLean(MAIN, { targets: [node], verify: false });
+    test('the full primary is compiled if V8 rejects native code', async () => {
+      const built = await buildStubbed(MAIN, { targets: [node], verify: false });
       await damage(built, (artifact) => nativeOf(artifact) + VERSION_OFFSET);
       const ended = await runWell(mainOf(built), { node });
       expect(ended.result).toEqual([FIRST, FIRST]);
       expect(howOf(ended)[0]).toBe('compiled');
-      expect(broughtBy(ended)).toEqual([1]);
+      expect(loadedSecondaries(ended)).toEqual([1]);
     });
 
-    test('an artifact without its bodies works as long as native code does', async () => {
-      const built = await buildLean(MAIN, { targets: [node] });
+    test('an artifact with damaged bodies works as long as native code is used', async () => {
+      const built = await buildStubbed(MAIN, { targets: [node] });
       await damage(built, bodiesOf);
       expect((await runWell(mainOf(built), { node })).result).toEqual([FIRST, FIRST]);
       const { exitCode, stderr } = await run(mainOf(built), { node, nodeArgs: ['--no-liftoff'] });
@@ -151,8 +156,8 @@ describe.each(nodes.map((node, i) => ({ node, version: NODE_VERSIONS[i] })))(
       ]);
     });
 
-    test('two modules that differ in such bodies only are two in one process', async () => {
-      const built = await buildLean(
+    test('two modules that differ only in such bodies are distinct in one process', async () => {
+      const built = await buildStubbed(
         `import one from './one.wasm?init';
       import two from './two.wasm?init';
       const [{ exports }, other] = [await one(), await two()];
@@ -166,7 +171,7 @@ describe.each(nodes.map((node, i) => ({ node, version: NODE_VERSIONS[i] })))(
   },
 );
 
-/** Has a node refuse native code with a small module, as the host of the build asks it. */
+/** A preload script that makes a node reject native code for a small module when the build checks it. */
 const REFUSING = `
   const fs = require('node:fs');
   if (process.argv[2] === 'check') {
@@ -184,9 +189,9 @@ const REFUSING = `
     require('node:module').syncBuiltinESMExports();
   }`;
 
-test('where a target does not take it with native code, the primary is full', async () => {
+test('the primary is not stubbed if a target rejects it with native code', async () => {
   const node = await ensureNode('26');
-  // A module that no other test has: what a target takes is remembered.
+  // No other test has this module: the cache stores the answers of targets.
   const wasm = moduleOf(3);
   const project = await createProject({ 'one.wasm': wasm, 'main.js': MAIN, 'refusing.cjs': REFUSING });
   const wrapper = project.path('node.sh');
@@ -206,8 +211,8 @@ test('where a target does not take it with native code, the primary is full', as
 });
 
 describe('an artifact', () => {
-  test('that is cut off after the wire bytes is compiled', async () => {
-    const built = await buildLean(MAIN, { targets: nodes });
+  test('that is truncated after the wire bytes is compiled', async () => {
+    const built = await buildStubbed(MAIN, { targets: nodes });
     const file = onlyArtifact(built);
     const { native } = unpackArtifact(await readFile(file)).manifest;
     await truncate(file, native[0]?.offset);
@@ -221,8 +226,8 @@ describe('an artifact', () => {
 
   test('of the same module for other targets is compiled', async () => {
     const [built, other] = [
-      await buildLean(MAIN, { targets: nodes.slice(0, 2) }),
-      await buildLean(MAIN, { targets: nodes.slice(1, 4) }),
+      await buildStubbed(MAIN, { targets: nodes.slice(0, 2) }),
+      await buildStubbed(MAIN, { targets: nodes.slice(1, 4) }),
     ];
     await copyFile(onlyArtifact(other), onlyArtifact(built));
     const ended = await runWell(mainOf(built));
@@ -233,32 +238,32 @@ describe('an artifact', () => {
   });
 });
 
-describe('healing', () => {
+describe('on-device compilation', () => {
   const folders: string[] = [];
   afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
 
-  test('makes native code of all of the primary', { timeout: 60_000 }, async () => {
+  test('makes native code for the full primary', { timeout: 60_000 }, async () => {
     const [node] = nodes;
-    const folder = await mkdtemp(join(tmpdir(), 'wasm-heal-'));
+    const folder = await mkdtemp(join(tmpdir(), 'wasm-recompile-'));
     folders.push(folder);
-    const built = await buildLean(`${MAIN}\nawait new Promise((resolve) => setTimeout(resolve, 500));`, {
+    const built = await buildStubbed(`${MAIN}\nawait new Promise((resolve) => setTimeout(resolve, 500));`, {
       targets: [nodes.at(1)],
       recompile: { delay: 0, folder },
     });
     const first = await runWell(mainOf(built), node === undefined ? {} : { node });
     expect([first.result, howOf(first)[0]]).toEqual([[FIRST, FIRST], 'compiled']);
-    // The primary, and the part of the cold function.
-    const isHealed = async () =>
+    // For the primary and the secondary of the cold function.
+    const isRecompiled = async () =>
       (await readdir(folder)).filter((name) => name.endsWith('.native')).length === 2;
-    // Another process makes it.
+    // Another process compiles.
     // oxlint-disable-next-line no-await-in-loop
-    for (let i = 0; i < 300 && !(await isHealed()); i++) await sleep(100);
+    for (let i = 0; i < 300 && !(await isRecompiled()); i++) await sleep(100);
     const second = await runWell(mainOf(built), node === undefined ? {} : { node });
     expect(second.result).toEqual([FIRST, FIRST]);
     expect(second.loads[0]).toMatchObject({
       how: 'precompiled',
-      detail: expect.stringMatching(/^healed v8-/),
+      detail: expect.stringMatching(/^recompiled v8-/),
     });
-    expect(broughtBy(second)).toEqual([1]);
+    expect(loadedSecondaries(second)).toEqual([1]);
   });
 });

@@ -1,10 +1,10 @@
-/** The option `split`: builds of modules with a startup profile, whose other functions come in when they are called. */
+/** The option `split`: modules with a startup profile are split, and secondaries are loaded when they are called. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { createProfile } from '../../src/profile/create.ts';
-import { writeProfiles } from '../../src/profile/files.ts';
+import { writeProfiles } from '../../src/profile/profile-files.ts';
 import {
   build,
   ALL_BUNDLERS,
@@ -23,7 +23,7 @@ import {
   RESULTS,
   SECOND,
   START,
-  TWO_PARTS,
+  TWO_SECONDARIES,
   USED,
   WASM,
 } from '../support/split-project.ts';
@@ -53,7 +53,7 @@ const RESULTS_BY_FORM = {
   module: [...RESULTS, 1043, NAMES, NAMES],
 };
 
-/** A program whose artifact is changed after its start. */
+/** A program that changes its artifact after startup. */
 const changing = (change: string) => `
   import { readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
   import { start, first, second } from './one.wasm';
@@ -71,41 +71,43 @@ const buildSplit = (
   bundler: (typeof ALL_BUNDLERS)[number] = 'rollup',
 ) =>
   build(bundler, project, {
-    plugin: { profile: project.path('profiles'), split: TWO_PARTS, ...plugin },
+    plugin: { profile: project.path('profiles'), split: TWO_SECONDARIES, ...plugin },
   });
 
 async function unpack(built: BuildResult) {
   return unpackArtifact(await readFile(onlyArtifact(built)));
 }
 
-/** What comes in at which call, by `NODE_DEBUG`. */
+/** Returns the loaded secondaries with the called functions, from the output of `NODE_DEBUG`. */
 const coldCalls = (stderr: string) =>
-  [...stderr.matchAll(/part (\d+) comes in: function (\d+) is called/g)].map(([, part, index]) => [
-    Number(part),
-    Number(index),
-  ]);
+  [...stderr.matchAll(/loading secondary module (\d+) \(call to function (\d+)\)/g)].map(
+    ([, secondary, index]) => [Number(secondary), Number(index)],
+  );
 
 describe.each(ALL_BUNDLERS)('%s', (bundler) => {
-  test.each(['esm', 'init', 'module'] as const)('%s: parts come in when they are called', async (form) => {
-    const project = await createSplitProject(MAINS[form]);
-    const built = await buildSplit(project, {}, bundler);
-    expect(built.warnings).toEqual([]);
-    const { native, split, wire } = await unpack(built);
-    expect(Buffer.compare(wire, WASM)).toBe(0);
-    expect(split?.secondaries).toHaveLength(2);
-    expect(native.flatMap(({ functions }) => functions.map(({ index }) => index))).toEqual([USED, START]);
-    const { result, stderr, loads } = await runWell(join(built.dir, 'main.js'));
-    expect(result).toEqual(RESULTS_BY_FORM[form]);
-    expect(coldCalls(stderr)).toEqual([
-      [1, FIRST],
-      [2, SECOND],
-    ]);
-    expect(loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled', 'precompiled']);
-  });
+  test.each(['esm', 'init', 'module'] as const)(
+    '%s: secondaries are loaded when they are called',
+    async (form) => {
+      const project = await createSplitProject(MAINS[form]);
+      const built = await buildSplit(project, {}, bundler);
+      expect(built.warnings).toEqual([]);
+      const { native, split, wire } = await unpack(built);
+      expect(Buffer.compare(wire, WASM)).toBe(0);
+      expect(split?.secondaries).toHaveLength(2);
+      expect(native.flatMap(({ functions }) => functions.map(({ index }) => index))).toEqual([USED, START]);
+      const { result, stderr, loads } = await runWell(join(built.dir, 'main.js'));
+      expect(result).toEqual(RESULTS_BY_FORM[form]);
+      expect(coldCalls(stderr)).toEqual([
+        [1, FIRST],
+        [2, SECOND],
+      ]);
+      expect(loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled', 'precompiled']);
+    },
+  );
 });
 
-/** What JavaScript looks up before the module is there makes instances that are whole. */
-async function expectWhole(
+/** Expects linked instances from functions that JavaScript looks up before the module is loaded. */
+async function expectLinked(
   bundler: (typeof ALL_BUNDLERS)[number],
   main: string,
   files: Record<string, string> = {},
@@ -123,15 +125,15 @@ async function expectWhole(
   expect(loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled', 'precompiled']);
 }
 
-describe('a module that comes late', () => {
+describe('instances of a module that is obtained dynamically are linked', () => {
   const ONE = "(await import('./one.wasm?module')).default";
 
-  test.each(ALL_BUNDLERS)('%s: in the arguments of what makes an instance', async (bundler) => {
-    await expectWhole(bundler, `const make = async () => new WebAssembly.Instance(${ONE}, ${IMPORTS});`);
+  test.each(ALL_BUNDLERS)('%s: imported in the arguments of a constructor', async (bundler) => {
+    await expectLinked(bundler, `const make = async () => new WebAssembly.Instance(${ONE}, ${IMPORTS});`);
   });
 
-  test.each(ALL_BUNDLERS)('%s: by a function of another file', async (bundler) => {
-    await expectWhole(
+  test.each(ALL_BUNDLERS)('%s: imported by a function of another file', async (bundler) => {
+    await expectLinked(
       bundler,
       `import { get } from './get.js';
       const make = async () => WebAssembly.instantiate(await get(), ${IMPORTS});`,
@@ -139,19 +141,19 @@ describe('a module that comes late', () => {
     );
   });
 
-  test.each(['esbuild', 'webpack', 'rspack'] as const)('%s: by `require`', async (bundler) => {
-    await expectWhole(bundler, "import { make } from './make.cjs';", {
+  test.each(['esbuild', 'webpack', 'rspack'] as const)('%s: loaded by `require`', async (bundler) => {
+    await expectLinked(bundler, "import { make } from './make.cjs';", {
       'make.cjs': `exports.make = () => new WebAssembly.Instance(require('./one.wasm?module').default, ${IMPORTS});`,
     });
   });
 
-  test('by `import.source`, also where code is not looked at for files that it loads itself', async () => {
+  test('imported by `import.source`, with and without the option `detect`', async () => {
     const project = await createSplitProject(`
       const { exports } = await WebAssembly.instantiate(await import.source('./one.wasm'), ${IMPORTS});
       const { start, first, second, table } = exports;
       console.log(JSON.stringify(${CALLS}));`);
     for (const detect of [true, false]) {
-      // One after another: into one folder.
+      // Sequential, because both write the same folder.
       // oxlint-disable-next-line no-await-in-loop
       const built = await buildSplit(project, { detect });
       // oxlint-disable-next-line no-await-in-loop
@@ -159,38 +161,38 @@ describe('a module that comes late', () => {
     }
   });
 
-  test('changes no code where nothing can be split', async () => {
+  test('only with `split`: other builds do not change the code', async () => {
     const project = await createSplitProject(`console.log(typeof ${ONE});`);
     const built = await build('rollup', project, { plugin: { split: false } });
     expect(await readFile(join(built.dir, 'main.js'), 'utf8')).not.toContain('intercept');
   });
 });
 
-test.each(['module', 'glue'] as const)(
-  'where functions of WebAssembly cannot be replaced, the whole is loaded: %s',
+test.each(['module', 'runtime loading'] as const)(
+  'the original module is loaded if functions of WebAssembly cannot be replaced: %s',
   async (form) => {
-    const glue = `
+    const runtimeLoading = `
       import { readFileSync } from 'node:fs';
       const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
       const { start, first, second, table } = new WebAssembly.Instance(new WebAssembly.Module(bytes), ${IMPORTS}).exports;
       console.log(JSON.stringify(${CALLS}));`;
-    const project = await createSplitProject(form === 'glue' ? glue : MAINS.module);
+    const project = await createSplitProject(form === 'runtime loading' ? runtimeLoading : MAINS.module);
     const built = await buildSplit(project);
     const { result, loads } = await runWell(join(built.dir, 'main.js'), {
       nodeArgs: ['--frozen-intrinsics'],
     });
-    expect(result).toEqual(form === 'glue' ? RESULTS : RESULTS_BY_FORM.module);
-    expect(loads.map(({ how }) => how)).toEqual(form === 'glue' ? [] : ['compiled']);
+    expect(result).toEqual(form === 'runtime loading' ? RESULTS : RESULTS_BY_FORM.module);
+    expect(loads.map(({ how }) => how)).toEqual(form === 'runtime loading' ? [] : ['compiled']);
   },
 );
 
-describe('in each version of Node', () => {
-  test('with native code for it', async () => {
+describe('a split module', () => {
+  test('is precompiled in each version of Node', async () => {
     const nodes = await Promise.all(NODE_VERSIONS.map((version) => ensureNode(version)));
     const project = await createSplitProject(MAINS.module);
     const built = await buildSplit(project, { targets: nodes });
     for (const node of nodes) {
-      // One after another.
+      // The runs are sequential.
       // oxlint-disable-next-line no-await-in-loop
       const { result, loads } = await runWell(join(built.dir, 'main.js'), { node });
       expect(result).toEqual(RESULTS_BY_FORM.module);
@@ -198,7 +200,7 @@ describe('in each version of Node', () => {
     }
   });
 
-  test('and without', async () => {
+  test('is compiled in a version of Node that is not a target', async () => {
     const project = await createSplitProject(MAINS.module);
     const built = await buildSplit(project, { fallback: 'silent' });
     const { result, loads } = await runWell(join(built.dir, 'main.js'), { node: await ensureNode('24') });
@@ -233,7 +235,7 @@ describe('threads', () => {
     });`;
 
   test.each(NODE_VERSIONS)(
-    'a module that is posted to a worker works there as a whole: Node %s',
+    'a worker receives a split module as the original module: Node %s',
     async (version) => {
       const project = await createSplitProject(posting, { 'worker.mjs': worker });
       const built = await buildSplit(project, { fallback: 'silent' });
@@ -243,7 +245,7 @@ describe('threads', () => {
     },
   );
 
-  test('a worker that imports the same program loads parts of its own', async () => {
+  test('a worker that imports the same program loads secondaries itself', async () => {
     const project = await createSplitProject(`
       import { isMainThread, parentPort, Worker } from 'node:worker_threads';
       import { start, first, second, table } from './one.wasm';
@@ -267,13 +269,13 @@ describe('an artifact that changes while the program runs', () => {
       'is replaced by another build',
       'writeFileSync(new URL("new", folder), readFileSync(file).fill(7)); renameSync(new URL("new", folder), file);',
     ],
-  ])('%s: the parts are those of the one that was loaded', async (_, change) => {
+  ])('%s: secondaries come from the artifact that was loaded', async (_, change) => {
     const built = await buildSplit(await createSplitProject(changing(change)));
     const { result } = await runWell(join(built.dir, 'main.js'));
     expect(result).toEqual([42, 1044, 42]);
   });
 
-  test('is overwritten: the call of what is not there throws, and all else goes on', async () => {
+  test('is overwritten: calls of unloaded functions throw, and all others work', async () => {
     const built = await buildSplit(
       await createSplitProject(changing('writeFileSync(file, readFileSync(file).fill(7));')),
     );
@@ -281,13 +283,13 @@ describe('an artifact that changes while the program runs', () => {
     expect(result).toEqual([
       42,
       expect.stringMatching(
-        /\.elf: its wasm module is damaged or missing: it is not an ELF file\. Deploy one whole build again\./,
+        /\.elf: its wasm module is damaged or missing: it is not an ELF file\. Deploy the complete build again\./,
       ),
       42,
     ]);
   });
 
-  test('a damaged part is found out when it comes in', async () => {
+  test('has a damaged secondary: a call of its functions throws', async () => {
     const project = await createSplitProject(changing(''));
     const built = await buildSplit(project);
     const file = onlyArtifact(built);
@@ -302,7 +304,7 @@ describe('an artifact that changes while the program runs', () => {
 });
 
 describe('training', () => {
-  test('a build that trains itself splits what it has trained', async () => {
+  test('a build splits a module by its own training run', async () => {
     const project = await createSplitProject(MAINS.module, {
       'train.mjs': `globalThis.console = { log() {} };
         const { default: module } = await import('./out/module.js');
@@ -312,7 +314,7 @@ describe('training', () => {
     const train = [process.execPath, project.path('train.mjs')];
     const built = await build('rollup', project, {
       entry: 'module.js',
-      plugin: { profile: { train, timeLimit: 60 }, split: TWO_PARTS },
+      plugin: { profile: { train, timeLimit: 60 }, split: TWO_SECONDARIES },
     });
     expect(built.warnings).toEqual([]);
     const { split, native, wire } = await unpack(built);
@@ -330,7 +332,7 @@ describe('training', () => {
     expect(coldCalls(stderr)).toHaveLength(2);
   });
 
-  test('a split program is recorded as a whole one is', async () => {
+  test('a profile recorded with a split module is that of the original module', async () => {
     const project = await createSplitProject(MAINS.esm);
     const built = await buildSplit(project);
     await wasmPrecompile(
@@ -357,18 +359,18 @@ describe('training', () => {
   });
 });
 
-describe('whether a module is split', () => {
+describe('the option `split`', () => {
   const SHARED = wat(
     '(module (memory 1 1 shared) (func $start (export "start") (result i32) i32.const 42) (func nop))',
   );
 
   test.each([
-    ['auto, and it would save little', 'auto', undefined],
-    ['false', false, undefined],
-    ['true', true, 1],
-    ['as many parts as asked for', { secondaries: 2, minSaving: 100 }, 2],
-    ['a saving that it has not', { minSaving: 1e6 }, undefined],
-  ] as const)('%s', async (_, option, parts) => {
+    ['does not split a module with a small saving by default', 'auto', undefined],
+    ['does not split with false', false, undefined],
+    ['splits into one secondary with true', true, 1],
+    ['splits into the number of secondaries', { secondaries: 2, minSaving: 100 }, 2],
+    ['does not split below `minSaving`', { minSaving: 1e6 }, undefined],
+  ] as const)('%s', async (_, option, secondaries) => {
     const project = await createSplitProject(MAINS.esm);
     const { plugins, infos } = listen();
     const built = await build('rollup', project, {
@@ -376,19 +378,19 @@ describe('whether a module is split', () => {
       plugin: { profile: project.path('profiles'), split: option },
     });
     const { split } = await unpack(built);
-    expect(split?.secondaries.length).toBe(parts);
+    expect(split?.secondaries.length).toBe(secondaries);
     expect(infos.join()).toMatch(
-      parts === undefined
+      secondaries === undefined
         ? /2 of 4 functions\)$/
-        : /; a start loads [\d.]+ k?B of 6\.2 kB of wasm, the rest is in \d parts?\)$/,
+        : /; a startup loads [\d.]+ (?:Ki)?B of 6(?:\.\d)? KiB of wasm, the rest is in \d secondary modules?\)$/,
     );
     const code = await readFile(join(built.dir, 'main.js'), 'utf8');
-    // The runtime for it is there only where it is needed.
-    expect(code.includes('wasm-precompile:hook') || code.includes(':hook')).toBe(parts !== undefined);
+    // The output includes the runtime of split modules only if it has one.
+    expect(code.includes('wasm-precompile:hook') || code.includes(':hook')).toBe(secondaries !== undefined);
     expect((await runWell(join(built.dir, 'main.js'))).result).toEqual(RESULTS);
   });
 
-  test('also where code loads it by itself, beside an import', async () => {
+  test('applies to code that loads the file itself, beside an import', async () => {
     const project = await createSplitProject(`
       import { readFileSync } from 'node:fs';
       import module from './one.wasm?module';
@@ -403,17 +405,17 @@ describe('whether a module is split', () => {
     expect(result).toEqual([RESULTS, RESULTS]);
     expect(loads.map(({ how }) => how)).toEqual(Array.from({ length: 6 }, () => 'precompiled'));
     expect(coldCalls(stderr)).toHaveLength(4);
-    // One for both.
+    // Both share one artifact.
     onlyArtifact(built);
   });
 
-  test('where code loads it by itself, bytes that differ are not taken for it, and each load gives an object of its own', async () => {
+  test('with runtime loading, does not recognise different bytes, and each load returns a new object', async () => {
     const project = await createSplitProject(`
       import { readFileSync } from 'node:fs';
       const url = new URL('./one.wasm', import.meta.url);
       const bytes = readFileSync(url);
       const other = Uint8Array.from(bytes);
-      // A letter of the name of an export.
+      // One letter in the name of an export.
       other[bytes.indexOf('table')] = 'T'.charCodeAt(0);
       const [one, two, { instance }] = await Promise.all([
         WebAssembly.compile(bytes), WebAssembly.compile(bytes), WebAssembly.instantiateStreaming(fetch(url), ${IMPORTS}),
@@ -436,7 +438,7 @@ describe('whether a module is split', () => {
     expect(loads.map(({ how }) => how)).toEqual(Array.from({ length: 5 }, () => 'precompiled'));
   });
 
-  test('where code loads it by itself, a part that is damaged is not used', async () => {
+  test('with runtime loading, does not use a damaged secondary', async () => {
     const project = await createSplitProject(`
       import { readFileSync } from 'node:fs';
       const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
@@ -461,7 +463,7 @@ describe('whether a module is split', () => {
   test.each([
     ['auto', []],
     [true, [expect.stringContaining('one.wasm is not split: its memory is shared between threads.')]],
-  ] as const)('one that cannot be is told of: %s', async (split, warnings) => {
+  ] as const)('%s reports a module that cannot be split', async (split, warnings) => {
     const project = await createSplitProject("import { start } from './one.wasm'; console.log(start());", {
       'one.wasm': SHARED,
     });
@@ -478,7 +480,7 @@ describe('whether a module is split', () => {
     expect((await run(join(built.dir, 'main.js'))).stdout).toBe('42');
   });
 
-  test('functions that were taken before do not make it whole', async () => {
+  test('does not link instances from functions of WebAssembly that were stored before', async () => {
     const project = await createSplitProject(
       `import { early } from './early.js';
       import module from './one.wasm?module';
@@ -497,7 +499,7 @@ describe('whether a module is split', () => {
     ]);
   });
 
-  test('where code loads it by itself and makes an instance in one expression', async () => {
+  test('applies to code that loads the file and creates an instance in one expression', async () => {
     const project = await createSplitProject(`
       import { readFileSync } from 'node:fs';
       const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
@@ -511,18 +513,24 @@ describe('whether a module is split', () => {
     expect(new Set(loads.map(({ how }) => how))).toEqual(new Set(['precompiled']));
   });
 
-  test('what is in which part is told by `inspect`', async () => {
+  test('makes `inspect` list the functions of each secondary', async () => {
     const built = await buildSplit(await createSplitProject(MAINS.esm));
     const text = await wasmPrecompile('inspect', onlyArtifact(built));
-    expect(text).toMatch(/\n  part +wasm +functions\n +0 +\d+ +2\n +1 +\d+ +1\n +2 +\d+ +1\n/);
+    expect(text).toMatch(
+      /\n  module +wasm +functions\n  primary +\d+ +2\n  secondary 1 +\d+ +1\n  secondary 2 +\d+ +1\n/,
+    );
     expect(text).toMatch(/\n  \.text\.2\.v8-/);
-    const { parts } = JSON.parse(await wasmPrecompile('inspect', '--json', onlyArtifact(built))) as {
-      parts: { functions: number[] }[];
+    const { split } = JSON.parse(await wasmPrecompile('inspect', '--json', onlyArtifact(built))) as {
+      split: Record<'primary', { functions: number[] }> & Record<'secondaries', { functions: number[] }[]>;
     };
-    expect(parts.map(({ functions }) => functions)).toEqual([[USED, START], [FIRST], [SECOND]]);
+    expect([split.primary, ...split.secondaries].map(({ functions }) => functions)).toEqual([
+      [USED, START],
+      [FIRST],
+      [SECOND],
+    ]);
   });
 
-  test('a second build takes the parts from the cache', async () => {
+  test('takes the primary and secondaries from the cache in a second build', async () => {
     const project = await createSplitProject(MAINS.esm);
     const cache = project.path('cache');
     const first = await buildSplit(project, { cache });

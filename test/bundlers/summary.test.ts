@@ -1,7 +1,7 @@
-/** The line at the end of a build that says what became of each module. */
+/** The summary line for all modules at the end of a build. */
 import { describe, expect, test } from 'vitest';
 import { createProfile } from '../../src/profile/create.ts';
-import { formatProfiles } from '../../src/profile/format.ts';
+import { formatProfiles } from '../../src/profile/profile-text.ts';
 import { build, buildClient, type BuildOptions, BUNDLERS, listen } from '../support/bundlers.ts';
 import { ensureNode } from '../support/nodes.ts';
 import { createProject, readPackage } from '../support/project.ts';
@@ -9,7 +9,7 @@ import { watOfValue } from '../support/wat.ts';
 
 const PREFIX = /^.*?\d+ modules?: /;
 
-/** The modules of the one line, sorted. */
+/** Returns the modules of the only line, sorted. */
 function modulesOf(infos: readonly string[]): string[] {
   expect(infos).toHaveLength(1);
   return (infos[0] ?? '')
@@ -21,7 +21,7 @@ function modulesOf(infos: readonly string[]): string[] {
 const HOST = `node ${process.versions.node}`;
 
 describe.each(BUNDLERS)('%s', (bundler) => {
-  test('names native, plain and inlined modules, each once', async () => {
+  test('lists precompiled, compiled and inlined modules once each', async () => {
     const project = await createProject({
       'large.wasm': await readPackage('sql.js/dist/sql-wasm.wasm'),
       'small.wasm': Buffer.concat([watOfValue(1), custom(500)]),
@@ -38,13 +38,13 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     await build(bundler, project, { plugins, plugin: { inline: 100, threshold: 131_072 } });
     expect(infos[0]).toMatch(/^(?:\[plugin [\w-]+\] )?3 modules: /);
     expect(modulesOf(infos)).toEqual([
-      `large (native code for ${HOST}, 1968 of 1968 functions)`,
-      'small (plain: below the threshold of 128 KiB)',
+      `large (precompiled for ${HOST}, 1968 of 1968 functions)`,
+      'small (compiled at startup: below the threshold of 128 KiB)',
       'tiny (inlined)',
     ]);
   });
 
-  test('says nothing where there is no wasm', async () => {
+  test('prints nothing without wasm modules', async () => {
     const project = await createProject({ 'main.js': 'console.log(1);' });
     const { plugins, infos } = listen();
     await build(bundler, project, { plugins });
@@ -52,26 +52,26 @@ describe.each(BUNDLERS)('%s', (bundler) => {
   });
 });
 
-test('names all targets, and those that give no native code by their absence', async () => {
+test('lists all targets with native code', async () => {
   const project = await createProject(FILES);
   const { plugins, infos } = listen();
   const node = await ensureNode('22');
   await build('rollup', project, { plugins, plugin: { targets: ['host', node] } });
   expect(modulesOf(infos)).toEqual([
     expect.stringMatching(
-      new RegExp(`^one \\(native code for ${HOST} and node 22\\.\\d+\\.\\d+, 1 of 1 functions\\)$`),
+      new RegExp(`^one \\(precompiled for ${HOST} and node 22\\.\\d+\\.\\d+, 1 of 1 functions\\)$`),
     ),
   ]);
 });
 
-test('a client build has plain modules', async () => {
+test('lists the modules of a client build as not precompiled', async () => {
   const project = await createProject({ ...FILES, 'index.html': '<script type="module" src="main.js">' });
   const { plugins, infos } = listen();
   await buildClient(project, { plugins } satisfies BuildOptions);
-  expect(modulesOf(infos)).toEqual(['one (plain: for a browser)']);
+  expect(modulesOf(infos)).toEqual(['one (compiled in the browser)']);
 });
 
-test('a build that trains itself tells what is left after the training', async () => {
+test('counts the functions that remain after training', async () => {
   const project = await createProject({
     'large.wasm': await readPackage('sql.js/dist/sql-wasm.wasm'),
     'main.js': `
@@ -97,12 +97,12 @@ test('a build that trains itself tells what is left after the training', async (
   expect(Number(left)).toBeLessThan(1000);
 });
 
-test('counts the functions of a module of which nothing was executed', async () => {
+test('counts the functions of a module that was not executed', async () => {
   const profile = createProfile('one', FILES['one.wasm'], []);
   const project = await createProject({ ...FILES, 'one.wasm-profile': formatProfiles([profile]) });
   const { plugins, infos } = listen();
   await build('rollup', project, { plugins, plugin: { profile: project.path('one.wasm-profile') } });
-  expect(modulesOf(infos)).toEqual([`one (native code for ${HOST}, 0 of 1 functions)`]);
+  expect(modulesOf(infos)).toEqual([`one (precompiled for ${HOST}, 0 of 1 functions)`]);
 });
 
 const FILES = {
@@ -110,9 +110,9 @@ const FILES = {
   'main.js': "import { value } from './one.wasm'; console.log(value());",
 };
 
-/** A custom section with so many bytes in it. */
+/** Returns a custom section with this number of bytes. */
 function custom(size: number): Uint8Array {
-  // Sizes from 128 on have two bytes in LEB128.
+  // LEB128 encodes sizes from 128 in two bytes.
   const length = size + 2;
   return Uint8Array.of(0, (length & 0x7f) | 0x80, length >> 7, 1, 'x'.charCodeAt(0), ...new Uint8Array(size));
 }

@@ -1,4 +1,4 @@
-/** `profile: { train: … }`: one build, from sources to an output that is trimmed to what a run of it executed. */
+/** `profile: { train: … }`: one build that runs its output and trims native code to the executed functions. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { SourceMap } from 'node:module';
@@ -30,7 +30,7 @@ import { isRunning } from '../train/support.ts';
 import { watOf } from '../support/profiled-module.ts';
 import { wat } from '../support/wat.ts';
 
-/** `one` is started by the entry, `two` by a chunk of its own. */
+/** The entry imports `one`, a separate chunk imports `two`. */
 async function createTrainedProject(train: string): Promise<{ project: Project; plugin: PluginOptions }> {
   const project = await createProject({
     'one.wasm': watOf(),
@@ -70,7 +70,7 @@ const compiledOf = (artifacts: Awaited<ReturnType<typeof unpackAll>>) =>
 
 /** Every function of both modules. */
 const ALL = [[[1, 2, 3]], [[1, 2, 3, 4]]];
-/** What `start` runs. */
+/** The functions that `start` executes. */
 const EXECUTED = [[[1, 3]], [[2, 4]]];
 
 async function expectWorking(built: BuildResult): Promise<void> {
@@ -89,7 +89,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     ['by default', {}],
     ['in nested folders, with other names', NESTED],
     ['without hashes', { chunkFileNames: '[name].js', assetFileNames: '[name][extname]' }],
-  ])('trains what it has built, names %s', async (_, names) => {
+  ])('trains its output, names %s', async (_, names) => {
     const { project, plugin } = await createTrainedProject(TRAIN);
     const untrained = await build(bundler, project, { output: { dir: 'untrained', ...names } });
     const built = await build(bundler, project, { plugin, output: names });
@@ -105,7 +105,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
 
     await expectDescribed(built);
 
-    // Nothing old is left, and each file with other contents has another name, where names have hashes.
+    // No old file remains, and a file with changed contents has a new name if names have hashes.
     expect(built.files).toHaveLength(untrained.files.length);
     const same = built.files.filter((file) => untrained.files.includes(file));
     for (const file of same) {
@@ -116,53 +116,56 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     }
   });
 
-  test.each([true, 'inline', 'hidden'] as const)('keeps source maps consistent: %j', async (sourcemap) => {
-    const { project, plugin } = await createTrainedProject(TRAIN);
-    const seen: BuildResult['bundled'] = [];
-    const later: CommonPlugin = {
-      name: 'later',
-      writeBundle: {
-        order: 'post',
-        sequential: true,
-        handler(_, bundle) {
-          for (const [key, file] of Object.entries(bundle)) {
-            expect(key).toBe(file.fileName);
-            const { fileName, code, source, map, imports, dynamicImports } = file;
-            seen.push({
-              fileName,
-              ...(code !== undefined && { code, imports, dynamicImports, map }),
-              ...(source !== undefined && { source }),
-            } as BuildResult['bundled'][number]);
-          }
+  test.each([true, 'inline', 'hidden'] as const)(
+    'keeps source maps consistent, kind %j',
+    async (sourcemap) => {
+      const { project, plugin } = await createTrainedProject(TRAIN);
+      const seen: BuildResult['bundled'] = [];
+      const later: CommonPlugin = {
+        name: 'later',
+        writeBundle: {
+          order: 'post',
+          sequential: true,
+          handler(_, bundle) {
+            for (const [key, file] of Object.entries(bundle)) {
+              expect(key).toBe(file.fileName);
+              const { fileName, code, source, map, imports, dynamicImports } = file;
+              seen.push({
+                fileName,
+                ...(code !== undefined && { code, imports, dynamicImports, map }),
+                ...(source !== undefined && { source }),
+              } as BuildResult['bundled'][number]);
+            }
+          },
         },
-      },
-    };
-    const built = await build(bundler, project, {
-      plugin,
-      pluginsAfter: [later],
-      ...(bundler === 'vite' ? { vite: { build: { sourcemap } } } : { output: { sourcemap } }),
-    });
-    expect(built.warnings).toEqual([]);
-    await expectDescribed(built);
-    await expectDescribed({ ...built, bundled: seen });
-    let found = 0;
-    for (const { fileName, code, map } of built.bundled) {
-      if (code === undefined) continue;
-      const json = await readMap(built.dir, fileName, code);
-      expect(json.file).toBe(basename(fileName));
-      expect(map).toMatchObject({ file: json.file, sourcesContent: json.sourcesContent });
-      const ids = buildIds(json.sourcesContent?.join('\n') ?? '');
-      expect(ids).toEqual(buildIds(code));
-      found += ids.length;
-    }
-    expect(found).toBe(2);
-  });
+      };
+      const built = await build(bundler, project, {
+        plugin,
+        pluginsAfter: [later],
+        ...(bundler === 'vite' ? { vite: { build: { sourcemap } } } : { output: { sourcemap } }),
+      });
+      expect(built.warnings).toEqual([]);
+      await expectDescribed(built);
+      await expectDescribed({ ...built, bundled: seen });
+      let found = 0;
+      for (const { fileName, code, map } of built.bundled) {
+        if (code === undefined) continue;
+        const json = await readMap(built.dir, fileName, code);
+        expect(json.file).toBe(basename(fileName));
+        expect(map).toMatchObject({ file: json.file, sourcesContent: json.sourcesContent });
+        const ids = buildIds(json.sourcesContent?.join('\n') ?? '');
+        expect(ids).toEqual(buildIds(code));
+        found += ids.length;
+      }
+      expect(found).toBe(2);
+    },
+  );
 });
 
-/** Of the artifacts that a text has maps of, as they are or in a string with double quotes. */
+/** Returns the build IDs in all manifests of a text, also of manifests inside a double-quoted string. */
 const buildIds = (text: string) => [...text.matchAll(/\bbuildId\\?":\\?"(\w+)/g)].map(([, id]) => id);
 
-/** What the bundler says of an output is what is on the disk. */
+/** Expects that the bundler's description of an output matches the files on the disk. */
 async function expectDescribed({ dir, files, bundled }: BuildResult): Promise<void> {
   for (const { fileName, code, source, imports = [], dynamicImports = [] } of bundled) {
     const onDisk = await readFile(join(dir, fileName));
@@ -185,11 +188,11 @@ async function readMap(
   return JSON.parse(json.toString());
 }
 
-test('source maps that have hashes of their own get new ones', async () => {
+test('source maps with hashes in their names get new hashes', async () => {
   const { project, plugin } = await createTrainedProject(TRAIN);
   const output = { sourcemap: true, sourcemapFileNames: 'maps/[name]-[hash].js.map' };
   const untrained = await build('rollup', project, { output: { ...output, dir: 'untrained' } });
-  // With the same runtime in it.
+  // Without splitting, both outputs include the same runtime.
   const built = await build('rollup', project, { plugin: { ...plugin, split: false }, output });
   expect(built.warnings).toEqual([]);
   await expectDescribed(built);
@@ -199,14 +202,14 @@ test('source maps that have hashes of their own get new ones', async () => {
     expect.stringMatching(/^maps\/lazy-[0-9a-f]{8}\.js\.map$/),
     expect.stringMatching(/^maps\/main-[0-9a-f]{8}\.js\.map$/),
   ]);
-  // Rollup leaves the folder out.
+  // Rollup omits the folder.
   const mentioned = built.bundled.flatMap(
     ({ code }) => /sourceMappingURL=(.*)$/m.exec(code ?? '')?.[1] ?? [],
   );
   expect(mentioned.toSorted()).toEqual(maps.map((file) => basename(file)));
 });
 
-test('names that keep their hashes are told about', async () => {
+test('a build warns about names that keep their hashes', async () => {
   const { project, plugin } = await createTrainedProject(TRAIN);
   const escape: CommonPlugin = {
     name: 'escape',
@@ -222,14 +225,14 @@ test('names that keep their hashes are told about', async () => {
   const built = await build('rollup', project, { plugin, plugins: [escape] });
   expect(built.warnings).toEqual([
     expect.stringMatching(
-      /names keep the hash .* not certain .*: assets\/one-[\w-]+\.elf, assets\/two-[\w-]+\.elf, lazy-[\w-]+\.js\./,
+      /names keep the hash .* not all references .*: assets\/one-[\w-]+\.elf, assets\/two-[\w-]+\.elf, lazy-[\w-]+\.js\./,
     ),
   ]);
   expect(compiledOf(await unpackAll(built))).toEqual(EXECUTED);
   await expectWorking(built);
 });
 
-test('two builds that execute the same are equal, one that executes more has other names', async () => {
+test('builds with the same executed functions are equal, and more executed functions change the names', async () => {
   const { project, plugin } = await createTrainedProject(TRAIN);
   const first = await build('rollup', project, { plugin });
   const again = await build('rollup', project, { plugin });
@@ -269,7 +272,7 @@ describe('Vite', () => {
     for (const file of named) expect(built.files).toContain(file);
   });
 
-  test('keeps source maps right', async () => {
+  test('keeps positions in source maps correct', async () => {
     const { project, plugin } = await createTrainedProject(TRAIN);
     const built = await build('vite', project, {
       plugin,
@@ -279,7 +282,7 @@ describe('Vite', () => {
     const main = await readFile(join(built.dir, 'main.js'), 'utf8');
     const mapFile = /\/\/# sourceMappingURL=(.*)$/m.exec(main)?.[1] ?? '';
     const map = new SourceMap(JSON.parse(await readFile(join(built.dir, mapFile), 'utf8')));
-    // Behind the map of the artifact, on the same line.
+    // A position after the artifact's manifest, on the same line.
     const lines = main.split('\n');
     const line = lines.findIndex((text) => text.includes('console.log'));
     const column = lines[line]?.indexOf('console.log') ?? -1;
@@ -288,7 +291,7 @@ describe('Vite', () => {
   });
 });
 
-test('a real module: sql.js is trimmed to what a query executes', async () => {
+test('sql.js is trimmed to the functions that a query executes', async () => {
   const project = await createProject({
     'sql-wasm.wasm': await readPackage('sql.js/dist/sql-wasm.wasm'),
     'main.js': `
@@ -315,7 +318,7 @@ test('a real module: sql.js is trimmed to what a query executes', async () => {
   expect(loads).toMatchObject([{ how: 'precompiled' }]);
 });
 
-describe('code that the training has optimised', () => {
+describe('code that was optimised during training', () => {
   type Version = (typeof NODE_VERSIONS)[number];
 
   const LOOP = wat(`(module
@@ -328,7 +331,7 @@ describe('code that the training has optimised', () => {
       end
       local.get $value))`);
 
-  /** The instructions of `loop`, after a build whose output calls it this many times in the training. */
+  /** Returns the instructions of `loop` from a build whose training calls it this many times. */
   async function instructionsOfLoop(calls: number, targetVersion: Version, trainVersion: Version) {
     const [target, trainer] = await Promise.all([ensureNode(targetVersion), ensureNode(trainVersion)]);
     const project = await createProject({
@@ -336,7 +339,7 @@ describe('code that the training has optimised', () => {
       'main.js': `
         import { loop } from './loop.wasm';
         for (let call = 0; call < Number(process.env.CALLS ?? 0); call++) loop(1_000_000);
-        // V8 optimises on another thread.
+        // V8 optimises in another thread.
         await new Promise((resolve) => setTimeout(resolve, 100));
         console.log(loop(7));
       `,
@@ -357,7 +360,7 @@ describe('code that the training has optimised', () => {
     };
   }
 
-  test.each(['24', '26'] as const)('stays as it is for the same V8, in Node %s', async (version) => {
+  test.each(['24', '26'] as const)('is kept for the same V8, in Node %s', async (version) => {
     const cold = await instructionsOfLoop(0, version, version);
     const hot = await instructionsOfLoop(300, version, version);
     expect([cold.hot, hot.hot]).toEqual([false, true]);
@@ -365,7 +368,7 @@ describe('code that the training has optimised', () => {
   });
 
   test.each(['20.19', '22'] as const)(
-    'is made ahead of time where V8 inlines nothing, in Node %s',
+    'is replaced by ahead-of-time code if V8 does not inline, in Node %s',
     async (version) => {
       const cold = await instructionsOfLoop(0, version, version);
       const hot = await instructionsOfLoop(300, version, version);
@@ -373,7 +376,7 @@ describe('code that the training has optimised', () => {
     },
   );
 
-  test('is made ahead of time for another V8', async () => {
+  test('is replaced by ahead-of-time code for another V8', async () => {
     const cold = await instructionsOfLoop(0, '24', '24');
     const hot = await instructionsOfLoop(300, '24', '26');
     expect(hot).toEqual({ instructions: cold.instructions, hot: true });
@@ -386,7 +389,7 @@ describe('several outputs of one build', () => {
     { format: 'cjs', entryFileNames: '[name].cjs' },
   ] as const;
 
-  /** Only the second format's program is what the training runs. */
+  /** The training runs only the program of the second format. */
   async function createBundle(train = `await import('./out/main.cjs');`) {
     const { project, plugin } = await createTrainedProject(train);
     await project.write({
@@ -416,7 +419,7 @@ describe('several outputs of one build', () => {
   }
 
   test.each(['assets/[name]-[hash][extname]', '[name][extname]'])(
-    'at once, assets named %s',
+    'are trained if written concurrently, assets named %s',
     async (names) => {
       const { bundle, write, expectPrecompiled } = await createBundle();
       await Promise.all([write(0, names), write(1, names)]);
@@ -426,7 +429,7 @@ describe('several outputs of one build', () => {
   );
 
   test.each(['assets/[name]-[hash][extname]', '[name][extname]'])(
-    'one after the other, the first too early to be trained, assets named %s',
+    'are trained if written sequentially, except the first, which is too early, assets named %s',
     async (names) => {
       const { project, bundle, write, warnings, expectPrecompiled } = await createBundle();
       await write(0, names);
@@ -439,7 +442,7 @@ describe('several outputs of one build', () => {
     },
   );
 
-  test('one after the other, each trained', async () => {
+  test('are each trained if written sequentially', async () => {
     const { bundle, write, warnings, expectPrecompiled } = await createBundle(
       `await import(process.argv[1].replace('train', 'out/main')).catch(() => import('./out/main.cjs'));`,
     );
@@ -455,13 +458,13 @@ describe('several outputs of one build', () => {
   });
 });
 
-test('a function that names assets is asked about our own only', async () => {
+test('training calls a function that names assets only for assets of the plugin', async () => {
   const { project, plugin } = await createTrainedProject(TRAIN);
   const built = await build('rollup', project, {
     plugin,
     output: {
       sourcemap: true,
-      // As many write it; there are assets without names.
+      // Many projects write it so, although some assets have no names.
       assetFileNames: ({ names }) => `${names[0]?.split('.').at(-1)?.toUpperCase()}/[name]-[hash][extname]`,
     },
   });
@@ -471,11 +474,13 @@ test('a function that names assets is asked about our own only', async () => {
 });
 
 /**
- * @param listens whether the program that builds listens to the signal itself
- * @param inRun which run of the training is interrupted: runs before it end by themselves
+ * Interrupts a build while it trains.
+ *
+ * @param listens whether the building program has a listener for the signal
+ * @param inRun the training run to interrupt; earlier runs end by themselves
  */
 async function interruptBuild(signal: 'SIGINT' | 'SIGTERM', listens: boolean, inRun: 1 | 2 = 1) {
-  // A shell does not pass signals on, and the program below it ignores them at first.
+  // A shell does not pass signals on, and the trained program delays its end.
   const { project } = await createTrainedProject(`
     ${TRAIN}
     const { appendFileSync, readFileSync, writeFileSync } = await import('node:fs');
@@ -489,7 +494,7 @@ async function interruptBuild(signal: 'SIGINT' | 'SIGTERM', listens: boolean, in
     'build.mjs': `
       import { rollup } from 'rollup';
       import plugin from ${JSON.stringify(join(CHECKOUT, 'dist/rollup.js'))};
-      ${listens ? `process.on('${signal}', () => console.log('heard'));` : ''}
+      ${listens ? `process.on('${signal}', () => console.log('received'));` : ''}
       const train = ['sh', '-c', '"$0" train.mjs; true', process.execPath];
       const options = { cache: ${JSON.stringify(SHARED_CACHE)}, threshold: 0, profile: { train } };
       const onLog = (level, { message }) => level === 'warn' && console.log(message);
@@ -506,12 +511,12 @@ async function interruptBuild(signal: 'SIGINT' | 'SIGTERM', listens: boolean, in
   return { endedBy, stdout };
 }
 
-describe('a training whose runs differ', () => {
-  /** What a run executes after the first, and the functions of both modules that it and the first executed. */
+describe('training runs that differ', () => {
+  /** The script of a later run that executes more, and the functions of both modules that all runs have executed. */
   const MORE = `process.env.MORE = '1'; ${TRAIN}`;
   const EXECUTED_WITH_MORE = [[[1, 2, 3]], [[2, 4]]];
 
-  /** @param second what the second run does; all others do the same as usual */
+  /** @param second the script of the second run; all others run the usual script */
   async function buildWithRuns(second: string, profile: { runs?: number }) {
     const { project, plugin } = await createTrainedProject(`
       import { appendFileSync, readFileSync } from 'node:fs';
@@ -538,15 +543,15 @@ describe('a training whose runs differ', () => {
   }
 
   test.each([
-    ['five times by itself', {}, 5, EXECUTED_WITH_MORE],
+    ['five times by default', {}, 5, EXECUTED_WITH_MORE],
     ['once', { runs: 1 }, 1, EXECUTED],
     ['twice', { runs: 2 }, 2, EXECUTED_WITH_MORE],
     ['four times', { runs: 4 }, 4, EXECUTED_WITH_MORE],
-  ])('is run %s: %j', async (_, profile, runs, executed) => {
+  ])('are repeated %s: %j', async (_, profile, runs, executed) => {
     expect(await buildWithRuns(MORE, profile)).toEqual({ warnings: [], executed, runs });
   });
 
-  test('keeps what the runs before one that fails have executed, and says so', async () => {
+  test('keep the functions of earlier runs if one fails, with a warning', async () => {
     const { warnings, executed, runs } = await buildWithRuns(
       `${MORE}; console.log('again'); process.exit(3);`,
       {},
@@ -558,38 +563,42 @@ describe('a training whose runs differ', () => {
   });
 });
 
-describe('a build that is interrupted while it trains', () => {
-  test.each(['SIGINT', 'SIGTERM'] as const)('ends by %s, after its training', async (signal) => {
+describe('a build that is interrupted during training', () => {
+  test.each(['SIGINT', 'SIGTERM'] as const)('ends by %s after the trained program', async (signal) => {
     expect(await interruptBuild(signal, false)).toEqual({ endedBy: signal, stdout: '' });
   });
 
-  test('ends in a later run, too', async () => {
+  test('ends if interrupted in a later run', async () => {
     expect(await interruptBuild('SIGINT', false, 2)).toEqual({ endedBy: 'SIGINT', stdout: '' });
   });
 
-  test('goes on untrained where somebody else takes care of the signal', async () => {
+  test('continues untrained if another listener handles the signal', async () => {
     const { endedBy, stdout } = await interruptBuild('SIGINT', true);
     expect(endedBy).toBeUndefined();
-    expect(stdout).toMatch(/^heard\n.*Training failed: .* was interrupted\..*\nwritten$/s);
+    expect(stdout).toMatch(/^received\n.*Training failed: .* was interrupted\..*\nwritten$/s);
   });
 
-  test('goes on with what earlier runs executed where somebody else takes care of the signal', async () => {
+  test('continues with the functions of earlier runs if another listener handles the signal', async () => {
     const { endedBy, stdout } = await interruptBuild('SIGINT', true, 2);
     expect(endedBy).toBeUndefined();
     expect(stdout).toMatch(
-      /^heard\n.*Training, run 2: .* was interrupted\. What was executed before .*\nwritten$/s,
+      /^received\n.*Training, run 2: .* was interrupted\. The functions that earlier runs executed .*\nwritten$/s,
     );
   });
 });
 
-describe('a training that cannot be used is told about, and the output stays as it was built:', () => {
+describe('a build warns about an unusable training and keeps the untrained output:', () => {
   test.each([
-    ['fails', 'console.log("half way"); process.exit(3);', /failed with exit code 3.*half way/s],
+    [
+      'exits with an error code',
+      'console.log("half way"); process.exit(3);',
+      /failed with exit code 3.*half way/s,
+    ],
     ['throws', 'throw new Error("broken training");', /failed with exit code 1.*broken training/s],
     ['hangs', `${TRAIN}; setInterval(() => {}, 1000);`, /took longer than its time limit/, 3],
     ['is killed', `${TRAIN}; process.kill(process.pid, 'SIGKILL');`, /SIGKILL/],
     ['loads nothing', 'console.log("nothing to do");', /loaded no WebAssembly module.*nothing to do/s],
-  ])('the command %s', async (_, train, message, timeLimit = 60) => {
+  ])('its command %s', async (_, train, message, timeLimit = 60) => {
     const { project } = await createTrainedProject(train);
     const profile = { train: [process.execPath, project.path('train.mjs')], timeLimit };
     const built = await build('rollup', project, { plugin: { profile } });
@@ -598,7 +607,7 @@ describe('a training that cannot be used is told about, and the output stays as 
     await expectWorking(built);
   });
 
-  test('the command does not exist', async () => {
+  test('its command does not exist', async () => {
     const { project } = await createTrainedProject(TRAIN);
     const built = await build('rollup', project, { plugin: { profile: { train: ['no-such-command'] } } });
     expect(built.warnings).toEqual([expect.stringMatching(/no-such-command.*cannot be started/)]);
@@ -616,8 +625,8 @@ describe('a training that cannot be used is told about, and the output stays as 
     await expectWorking(built);
   });
 
-  test('it loads only one of two modules with one name', async () => {
-    // As wasm-bindgen names them, with functions of the same names.
+  test('it loads only one of two modules with the same name', async () => {
+    // wasm-bindgen uses the same name for all modules, and for functions in them.
     const project = await createProject({
       'one/index_bg.wasm': watOf(),
       'two/index_bg.wasm': watOf('(func $more (export "more") (result i32) i32.const 1)'),
@@ -640,7 +649,7 @@ describe('a training that cannot be used is told about, and the output stays as 
     expect(result).toBe(42);
   });
 
-  test('another plugin has rewritten the glue code', async () => {
+  test('another plugin has rewritten the generated code', async () => {
     const { project, plugin } = await createTrainedProject(TRAIN);
     const rewrite = {
       name: 'rewrite',
@@ -659,7 +668,7 @@ describe('a training that cannot be used is told about, and the output stays as 
   });
 });
 
-/** The artifacts of `one.wasm`. */
+/** Returns the artifacts of `one.wasm`. */
 function artifactsOfOne({ artifacts }: BuildResult): string[] {
   return artifacts.filter((file) => basename(file).startsWith('one'));
 }

@@ -1,5 +1,5 @@
-/** Watch mode: a changed wasm file makes a new artifact. */
-import { utimes } from 'node:fs/promises';
+/** Watch mode: a build makes a new artifact for a changed wasm file. */
+import { rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { rspack } from '@rspack/core';
@@ -13,7 +13,7 @@ import { build as viteBuild } from 'vite';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { webpack } from 'webpack';
 import { createProfile } from '../../src/profile/create.ts';
-import { formatProfiles } from '../../src/profile/format.ts';
+import { formatProfiles } from '../../src/profile/profile-text.ts';
 import { BUNDLERS, type Bundler, otherBuild, type PluginOptions, viteConfig } from '../support/bundlers.ts';
 import { esbuildConfig, webpackConfig } from '../support/other-bundlers.ts';
 import { createProject, type Files, type Project, runWell, SHARED_CACHE } from '../support/project.ts';
@@ -24,16 +24,16 @@ interface WatchEvent {
   error?: { message: string };
 }
 
-/** How a build ended. */
+/** The end of a build. */
 type Outcome = 'built' | { message: string };
 
-/** What the watchers of the three have in common. */
+/** The common interface of the watchers of Vite, Rollup and Rolldown. */
 interface Watcher {
   on(event: 'event', listener: (event: WatchEvent) => void): unknown;
   close(): unknown;
 }
 
-/** How many builds may come out wrong, since another one follows at once. */
+/** How many builds may give another result, because a further build follows at once. */
 const ATTEMPTS = 5;
 
 const watching: Watching[] = [];
@@ -45,8 +45,10 @@ afterEach(async () => {
 
 class Watching {
   readonly warnings: string[];
-  /** What our plugin says that is no warning. */
+  /** The plugin's messages that are not warnings. */
   readonly infos: string[];
+  /** The warnings of each build. */
+  readonly warningsByBuild: string[][] = [];
   readonly #project: Project;
   readonly #watcher: Watcher;
   #outcomes: Outcome[] = [];
@@ -58,10 +60,13 @@ class Watching {
     this.warnings = warnings;
     this.infos = infos;
     let failed: Outcome | undefined;
+    let printed = 0;
     watcher.on('event', ({ code, error }) => {
       if (code === 'START') failed = undefined;
       if (code === 'ERROR') failed = error;
       if (code === 'ERROR' || code === 'END') {
+        this.warningsByBuild.push(warnings.slice(printed));
+        printed = warnings.length;
         this.#outcomes.push(failed ?? 'built');
         this.#wake();
       }
@@ -73,7 +78,7 @@ class Watching {
     await this.#watcher.close();
   }
 
-  /** Writes files, then waits for builds until one came out as it should. */
+  /** Writes files, then waits for builds until one gives the expected result. */
   async expectAfter(
     files: Files,
     isExpected: (outcome: Outcome) => boolean | Promise<boolean>,
@@ -81,7 +86,7 @@ class Watching {
     this.#outcomes = [];
     await this.#project.write(files);
     let waiting = true;
-    // A watcher may not yet watch a file when the first build has ended.
+    // A watcher may start watching a file only after the first build has ended.
     const again = setInterval(() => {
       if (!waiting) return;
       for (const name of Object.keys(files)) void utimes(this.#project.path(name), new Date(), new Date());
@@ -97,9 +102,9 @@ class Watching {
         try {
           if (await isExpected(outcome)) return;
         } catch (error) {
-          // The next build may have begun, and have emptied the folder under the program.
+          // The next build may have emptied the folder while the program ran.
           if (--left === 0) throw error;
-          // Or none comes, since nothing changes.
+          // No further build follows if nothing changes.
           if (Object.keys(files).length === 0 && this.#outcomes.length === 0) {
             await delay(500);
             this.#outcomes.push(outcome);
@@ -112,7 +117,7 @@ class Watching {
     }
   }
 
-  /** Whether the program that was built prints this, with precompiled modules. */
+  /** Returns a check that the built program prints this value, with precompiled modules. */
   prints(expected: unknown): (outcome: Outcome) => Promise<boolean> {
     return async (outcome) => {
       if (outcome !== 'built') throw new Error(outcome.message);
@@ -124,15 +129,15 @@ class Watching {
   }
 }
 
-/** What is watched here: Farm and Bun have no watcher that tells when it has built. */
+/** The tested watchers. Those of Farm and Bun do not report the end of a build. */
 type Watched = Bundler | 'webpack' | 'rspack' | 'esbuild';
 
-/** Whether a line is one that our plugin says. */
+/** Returns whether the plugin has printed this line. */
 function isOurs(text: string): boolean {
   return text.includes('unplugin-wasm-precompile');
 }
 
-/** A watcher without Rollup's interface. */
+/** Starts a watcher without Rollup's interface. */
 async function watchOther(
   bundler: 'webpack' | 'rspack' | 'esbuild',
   project: Project,
@@ -141,7 +146,7 @@ async function watchOther(
   const warnings: string[] = [];
   const infos: string[] = [];
   const listeners: ((event: WatchEvent) => void)[] = [];
-  const tell = (event: WatchEvent) => listeners.forEach((listener) => listener(event));
+  const emit = (event: WatchEvent) => listeners.forEach((listener) => listener(event));
   const on: Watcher['on'] = (_, listener) => listeners.push(listener);
   const options = otherBuild(project, { plugin: own });
   if (bundler === 'esbuild') {
@@ -154,13 +159,13 @@ async function watchOther(
         {
           name: 'listener',
           setup(build) {
-            build.onStart(() => tell({ code: 'START' }));
+            build.onStart(() => emit({ code: 'START' }));
             build.onEnd(({ errors, warnings: found }) => {
               warnings.push(...found.map(({ text }) => text));
               const [error] = errors;
-              // Warnings of plugins that end later are not there yet, nor is the line of ours.
+              // Plugins whose hooks run later add warnings, and ours prints its summary line, only after this hook.
               setTimeout(() =>
-                tell(error ? { code: 'ERROR', error: { message: error.text } } : { code: 'END' }),
+                emit(error ? { code: 'ERROR', error: { message: error.text } } : { code: 'END' }),
               );
             });
           },
@@ -187,9 +192,9 @@ async function watchOther(
     const { errors = [], warnings: found = [] } =
       stats?.toJson({ all: false, errors: true, warnings: true }) ?? {};
     warnings.push(...found.map(({ message }) => message));
-    tell({ code: 'START' });
+    emit({ code: 'START' });
     const message = error?.message ?? errors[0]?.message;
-    tell(message === undefined ? { code: 'END' } : { code: 'ERROR', error: { message } });
+    emit(message === undefined ? { code: 'END' } : { code: 'ERROR', error: { message } });
   });
   return watched;
 }
@@ -254,7 +259,7 @@ function mainOfTwo(text: string): string {
   `;
 }
 
-/** The text of a profile. */
+/** Returns the text of a profile. */
 function profileOfOne(...indices: number[]): string {
   const executed = indices.map((index) => ({ index, optimised: false }));
   return formatProfiles([createProfile('one', watOfValue(1), executed)]);
@@ -264,8 +269,8 @@ function mainOfOne(text: string): string {
   return `import { value } from './one.wasm'; console.log(JSON.stringify(['${text}', value()]));`;
 }
 
-/** It loads the file by itself. */
-function mainWithGlue(text: string): string {
+/** A program that loads the file itself. */
+function mainWithRuntimeLoading(text: string): string {
   return `
     import { readFileSync } from 'node:fs';
     const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
@@ -274,7 +279,7 @@ function mainWithGlue(text: string): string {
   `;
 }
 
-/** Two modules, after a change of the program and then one of the second module. */
+/** Watches two modules, changes the program, and then the second module. */
 async function watchTwo(bundler: Watched): Promise<Watching> {
   const project = await createProject({
     'one.wasm': watOfValue(1),
@@ -289,7 +294,7 @@ async function watchTwo(bundler: Watched): Promise<Watching> {
 }
 
 describe.each<Watched>([...BUNDLERS, 'webpack', 'rspack', 'esbuild'])('%s', (bundler) => {
-  test('follows the contents and the interface of a wasm file', async () => {
+  test('rebuilds after changes to the contents and the interface of a wasm file', async () => {
     const project = await createProject({
       'one.wasm': watOfValue(1),
       'main.js': `
@@ -306,47 +311,50 @@ describe.each<Watched>([...BUNDLERS, 'webpack', 'rspack', 'esbuild'])('%s', (bun
     expect(watcher.warnings).toEqual([]);
   });
 
-  test('follows code that loads the file by itself, and the file', async () => {
+  test('rebuilds after changes to code that loads a file itself, and to the file', async () => {
     const project = await createProject({ 'one.wasm': watOfValue(1), 'main.js': 'console.log("[]")' });
     const watcher = await watch(bundler, project);
     await watcher.expectAfter({}, watcher.prints([]));
-    await watcher.expectAfter({ 'main.js': mainWithGlue('first') }, watcher.prints(['first', 1]));
-    await watcher.expectAfter({ 'main.js': mainWithGlue('second') }, watcher.prints(['second', 1]));
+    await watcher.expectAfter({ 'main.js': mainWithRuntimeLoading('first') }, watcher.prints(['first', 1]));
+    await watcher.expectAfter({ 'main.js': mainWithRuntimeLoading('second') }, watcher.prints(['second', 1]));
     await watcher.expectAfter({ 'one.wasm': watOfValue(2) }, watcher.prints(['second', 2]));
     expect(watcher.warnings).toEqual([]);
     expect(watcher.infos).toHaveLength(2);
     for (const text of watcher.infos)
-      expect(text).toMatch(/one \(native code for .*; loaded by .*main\.js\)/);
+      expect(text).toMatch(/one \(precompiled for .*; loaded by .*main\.js\)/);
   });
 
-  test('keeps the artifacts of wasm files that did not change', async () => {
+  test('keeps the artifacts of unchanged wasm files', async () => {
     const watcher = await watchTwo(bundler);
     await watcher.expectAfter({ 'main.js': mainOfTwo('third') }, watcher.prints(['third', 1, 3]));
     expect(watcher.warnings).toEqual([]);
   });
 
-  test('says of each rebuild only what is new', async () => {
+  test('prints only new modules in the summary of a rebuild', async () => {
     const watcher = await watchTwo(bundler);
-    const modules = watcher.infos.map((text) => text.match(/\w+(?= \(native code for )/g)?.toSorted());
+    const modules = watcher.infos.map((text) => text.match(/\w+(?= \(precompiled for )/g)?.toSorted());
     expect(modules).toEqual([['one', 'two'], ['two']]);
   });
 
-  test.each(['profiles', 'profiles/one.wasm-profile'])('follows a startup profile: %s', async (path) => {
-    const project = await createProject({
-      'one.wasm': watOfValue(1),
-      'main.js': mainOfOne('first'),
-      'profiles/one.wasm-profile': profileOfOne(),
-    });
-    const watcher = await watch(bundler, project, { profile: project.path(path) });
-    await watcher.expectAfter({}, watcher.prints(['first', 1]));
-    expect(watcher.infos.at(-1)).toContain('0 of 1 functions');
-    await watcher.expectAfter({ 'profiles/one.wasm-profile': profileOfOne(0) }, () =>
-      Boolean(watcher.infos.at(-1)?.includes('1 of 1 functions')),
-    );
-    expect(watcher.warnings).toEqual([]);
-  });
+  test.each(['profiles', 'profiles/one.wasm-profile'])(
+    'rebuilds after changes to a startup profile: %s',
+    async (path) => {
+      const project = await createProject({
+        'one.wasm': watOfValue(1),
+        'main.js': mainOfOne('first'),
+        'profiles/one.wasm-profile': profileOfOne(),
+      });
+      const watcher = await watch(bundler, project, { profile: project.path(path) });
+      await watcher.expectAfter({}, watcher.prints(['first', 1]));
+      expect(watcher.infos.at(-1)).toContain('0 of 1 functions');
+      await watcher.expectAfter({ 'profiles/one.wasm-profile': profileOfOne(0) }, () =>
+        Boolean(watcher.infos.at(-1)?.includes('1 of 1 functions')),
+      );
+      expect(watcher.warnings).toEqual([]);
+    },
+  );
 
-  test('says once that no module has a profile', async () => {
+  test('warns once in each build if no module has a profile', async () => {
     const other = createProfile('other', watOfValue(7), []);
     const project = await createProject({
       'one.wasm': watOfValue(1),
@@ -357,13 +365,46 @@ describe.each<Watched>([...BUNDLERS, 'webpack', 'rspack', 'esbuild'])('%s', (bun
     await watcher.expectAfter({}, watcher.prints(['first', 1]));
     await watcher.expectAfter({ 'main.js': mainOfOne('second') }, watcher.prints(['second', 1]));
     await watcher.expectAfter({ 'one.wasm': watOfValue(2) }, watcher.prints(['second', 2]));
-    expect(watcher.warnings).toEqual([
-      expect.stringMatching(/profiles: expected the startup profile of .*"one"/),
-    ]);
+    expect(watcher.warningsByBuild.length).toBeGreaterThanOrEqual(3);
+    for (const warnings of watcher.warningsByBuild) {
+      expect(warnings).toEqual([expect.stringMatching(/profiles: expected the startup profile of .*"one"/)]);
+    }
   });
 
-  // esbuild does not tell a first build from one in watch mode.
-  test.skipIf(bundler === 'esbuild')('trains nothing, and says so', async () => {
+  test('prints a warning once in each build, until its cause is removed', async () => {
+    const project = await createProject({
+      'one.wasm': watOfValue(1),
+      'two.wasm': watOfValue(2),
+      'main.js': mainOfTwo('first'),
+      // No declarations can be written to a path that is a folder.
+      'two.wasm.d.ts/file': '',
+    });
+    const path = project.path('one.wasm-profile');
+    const watcher = await watch(bundler, project, { dts: true, profile: path });
+    const profile = expect.stringMatching(/one\.wasm-profile.*Until then native code holds all functions/);
+    const declarations = expect.stringMatching(/two\.wasm\.d\.ts: cannot be written/);
+    await watcher.expectAfter({}, watcher.prints(['first', 1, 2]));
+    await watcher.expectAfter({ 'main.js': mainOfTwo('second') }, watcher.prints(['second', 1, 2]));
+    expect(watcher.warningsByBuild.length).toBeGreaterThanOrEqual(2);
+    for (const warnings of watcher.warningsByBuild) {
+      expect(warnings).toHaveLength(2);
+      expect(warnings).toEqual(expect.arrayContaining([profile, declarations]));
+    }
+    await rm(project.path('two.wasm.d.ts'), { recursive: true });
+    await watcher.expectAfter(
+      {
+        'one.wasm-profile': profileOfOne(0),
+        'one.wasm': watOfValue(1),
+        'two.wasm': watOfValue(4),
+        'main.js': mainOfTwo('third'),
+      },
+      async (outcome) =>
+        (await watcher.prints(['third', 1, 4])(outcome)) && watcher.warningsByBuild.at(-1)?.length === 0,
+    );
+  });
+
+  // esbuild does not distinguish the first build from one in watch mode.
+  test.skipIf(bundler === 'esbuild')('warns that it trains nothing', async () => {
     const project = await createProject({
       'one.wasm': watOfValue(1),
       'main.js': mainOfOne('first'),
@@ -373,15 +414,37 @@ describe.each<Watched>([...BUNDLERS, 'webpack', 'rspack', 'esbuild'])('%s', (bun
     const train = [process.execPath, project.path('train.mjs')];
     const watcher = await watch(bundler, project, { profile: { train } });
     await watcher.expectAfter({}, watcher.prints(['first', 1]));
-    // Each build of webpack and Rspack has all of them.
+    // webpack and Rspack repeat all warnings in each build.
     expect([...new Set(watcher.warnings)]).toEqual([
-      expect.stringContaining('Nothing is trained in watch mode'),
+      expect.stringContaining('Training does not run in watch mode'),
     ]);
     expect(watcher.infos.at(-1)).toContain('1 of 1 functions');
     await expect(project.read('trained')).rejects.toThrow('ENOENT');
   });
 
-  test('goes on after a wasm file was broken for a while', async () => {
+  test('reads a wasm file that another tool is writing until it is complete', async () => {
+    const project = await createProject({ 'one.wasm': watOfValue(1), 'main.js': mainOfOne('first') });
+    const watcher = await watch(bundler, project);
+    await watcher.expectAfter({}, watcher.prints(['first', 1]));
+    const failures: Outcome[] = [];
+    const bytes = watOfValue(2);
+    const writing = (async () => {
+      for (const length of [0, 5, bytes.length - 1, bytes.length]) {
+        await project.write({ 'one.wasm': bytes.subarray(0, length) });
+        // Longer than the watchers wait for further changes.
+        await delay(100);
+      }
+    })();
+    await watcher.expectAfter({}, (outcome) => {
+      if (outcome !== 'built') failures.push(outcome);
+      return watcher.prints(['first', 2])(outcome);
+    });
+    await writing;
+    expect(failures).toEqual([]);
+    expect(watcher.warnings).toEqual([]);
+  });
+
+  test('recovers when an invalid wasm file is repaired', async () => {
     const project = await createProject({
       'one.wasm': watOfValue(1),
       'main.js': "import init from './one.wasm?init'; console.log((await init()).exports.value());",
@@ -398,7 +461,7 @@ describe.each<Watched>([...BUNDLERS, 'webpack', 'rspack', 'esbuild'])('%s', (bun
   });
 });
 
-test('Vite keeps artifacts in a server build, which drops all other assets', async () => {
+test('a server build of Vite, which drops all other assets, keeps artifacts', async () => {
   const project = await createProject({
     'one.wasm': watOfValue(1),
     'main.js': `

@@ -1,4 +1,4 @@
-/** Code that loads wasm by itself runs on whatever becomes of the artifact. */
+/** Runtime loading works if artifacts are damaged or missing, and in other runtimes. */
 import { copyFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
@@ -27,10 +27,10 @@ async function createBuild(plugin: PluginOptions = {}): Promise<BuildResult> {
   return build('rollup', await createProject(FILES), { plugin });
 }
 
-/** The warnings of the plugin in what a program printed. */
+/** Returns the plugin's warnings in a program's output. */
 const warningsIn = (stderr: string) => stderr.match(/\[WASM_PRECOMPILE_FALLBACK\].*/g) ?? [];
 
-describe('an artifact', () => {
+describe('compiles with a warning if the artifact', () => {
   let built: BuildResult;
   let artifact: string;
   beforeEach(async () => {
@@ -38,7 +38,7 @@ describe('an artifact', () => {
     artifact = onlyArtifact(built);
   });
 
-  /** Runs the program, which must warn once. */
+  /** Runs the program, which must compile and warn once. */
   async function expectWarning(text: string): Promise<void> {
     const { result, loads, stderr } = await runWell(join(built.dir, 'main.js'));
     expect(result).toEqual(RESULT);
@@ -56,7 +56,7 @@ describe('an artifact', () => {
     await expectWarning('it holds another module');
   });
 
-  test('is of another module', async () => {
+  test('holds another module', async () => {
     const other = await build(
       'rollup',
       await createProject({ ...FILES, 'math.wasm': wat('(module (func (export "add")))') }),
@@ -77,7 +77,7 @@ describe('an artifact', () => {
   });
 });
 
-test('a Node that is not among the targets compiles', async () => {
+test('compiles in a Node that is not among the targets', async () => {
   const built = await createBuild();
   const { result, loads, stderr } = await runWell(join(built.dir, 'main.js'), {
     node: await ensureNode('22'),
@@ -90,7 +90,7 @@ test('a Node that is not among the targets compiles', async () => {
 test.each([
   ['bun', []],
   ['deno', ['run', '-A']],
-] as const)('%s compiles', async (name, nodeArgs) => {
+] as const)('compiles in %s', async (name, nodeArgs) => {
   const built = await createBuild({ fallback: 'silent' });
   const { result, loads } = await runWell(join(built.dir, 'main.js'), {
     node: await ensureRuntime(name),
@@ -100,7 +100,7 @@ test.each([
   expect(new Set(loads.map(({ detail }) => detail))).toEqual(new Set(['this is not Node']));
 });
 
-test('a wasm file that is damaged fails as it would without the plugin', async () => {
+test('throws the same errors as without the plugin if the wasm file is damaged or missing', async () => {
   const built = await createBuild();
   const file = join(built.dir, built.files.find((name) => name.endsWith('.wasm')) ?? '');
   const bytes = await readFile(file);
@@ -113,14 +113,17 @@ test('a wasm file that is damaged fails as it would without the plugin', async (
   expect((await run(join(built.dir, 'main.js'))).stderr).toContain('ENOENT');
 });
 
-test.each(['silent', 'error'] as const)('fallback: %s', async (fallback) => {
-  const built = await createBuild({ fallback });
-  await rm(onlyArtifact(built));
-  const { stdout, stderr, exitCode } = await run(join(built.dir, 'main.js'));
-  if (fallback === 'silent') {
-    expect([exitCode, JSON.parse(stdout), stderr]).toEqual([0, RESULT, '']);
-  } else {
-    expect([exitCode, stdout]).toEqual([1, '']);
-    expect(stderr).toContain("code: 'WASM_PRECOMPILE_FALLBACK'");
-  }
-});
+test.each(['silent', 'error'] as const)(
+  'applies `fallback: %s` if the artifact is missing',
+  async (fallback) => {
+    const built = await createBuild({ fallback });
+    await rm(onlyArtifact(built));
+    const { stdout, stderr, exitCode } = await run(join(built.dir, 'main.js'));
+    if (fallback === 'silent') {
+      expect([exitCode, JSON.parse(stdout), stderr]).toEqual([0, RESULT, '']);
+    } else {
+      expect([exitCode, stdout]).toEqual([1, '']);
+      expect(stderr).toContain("code: 'WASM_PRECOMPILE_FALLBACK'");
+    }
+  },
+);

@@ -1,4 +1,4 @@
-/** What counts as code that loads a wasm file by itself. */
+/** Which code counts as runtime loading. */
 import { parseAst } from 'rollup/parseAst';
 import { describe, expect, test } from 'vitest';
 import {
@@ -24,7 +24,7 @@ function uses(code: string): [name: string, text: string][] {
   return find(code).uses.map(({ name, start, end }) => [name, code.slice(start, end)]);
 }
 
-describe('names of files', () => {
+describe('a file name', () => {
   test.each([
     ["new URL('x.wasm', import.meta.url)", 'url', 'x.wasm', "'x.wasm', import.meta.url"],
     ['new URL(`./a/x.wasm`, import.meta.url).href', 'url', './a/x.wasm', '`./a/x.wasm`, import.meta.url'],
@@ -44,7 +44,7 @@ describe('names of files', () => {
     ["folder + '/a/' + 'x.wasm'", 'text', 'a/x.wasm', undefined],
     ['`${__dirname}/x.wasm`', 'text', 'x.wasm', undefined],
     ["file = 'x.wasm'; if (!isDataURI(file)) file = locate(file);", 'text', 'x.wasm', 'locate(file)'],
-  ])('%s', (code, kind, specifier, text) => {
+  ])('is found in `%s`', (code, kind, specifier, text) => {
     expect(RUNTIME_LOADING_TEXT.test(code)).toBe(true);
     expect(references(code)).toEqual([[kind, specifier, text ?? code]]);
   });
@@ -63,12 +63,12 @@ describe('names of files', () => {
     'tag`x.wasm`',
     "({ 'x.wasm': 1 })['x.wasm']",
     "import.meta.glob('./x.wasm')",
-  ])('not %s', (code) => {
+  ])('is not found in `%s`', (code) => {
     expect(references(code)).toEqual([]);
   });
 });
 
-describe('uses of WebAssembly', () => {
+describe('a use of WebAssembly', () => {
   test.each([
     ['await WebAssembly.compile(bytes)', 'compile', 'WebAssembly'],
     ['WebAssembly["instantiate"](bytes)', 'instantiate', 'WebAssembly'],
@@ -79,7 +79,7 @@ describe('uses of WebAssembly', () => {
     ['new WebAssembly.Module', 'Module', 'WebAssembly'],
     ['new (WebAssembly.Module)(bytes)', 'Module', 'WebAssembly'],
     ['new globalThis.WebAssembly.Module (bytes)', 'Module', 'globalThis.WebAssembly'],
-  ])('%s', (code, name, text) => {
+  ])('is found in `%s`', (code, name, text) => {
     expect(RUNTIME_LOADING_TEXT.test(code)).toBe(true);
     expect(uses(code)).toEqual([[name, text]]);
   });
@@ -100,12 +100,12 @@ describe('uses of WebAssembly', () => {
     'const globalThis = {}; globalThis.WebAssembly.compile(bytes)',
     'let Symbol; WebAssembly.compile(bytes)',
     'other.WebAssembly.compile(bytes)',
-  ])('not %s', (code) => {
+  ])('is not found in `%s`', (code) => {
     expect(uses(code)).toEqual([]);
   });
 });
 
-test("finds Node's __dirname where it is read", () => {
+test("finds reads of Node's __dirname", () => {
   const code = 'typeof __dirname; use(__dirname, { __dirname }, { __dirname: 1 }, it.__dirname);';
   expect(
     find(code).folders.map(({ start, end, shorthand }) => [start, code.slice(start, end), shorthand]),
@@ -125,32 +125,32 @@ test('finds calls of the global fetch', () => {
   expect(find(`import fetch from 'node-fetch'; ${code}`).fetches).toHaveLength(1);
 });
 
-describe('questions whether something is a response', () => {
+describe('a test whether a value is a response', () => {
   test.each([
     ["if (typeof Response === 'function' && it instanceof Response) a()", 'it'],
     ['a = typeof Response=="function"&&it instanceof Response', 'it'],
     ["a() || (typeof Request === 'function' && it instanceof Request) || b()", 'it'],
     ["a() && 'function' === typeof Request && it instanceof Request", 'it'],
-  ])('%s', (code, name) => {
+  ])('is found in `%s`', (code, name) => {
     const start = Math.min(
       ...['typeof R', "'function' ==="].map((text) => code.indexOf(text)).filter((at) => at !== -1),
     );
-    expect(find(code).questions).toEqual([{ start, name }]);
+    expect(find(code).typeTests).toEqual([{ start, name }]);
   });
 
   test.each([
-    // Of something else.
+    // `Response` is not the global class.
     "import { Response } from 'undici'; typeof Response === 'function' && it instanceof Response",
     "typeof Response === 'function' && it instanceof Request",
     "typeof it.Response === 'function' && it instanceof it.Response",
     "typeof Headers === 'function' && it instanceof Headers",
-    // Asking twice could give another answer.
+    // A second call could return another value.
     "typeof Response === 'function' && it() instanceof Response",
-    // What would answer is not what it seems.
+    // The generated test would read the local `Promise`.
     "const Promise = a; typeof Response === 'function' && it instanceof Response",
     'it instanceof Response',
-  ])('not: %s', (code) => {
-    expect(find(code).questions).toEqual([]);
+  ])('is not found in `%s`', (code) => {
+    expect(find(code).typeTests).toEqual([]);
   });
 });
 
@@ -160,11 +160,11 @@ test.each([
   ['use(import.meta.url)', true],
   ['require("a")', false],
   ['import("a")', false],
-])('%s: whether it is an ES module', (code, esm) => {
+])('detects in `%s` whether the module is an ES module: %s', (code, esm) => {
   expect(find(code).esm).toBe(esm);
 });
 
-test('puts statements behind directives', () => {
+test('inserts statements after directives', () => {
   expect(find("'use strict'; 'use client'; a();").top).toBe("'use strict'; 'use client';".length);
   expect(find('/* a */ b();').top).toBe('/* a */ '.length);
 });

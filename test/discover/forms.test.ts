@@ -1,8 +1,8 @@
-/** All the ways in which code names a wasm file that lies near it. */
+/** The forms in which code names a wasm file relative to itself. */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { build, type Bundler, listen, type ViteName } from '../support/bundlers.ts';
-import { ESBUILD_RECIPES, OTHER_BUNDLERS, type OtherBundler } from '../support/other-bundlers.ts';
+import { ESBUILD_INTEROP, OTHER_BUNDLERS, type OtherBundler } from '../support/other-bundlers.ts';
 import { createProject, type Files, runWell } from '../support/project.ts';
 import { watOfValue } from '../support/wat.ts';
 
@@ -15,7 +15,7 @@ const BUNDLERS: (Bundler | ViteName | OtherBundler)[] = [
   ...OTHER_BUNDLERS,
 ];
 
-/** Gives the bytes of `wasm/one.wasm`, from a module in another folder. */
+/** Each function returns the bytes of `wasm/one.wasm`, from a module in another folder. */
 const WAYS = `
 import { createReadStream, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -67,8 +67,8 @@ console.log(JSON.stringify(results));
 `;
 
 /**
- * webpack, Rspack and Farm take `new URL('.', import.meta.url)`, and what is put together beside it, for files of the bundle: they do not
- * build it, or leave out what is there.
+ * webpack, Rspack and Farm treat `new URL('.', import.meta.url)` and URLs built from it as files of the bundle. Their
+ * builds fail or omit the file.
  */
 function waysFor(bundler: string): string {
   return /webpack|rspack|farm/.test(bundler)
@@ -81,7 +81,7 @@ function waysFor(bundler: string): string {
 
 const FILES: Files = { 'wasm/one.wasm': watOfValue(1), 'code/ways.js': WAYS, 'main.js': MAIN };
 
-/** Each of them is a module of the same bytes: one load, and the same module for the others while it is alive. */
+/** All functions return the same bytes: one load, whose module serves the others while it is alive. */
 function expectPrecompiled(loads: readonly { how: string }[]): void {
   expect(loads.length).toBeGreaterThan(0);
   expect(new Set(loads.map(({ how }) => how))).toEqual(new Set(['precompiled']));
@@ -93,7 +93,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     ['chunks in folders of their own', 'es', 'some/chunks/'],
   ] as const)('finds the file in %s', async (_, format, folder) => {
     const project = await createProject({ ...FILES, 'code/ways.js': waysFor(bundler) });
-    const plain = await runWell(project.path('main.js'));
+    const unbundled = await runWell(project.path('main.js'));
     const built = await build(bundler, project, {
       output: {
         format,
@@ -104,10 +104,10 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     expect(built.files.filter((file) => file.endsWith('.wasm'))).toEqual([
       expect.stringMatching(/^wasm files\/one-[\w-]{8}\.wasm$/),
     ]);
-    // A deployed program has nothing else.
+    // A deployed program consists of the output alone.
     const dir = await project.move('out', 'deployed here/out');
     const { result, loads } = await runWell(join(dir, 'main.js'));
-    expect(result).toEqual(plain.result);
+    expect(result).toEqual(unbundled.result);
     expectPrecompiled(loads);
     const scripts = built.files.filter((file) => file.endsWith('.js'));
     const code = (await Promise.all(scripts.map((file) => project.read('deployed here/out', file)))).join('');
@@ -126,7 +126,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     });
     const { dir } = await build(bundler, project, {
       output: { format: 'cjs', entryFileNames: '[name].cjs' },
-      other: { esbuild: ESBUILD_RECIPES.cjs },
+      other: { esbuild: ESBUILD_INTEROP.cjs },
     });
     const { result, loads } = await runWell(join(dir, 'main.cjs'));
     expect(new Set(Object.values(result as object))).toEqual(new Set([1]));
@@ -134,7 +134,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
   });
 });
 
-test('TypeScript that only the bundler knows', async () => {
+test('finds the file in TypeScript that only the bundler can parse', async () => {
   const project = await createProject({
     'one.wasm': watOfValue(1),
     'main.ts': `
@@ -152,7 +152,7 @@ test('TypeScript that only the bundler knows', async () => {
   }
 });
 
-test('a worker thread', async () => {
+test('loads native code in a worker thread', async () => {
   const project = await createProject({
     'one.wasm': watOfValue(1),
     'main.js': `
@@ -178,7 +178,7 @@ test('a worker thread', async () => {
   expectPrecompiled(loads);
 });
 
-test('a build that trains itself trims what glue code loads', async () => {
+test('keeps only executed functions of a module that a package loads, if the build trains itself', async () => {
   const { plugins, infos } = listen();
   const project = await createProject({
     'main.cjs': `
@@ -200,7 +200,7 @@ test('a build that trains itself trims what glue code loads', async () => {
   expect(result).toEqual([[2]]);
   expectPrecompiled(loads);
   const [, executed] =
-    /sql-wasm \(native code for node [\d.]+, (\d+) of 1968 functions; /.exec(infos[0] ?? '') ?? [];
+    /sql-wasm \(precompiled for node [\d.]+, (\d+) of 1968 functions; /.exec(infos[0] ?? '') ?? [];
   expect(Number(executed)).toBeGreaterThan(100);
   expect(Number(executed)).toBeLessThan(1000);
   expect(infos[0]).toContain('; loaded by sql.js/dist/sql-wasm.js)');

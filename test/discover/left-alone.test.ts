@@ -1,4 +1,4 @@
-/** What is not recognised stays as it is, and what the user excludes. */
+/** Code that is not detected and files that the user excludes stay unchanged. */
 import { join } from 'node:path';
 import type { InlineConfig } from 'vite';
 import { describe, expect, test } from 'vitest';
@@ -10,20 +10,20 @@ type AnyBundler = (typeof ALL_BUNDLERS)[number];
 
 const READ = "import { readFileSync } from 'node:fs'; import { join } from 'node:path';";
 
-/** Code that would be recognised. */
+/** Code that is detected by default. */
 const KNOWN = `${READ}
   const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
   console.log(JSON.stringify(new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports.value()));
 `;
 
-/** Builds a program, and puts its wasm file where the bundled code looks for it. */
+/** Builds a program and writes its wasm file to the folder in which the bundled code expects it. */
 async function buildBundled(
   bundler: AnyBundler,
   project: Project,
   options: BuildOptions = {},
 ): Promise<BuildResult> {
   const built = await build(bundler, project, {
-    // Ids that tell nothing of how a module was loaded.
+    // Module ids that do not depend on how a module was loaded.
     other: { webpack: { optimization: { minimize: false, moduleIds: 'natural' } } },
     ...options,
   });
@@ -42,7 +42,7 @@ async function codeOf(project: Project): Promise<string> {
 describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   test.each([
     [
-      'a name that is put together',
+      'a name that is computed',
       `import { readFileSync } from 'node:fs';
        const name = 'one'; const here = import.meta.url;
        const { instance } = await load(readFileSync(new URL(\`./\${name}.wasm\`, here)));
@@ -50,18 +50,18 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
        console.log(JSON.stringify(instance.exports.value()));`,
     ],
     [
-      'a file that is not there',
+      'a missing file',
       `${READ}
        let error;
        try { readFileSync(join(import.meta.dirname, 'two.wasm')); } catch ({ code }) { error = code; }
        console.log(JSON.stringify(error));`,
     ],
     [
-      'a WebAssembly of its own',
+      'a local variable named WebAssembly',
       `function compile(WebAssembly) { return WebAssembly.compile('bytes'); }
        console.log(JSON.stringify(compile({ compile: (what) => what })));`,
     ],
-  ])('leaves alone %s', async (_, program) => {
+  ])('leaves %s unchanged', async (_, program) => {
     const project = await createBundled(program);
     await buildBundled(bundler, project, { plugin: false });
     const without = await codeOf(project);
@@ -75,18 +75,18 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   test.each([
     ['detect: false', { detect: false }],
     ['exclude', { exclude: '**/one.wasm' }],
-  ])('leaves alone what the user excludes: %s', async (option, plugin) => {
+  ])('does not precompile with %s', async (option, plugin) => {
     const project = await createBundled(KNOWN);
     const { artifacts } = await buildBundled(bundler, project, { plugin });
     expect(artifacts).toEqual([]);
     const code = await codeOf(project);
-    // webpack, Rspack and Farm ship it themselves, under another name.
+    // webpack, Rspack and Farm copy the file themselves, under another name.
     expect(code).toMatch(/\bone[-\w.]*\.wasm/);
     if (option === 'detect: false') expect(code).toContain('new WebAssembly.Module(');
     expect(await runWell(project.path('out/main.js'))).toMatchObject({ result: 1, loads: [] });
   });
 
-  test('leaves alone paths that lead elsewhere', async () => {
+  test('reads paths to other folders unchanged', async () => {
     const elsewhere = await createProject({ 'one.wasm': watOfValue(2) });
     const project = await createBundled(`${READ}
       const value = (folder) => {
@@ -102,7 +102,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(loads).toHaveLength(1);
   });
 
-  test('ships what is no module as it is', async () => {
+  test('copies a file that is not a module unchanged', async () => {
     const component = Uint8Array.of(0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0, 5);
     const project = await createProject({
       'one.wasm': component,
@@ -121,7 +121,7 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
 test.each<[string, InlineConfig]>([
   ['ssr.target', { ssr: { target: 'webworker' } }],
   ['conditions', { ssr: { resolve: { conditions: ['workerd'] } } }],
-])('leaves alone what is for servers that are not Node (%s)', async (_, vite) => {
+])('leaves code for servers other than Node unchanged (%s)', async (_, vite) => {
   const program = `
     export const url = new URL('./one.wasm', import.meta.url);
     export const load = (bytes) => WebAssembly.instantiate(bytes);
@@ -133,7 +133,7 @@ test.each<[string, InlineConfig]>([
   expect(await codeOf(project)).toBe(without);
 });
 
-test("CommonJS keeps its folder for files that are not wasm's", async () => {
+test('keeps `__dirname` of CommonJS for other files than wasm', async () => {
   const project = await createBundled('', {
     'out/data.txt': 'beside the output',
     'main.cjs': `

@@ -1,11 +1,11 @@
-/** Code that loads wasm by itself, in bundlers without Rollup's interface: what is theirs. */
+/** Runtime loading in bundlers without Rollup's plugin interface: their own cases. */
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Configuration } from 'webpack';
 import { readReport } from '../report/read.ts';
 import { build, type BuildOptions } from '../support/bundlers.ts';
 import {
-  ESBUILD_RECIPES,
+  ESBUILD_INTEROP,
   OTHER_BUNDLERS,
   type OtherBundler,
   persistentCache,
@@ -23,7 +23,7 @@ const FILES = {
 };
 
 describe.each(OTHER_BUNDLERS)('%s', (bundler) => {
-  test('a build that trains itself trims what glue code loads', async () => {
+  test('keeps only executed functions of a module that a package loads, if the build trains itself', async () => {
     const project = await createProject({
       'main.js': `
         import { get_encoding } from 'tiktoken';
@@ -32,7 +32,7 @@ describe.each(OTHER_BUNDLERS)('%s', (bundler) => {
     });
     const report = project.path('report.html');
     const { dir } = await build(bundler, project, {
-      other: { external: [], esbuild: ESBUILD_RECIPES.es },
+      other: { external: [], esbuild: ESBUILD_INTEROP.es },
       plugin: { report, profile: { train: [process.execPath, project.path('out/main.js')] } },
     });
     const { result, loads } = await runWell(join(dir, 'main.js'));
@@ -45,7 +45,7 @@ describe.each(OTHER_BUNDLERS)('%s', (bundler) => {
     expect(executed).toBeLessThan(functions / 2);
   });
 
-  test('CommonJS in an ES module finds the file, with or without a folder of its own', async () => {
+  test('finds the file of a CommonJS module that is bundled into an ES module', async () => {
     const project = await createProject({
       ...FILES,
       'main.js': `import load from './lib/load.cjs'; console.log(JSON.stringify(load()));`,
@@ -65,7 +65,7 @@ describe.each(OTHER_BUNDLERS)('%s', (bundler) => {
     expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
   });
 
-  test('an ES module that has a folder only as CommonJS finds the file, without a warning', async () => {
+  test('finds the file of an ES module that reads `__dirname` in CommonJS output, without a warning', async () => {
     const project = await createProject({
       ...FILES,
       'main.js': `
@@ -84,7 +84,7 @@ describe.each(OTHER_BUNDLERS)('%s', (bundler) => {
     expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
   });
 
-  test('an ES module without imports and exports finds the file', async () => {
+  test('finds the file of an ES module without imports and exports', async () => {
     const project = await createProject({
       ...FILES,
       'main.js': `
@@ -101,7 +101,7 @@ describe.each(OTHER_BUNDLERS)('%s', (bundler) => {
   });
 });
 
-/** Makes JavaScript of TypeScript, with a source map. */
+/** Compiles TypeScript to JavaScript, with a source map. */
 const TYPES_LOADER = `
   const { transformSync } = require('esbuild');
   module.exports = function (text) {
@@ -119,7 +119,7 @@ function withTypes(bundler: OtherBundler, project: Project): Configuration {
 }
 
 test.each(['webpack', 'rspack', 'esbuild', 'farm'] as const)(
-  'source maps lead to where the TypeScript was (%s)',
+  'keeps source maps that point to the TypeScript source (%s)',
   async (bundler) => {
     const lines = [
       "import { readFileSync } from 'node:fs';",
@@ -142,13 +142,13 @@ test.each(['webpack', 'rspack', 'esbuild', 'farm'] as const)(
     });
     const { stderr, loads } = await run(join(dir, 'main.js'), { nodeArgs: ['--enable-source-maps'] });
     expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
-    // Farm's maps are not as fine.
+    // Farm's source maps have no exact columns.
     expect(stderr).toMatch(bundler === 'farm' ? /main\.ts:7:/ : /main\.ts(\?\w+)?:7:7\b/);
   },
 );
 
 describe.each(['webpack', 'rspack'] as const)('%s', (bundler) => {
-  test('looks anew at what a persistent cache has', async () => {
+  test('scans modules of a persistent cache again when options change', async () => {
     const project = await createProject(FILES);
     const cache = persistentCache(bundler, project.path('cache'));
     const how = async (plugin: BuildOptions['plugin']) => {
@@ -163,7 +163,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', (bundler) => {
     expect(await how({ detect: false })).toEqual([1]);
   });
 
-  test('leaves alone the ids of modules, and their names in source maps, that load no wasm', async () => {
+  test('keeps ids and source map names of modules that load no wasm', async () => {
     const project = await createProject({
       'main.js': `import { text } from './lib/text.js'; console.log(JSON.stringify(text()));`,
       'lib/text.js': `export const text = () => 'text';`,
@@ -184,7 +184,7 @@ describe.each(['webpack', 'rspack'] as const)('%s', (bundler) => {
   });
 });
 
-test("esbuild's loaders decide what is a script", async () => {
+test("scans only files that esbuild's loaders treat as scripts", async () => {
   const project = await createProject({
     ...FILES,
     'lib/page.text.js': `new WebAssembly.Module(bytes('one.wasm'));`,

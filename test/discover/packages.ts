@@ -1,27 +1,27 @@
-/** Packages from npm as their tools have made them, each with a program that uses it without knowing of the plugin. */
+/** Packages from npm that load their own wasm, each with a program that does not refer to the plugin. */
 
-export interface GluePackage {
-  /** What made it. */
+export interface SelfLoadingPackage {
+  /** The toolchain that generated the package. */
   tool: string;
-  /** Which JavaScript module loads the wasm file. */
+  /** The JavaScript module that loads the wasm file. */
   module: string;
-  /** Names of the wasm files that a start loads. */
+  /** Names of the wasm files that the program loads at startup. */
   wasm: string[];
   /** Prints its first results as JSON. */
   program: string;
-  /** Whether the program runs without being bundled. Default: true. */
-  plainRuns?: boolean;
-  /** Whether it needs top-level await. */
+  /** Whether the program runs unbundled. Default: true. */
+  runsUnbundled?: boolean;
+  /** Whether the program needs top-level await. */
   awaits?: boolean;
   /** Packages that are not bundled. */
   external?: string[];
-  /** Bundlers that change what it does, with the plugin and without it. */
+  /** Bundlers that change the program's behaviour, with and without the plugin. */
   notWith?: string[];
 }
 
 const AUTOMERGE_WORK = `
   const doc = create({ actor: 'aaaa' });
-  doc.put('/', 'title', 'glue');
+  doc.put('/', 'title', 'paper');
   const list = doc.putObject('/', 'list', [1, 2, 3]);
   doc.insert(list, 1, 'x');
   doc.commit('a', 0);
@@ -29,18 +29,18 @@ const AUTOMERGE_WORK = `
   console.log(JSON.stringify([copy.materialize('/'), copy.getHeads()]));
 `;
 
-/** Paths are those of files in node_modules, as Node finds them; some packages do not export them. */
-export function gluePackages(nodeModules: string): GluePackage[] {
+/** Imports files of node_modules by path, because some packages do not export them. */
+export function selfLoadingPackages(nodeModules: string): SelfLoadingPackage[] {
   const path = (name: string) => JSON.stringify(`${nodeModules}/${name}`);
-  // From the folder of a project of a test.
+  // Relative to the folder of a test project.
   const esbuild = '../../node_modules/esbuild-wasm/esbuild.wasm';
   return [
     {
       tool: 'wasm-bindgen, web',
       module: '@automerge/automerge-wasm/web/automerge_wasm.js',
       wasm: ['automerge_wasm_bg'],
-      // Node's own \`fetch\` takes no file URLs.
-      plainRuns: false,
+      // Node's own `fetch` rejects file URLs.
+      runsUnbundled: false,
       program: `
         import init, { create, load } from ${path('@automerge/automerge-wasm/web/automerge_wasm.js')};
         init().then(() => {${AUTOMERGE_WORK}});
@@ -72,7 +72,7 @@ export function gluePackages(nodeModules: string): GluePackage[] {
       tool: 'wasm-bindgen, bundler',
       module: '',
       wasm: ['automerge_wasm_bg'],
-      plainRuns: false,
+      runsUnbundled: false,
       awaits: true,
       program: `
         import { create, load } from ${path('@automerge/automerge-wasm/bundler/automerge_wasm.js')};
@@ -86,14 +86,15 @@ export function gluePackages(nodeModules: string): GluePackage[] {
       program: `
         import tiktoken from 'tiktoken';
         const encoding = tiktoken.get_encoding('gpt2');
-        console.log(JSON.stringify([...encoding.encode('glue code that loads by itself')]));
+        console.log(JSON.stringify([...encoding.encode('a package that loads by itself')]));
       `,
     },
     {
       tool: 'Emscripten, CommonJS',
       module: 'sql.js/dist/sql-wasm.js',
       wasm: ['sql-wasm'],
-      // For plugin-commonjs, webpack and Rspack \`typeof module\` is \`"object"\`, also where the package has set it to undefined.
+      // plugin-commonjs, webpack and Rspack evaluate `typeof module` to "object", even after the package sets
+      // `module` to undefined.
       notWith: ['rollup', 'vite7', 'webpack', 'rspack'],
       program: `
         import initSqlJs from 'sql.js';
@@ -199,7 +200,7 @@ export function gluePackages(nodeModules: string): GluePackage[] {
       wasm: ['main'],
       program: `
         import { print } from 'sh-syntax';
-        // Its package.json says that this has no side effects.
+        // The package.json declares this module free of side effects.
         import * as go from ${path('sh-syntax/vendors/wasm_exec.cjs')};
         globalThis.kept = go;
         print('if   true;then echo  1;fi', { filepath: 'a.sh' }).then((text) => {
@@ -211,7 +212,7 @@ export function gluePackages(nodeModules: string): GluePackage[] {
       tool: 'jco',
       module: '@bytecodealliance/jco-transpile/vendor/wasm-tools.js',
       wasm: ['wasm-tools.core', 'wasm-tools.core2'],
-      // It starts a worker from a file of its own.
+      // The package starts a worker from one of its own files.
       external: ['@bytecodealliance/preview2-shim'],
       program: `
         import { $init, tools } from ${path('@bytecodealliance/jco-transpile/vendor/wasm-tools.js')};

@@ -1,4 +1,4 @@
-/** Code that loads wasm by itself gets what it would get from the engine, object by object and error by error. */
+/** Runtime loading returns the same objects and throws the same errors as the engine. */
 import { describe, expect, test } from 'vitest';
 import { build } from '../support/bundlers.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
@@ -15,8 +15,8 @@ const MODULE = wat(`(module
   (func (export "add") (param i32 i32) (result i32)
     (i32.add (call $offset) (i32.add (local.get 0) (local.get 1)))))`);
 
-/** What is asked of the engine, and how it answers. */
-const QUESTIONS = `
+/** Calls the engine's functions and prints their results. */
+const PROGRAM = `
 import { createReadStream, readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 
@@ -26,7 +26,7 @@ const imports = { env: { offset: () => 1 } };
 const exact = () => bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
 const other = () => {
   const changed = new Uint8Array(exact());
-  // A letter of a name: the module stays valid, and is another one.
+  // Changes a letter of a name: another valid module.
   changed[changed.lastIndexOf('add'.charCodeAt(0))] = 'x'.charCodeAt(0);
   return changed;
 };
@@ -120,28 +120,28 @@ const answers = {
   fetchNothing: () => fetch('data:nothing'),
 };
 
-const told = {};
-for (const [question, answer] of Object.entries(answers)) {
+const results = {};
+for (const [name, answer] of Object.entries(answers)) {
   try {
-    told[question] = await answer();
+    results[name] = await answer();
   } catch (error) {
-    told[question] = [error.name, error.constructor.name, error.message];
+    results[name] = [error.name, error.constructor.name, error.message];
   }
 }
-console.log(JSON.stringify(told));
+console.log(JSON.stringify(results));
 `;
 
-const FILES = { 'math.wasm': MODULE, 'main.js': QUESTIONS };
+const FILES = { 'math.wasm': MODULE, 'main.js': PROGRAM };
 
 describe.each(['vite', 'rollup', ...OTHER_BUNDLERS] as const)('%s', (bundler) => {
-  test('answers as the engine does', async () => {
+  test('returns the same results as the engine', async () => {
     const project = await createProject(FILES);
     const { dir } = await build(bundler, project, { plugin: { targets: NODES } });
     for (const node of NODES) {
-      const plain = await runWell(project.path('main.js'), { node });
+      const unbundled = await runWell(project.path('main.js'), { node });
       const bundled = await runWell(`${dir}/main.js`, { node });
-      expect(bundled.result).toEqual(plain.result);
-      const { result } = plain as unknown as { result: Record<string, unknown> };
+      expect(bundled.result).toEqual(unbundled.result);
+      const { result } = unbundled as unknown as { result: Record<string, unknown> };
       expect(Object.keys(result).length).toBeGreaterThan(25);
       expect(result['eachItsOwn']).toEqual([5, [1, null, null, null, null], true]);
       expect(bundled.loads.length).toBeGreaterThan(0);
@@ -149,7 +149,7 @@ describe.each(['vite', 'rollup', ...OTHER_BUNDLERS] as const)('%s', (bundler) =>
     }
   });
 
-  test('fetches files that were found, and reads them only when they are asked for', async () => {
+  test('fetches detected files, and reads them only when the body is read', async () => {
     const project = await createProject({
       'math.wasm': MODULE,
       'main.js': `
@@ -179,7 +179,7 @@ describe.each(['vite', 'rollup', ...OTHER_BUNDLERS] as const)('%s', (bundler) =>
     expect(new Set(loads.map(({ how }) => how))).toEqual(new Set(['precompiled']));
   });
 
-  test('a start that never compiles loads nothing', async () => {
+  test('loads nothing if the program never compiles', async () => {
     const project = await createProject({
       'math.wasm': MODULE,
       'main.js': `
@@ -195,9 +195,9 @@ describe.each(['vite', 'rollup', ...OTHER_BUNDLERS] as const)('%s', (bundler) =>
   });
 });
 
-describe('whether what it got is a response, wasm-bindgen asks', () => {
-  /** As wasm-bindgen's glue code has it. */
-  const PROGRAM = `
+describe("wasm-bindgen's test whether a value is a response", () => {
+  /** The test in the JavaScript that wasm-bindgen generates. */
+  const TYPE_TEST = `
     import module from './math.wasm?module';
     async function load(source, imports) {
       if (typeof Response === 'function' && source instanceof Response) {
@@ -220,9 +220,9 @@ describe('whether what it got is a response, wasm-bindgen asks', () => {
     await add(new Response(bytes, { headers: { 'content-type': 'application/wasm' } }));
     console.log(JSON.stringify(results));
   `;
-  const project = () => createProject({ 'math.wasm': MODULE, 'main.js': PROGRAM });
+  const project = () => createProject({ 'math.wasm': MODULE, 'main.js': TYPE_TEST });
 
-  test('only of what may be one', async () => {
+  test('runs only for values that may be a response', async () => {
     const { dir } = await build('rollup', await project());
     for (const node of NODES) {
       // oxlint-disable-next-line no-await-in-loop
@@ -236,13 +236,13 @@ describe('whether what it got is a response, wasm-bindgen asks', () => {
     }
   });
 
-  test('of everything without the option `glue`', async () => {
+  test('runs for every value with `detect: false`', async () => {
     const { dir } = await build('rollup', await project(), { plugin: { detect: false } });
     expect((await runWell(`${dir}/main.js`)).result).toEqual(Array.from({ length: 4 }, () => [6, true]));
   });
 });
 
-test('a module does not outlive its use', async () => {
+test('lets a module be collected when the program drops it', async () => {
   const project = await createProject({
     'math.wasm': MODULE,
     'main.js': `
@@ -264,7 +264,7 @@ test('a module does not outlive its use', async () => {
   expect(loads.map(({ how }) => how)).toEqual(['precompiled', 'precompiled']);
 });
 
-test('source maps lead to where the code was', async () => {
+test('keeps source maps that point to the original code', async () => {
   const project = await createProject({
     'math.wasm': MODULE,
     'main.js': `

@@ -1,4 +1,6 @@
-/** Declarations of wasm files, as real tsc understands them. What must be an error is marked so: tsc complains if it is none. */
+/**
+ * Declarations of wasm files, checked by tsc. `@ts-expect-error` marks required errors: tsc fails if one is missing.
+ */
 import { describe, expect, test } from 'vitest';
 import { createProject, type Files, type Project, wasmPrecompile } from '../support/project.ts';
 import { wat, watOfValue, watString } from '../support/wat.ts';
@@ -16,7 +18,7 @@ async function createTyped(files: Files, flags: readonly string[]): Promise<Proj
 }
 
 describe.each(STYLES)('for moduleResolution $style', ({ style, flags }) => {
-  test('exports have exact types', async () => {
+  test('declares exact types of exports', async () => {
     const project = await createTyped(
       {
         'src/all.wasm': wat(`(module
@@ -53,19 +55,19 @@ describe.each(STYLES)('for moduleResolution $style', ({ style, flags }) => {
           exactly<unknown>()(reference(null)) satisfies true;
           reference(add);
 
-          // @ts-expect-error a number
+          // @ts-expect-error the parameter is a number
           add('1', 2);
-          // @ts-expect-error two parameters
+          // @ts-expect-error there are two parameters
           add(1);
-          // @ts-expect-error not a bigint
+          // @ts-expect-error the parameter is not a bigint
           add(1n, 2);
-          // @ts-expect-error a bigint
+          // @ts-expect-error the parameter is a bigint
           all.wide(1);
-          // @ts-expect-error not anything: a function
+          // @ts-expect-error the parameter is a function
           reference({});
-          // @ts-expect-error no value of JavaScript's is a vector
+          // @ts-expect-error JavaScript has no vector values
           all.simd([]);
-          // @ts-expect-error there is none
+          // @ts-expect-error there is no such export
           all.missing;
           // @ts-expect-error exports are constant
           all.number = 1;
@@ -75,7 +77,7 @@ describe.each(STYLES)('for moduleResolution $style', ({ style, flags }) => {
           exactly<WebAssembly.Global<'i64'>>()(instance.exports.big) satisfies true;
           exactly<WebAssembly.Global<'v128'>>()(instance.exports.vector) satisfies true;
           exactly<number>()(instance.exports.add(1, 2)) satisfies true;
-          // @ts-expect-error there is none
+          // @ts-expect-error there is no such export
           instance.exports.missing;
           export const imports: Imports = { './env.js': { log: (value) => value satisfies number } };
           export type All = Exports;
@@ -87,7 +89,7 @@ describe.each(STYLES)('for moduleResolution $style', ({ style, flags }) => {
     expect(await check(project, SETTINGS[style])).toBe('');
   });
 
-  test('names that are no identifiers are there, too', async () => {
+  test('declares names that are not identifiers', async () => {
     const names = [
       'a b',
       'class',
@@ -121,7 +123,7 @@ describe.each(STYLES)('for moduleResolution $style', ({ style, flags }) => {
     expect(await check(project, SETTINGS[style])).toBe('');
   });
 
-  test('?init takes the imports of the module, and gives its exports', async () => {
+  test('declares the imports and exports of ?init', async () => {
     const project = await createTyped(
       {
         'src/lib/needs.wasm': wat(`(module
@@ -138,7 +140,7 @@ describe.each(STYLES)('for moduleResolution $style', ({ style, flags }) => {
           (func (export "add") (param i32 i32) (result i32) i32.const 0)
           (global (export "count") (mut i32) (i32.const 0)))`),
         'src/free.wasm': watOfValue(1),
-        // As Vite's templates have it, and before all others.
+        // Vite's templates declare it so. The name puts it before all other files.
         'src/a-client.d.ts': `
           declare module '*.wasm?init' {
             const init: (imports?: WebAssembly.Imports) => Promise<WebAssembly.Instance>;
@@ -169,23 +171,23 @@ describe.each(STYLES)('for moduleResolution $style', ({ style, flags }) => {
           await init({ env: { ...env, constant: new WebAssembly.Global({ value: 'i64' }, 5n) } });
           (await alias({ env })).exports.add(1, 2);
 
-          // Glue code does not name what it gives.
+          // Generated code of toolchains passes imports without exact types.
           declare const unnamed: WebAssembly.Imports;
           exactly<number>()((await init(unnamed)).exports.add(1, 2)) satisfies true;
 
           // @ts-expect-error imports are needed
           await init();
-          // @ts-expect-error all of them
+          // @ts-expect-error all imports are needed
           await init({ env: { log: env.log } });
-          // @ts-expect-error by their modules
+          // @ts-expect-error imports are grouped by their modules
           await init({ ENV: env });
-          // @ts-expect-error of the right type
+          // @ts-expect-error imports need the right type
           await init({ env: { ...env, log: (value: string) => {} } });
-          // @ts-expect-error not a number for an i64
+          // @ts-expect-error an i64 is not a number
           await init({ env: { ...env, constant: 5 } });
-          // @ts-expect-error not a value for what is mutable
+          // @ts-expect-error a mutable global is not a number
           await init({ env: { ...env, variable: 5 } });
-          // @ts-expect-error
+          // @ts-expect-error there is no such export
           exports.missing;
 
           exactly<number>()((await initFree()).exports.value()) satisfies true;
@@ -197,7 +199,7 @@ describe.each(STYLES)('for moduleResolution $style', ({ style, flags }) => {
     expect(await check(project, SETTINGS[style])).toBe('');
   });
 
-  test('modules of one name in two folders have types of their own, ?init those of both', async () => {
+  test('distinguishes modules with the same name in two folders, and ?init accepts imports of both', async () => {
     const project = await createTyped(
       {
         'src/a/x.wasm': wat('(module (import "env" "a" (func)) (func (export "one")))'),
@@ -209,7 +211,7 @@ describe.each(STYLES)('for moduleResolution $style', ({ style, flags }) => {
           one();
           two();
           (await init({ env: { b() {} } })).exports.two();
-          // @ts-expect-error of neither
+          // @ts-expect-error neither module has this import
           await init({ env: { c() {} } });
         `,
       },
@@ -218,7 +220,7 @@ describe.each(STYLES)('for moduleResolution $style', ({ style, flags }) => {
     expect(await check(project, SETTINGS[style])).toBe('');
   });
 
-  test('modules with no imports, no exports or with GC types have valid declarations', async () => {
+  test('declares modules without imports, without exports, and with GC types', async () => {
     const project = await createTyped(
       {
         'src/empty.wasm': wat('(module)'),
@@ -232,7 +234,7 @@ describe.each(STYLES)('for moduleResolution $style', ({ style, flags }) => {
           (await init()).exports satisfies {};
           exactly<object>()(make(1)) satisfies true;
           read(make(2)) satisfies number;
-          // @ts-expect-error it takes no null
+          // @ts-expect-error the parameter is not nullable
           read(null);
         `,
       },

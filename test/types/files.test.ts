@@ -1,4 +1,4 @@
-/** Where declarations are written, and when: by the option `dts` and by `wasm-precompile types`. */
+/** The declaration files that the option `dts` and `wasm-precompile types` write. */
 import { mkdir, stat } from 'node:fs/promises';
 import { createServer, type InlineConfig } from 'vite';
 import { describe, expect, test } from 'vitest';
@@ -31,8 +31,8 @@ async function listDeclarations(project: Project): Promise<string[]> {
   return (await project.list()).filter((file) => /\.ts$|\.tmp$/.test(file));
 }
 
-describe.each(BUNDLERS)('the option dts, in %s', (bundler) => {
-  test('writes them beside the sources, and not into node_modules', async () => {
+describe.each(BUNDLERS)('the option `dts` in %s', (bundler) => {
+  test('writes declarations beside the sources, but not into node_modules', async () => {
     const project = await createImporting();
     await build(bundler, project, { plugin: { dts: true } });
     await build(bundler, project, { plugin: { dts: true }, entry: 'other.js', output: { dir: 'other' } });
@@ -40,7 +40,7 @@ describe.each(BUNDLERS)('the option dts, in %s', (bundler) => {
     expect(String(await project.read('two.wasm.d.ts'))).toContain('f: (p0: bigint) => void;');
   });
 
-  test('writes only what has changed', async () => {
+  test('writes only changed declarations', async () => {
     const project = await createImporting();
     await build(bundler, project, { plugin: { dts: true } });
     const times = () =>
@@ -58,7 +58,7 @@ describe.each(BUNDLERS)('the option dts, in %s', (bundler) => {
     expect(String(await project.read('two.wasm.d.ts'))).toContain('f: (p0: number) => void;');
   });
 
-  test('writes nothing where it is off, and those for moduleResolution nodenext where it says so', async () => {
+  test('writes nothing by default, and declarations for moduleResolution nodenext with "nodenext"', async () => {
     const project = await createImporting();
     await build(bundler, project);
     expect(await listDeclarations(project)).toEqual([]);
@@ -71,7 +71,7 @@ describe.each(BUNDLERS)('the option dts, in %s', (bundler) => {
     ]);
   });
 
-  test('leaves declarations that others have made', async () => {
+  test('keeps declarations of other tools', async () => {
     const project = await createImporting();
     const others = 'export const memory: WebAssembly.Memory; // made by wasm-bindgen\n';
     await project.write({ 'two.wasm.d.ts': others });
@@ -81,18 +81,20 @@ describe.each(BUNDLERS)('the option dts, in %s', (bundler) => {
     expect(warnings).toEqual([]);
   });
 
-  test('warns where they cannot be written, and the build goes on', async () => {
+  test('warns and continues if declarations cannot be written', async () => {
     const project = await createImporting();
     await mkdir(project.path('two.wasm.d.ts'));
     const { warnings, artifacts } = await build(bundler, project, { plugin: { dts: true } });
     expect(artifacts).toHaveLength(3);
     expect(warnings).toEqual([
-      expect.stringMatching(/two\.wasm\.d\.ts: cannot be written: .*The build goes on without these types\./),
+      expect.stringMatching(
+        /two\.wasm\.d\.ts: cannot be written: .*The build continues without these types\./,
+      ),
     ]);
   });
 });
 
-test('a dev server writes them, too', async () => {
+test('a dev server writes declarations', async () => {
   const project = await createImporting();
   const config: InlineConfig = {
     ...viteConfig(project, [], { dts: true }),
@@ -109,7 +111,7 @@ test('a dev server writes them, too', async () => {
 });
 
 describe('wasm-precompile types', () => {
-  test('writes those of all files that patterns name but for installed ones, and says what it did', async () => {
+  test('writes and lists declarations for all matching files except installed ones', async () => {
     const project = await createImporting();
     const first = await cli(['types', '**/*.wasm'], { cwd: project.folder });
     expect(first).toEqual({
@@ -128,14 +130,14 @@ describe('wasm-precompile types', () => {
     ]);
   });
 
-  test('refuses installed files, what is not called .wasm, and what does not exist', async () => {
+  test('refuses installed files, files without the extension .wasm, and missing files', async () => {
     const project = await createImporting();
     const installed = await cli(['types', 'node_modules/installed/three.wasm'], { cwd: project.folder });
     expect(installed.exitCode).toBe(2);
-    expect(installed.stderr).toMatch(/three\.wasm is in node_modules, where nothing is written/);
+    expect(installed.stderr).toMatch(/three\.wasm is in node_modules, where no declarations are written/);
     const other = await cli(['types', 'main.js'], { cwd: project.folder });
     expect(other.exitCode).toBe(2);
-    expect(other.stderr).toMatch(/main\.js is no wasm file by its name/);
+    expect(other.stderr).toMatch(/main\.js is not a wasm file: its name must end in \.wasm/);
     const none = await cli(['types', 'three/*.wasm'], { cwd: project.folder });
     expect(none.exitCode).toBe(2);
     expect(none.stderr).toMatch(/three\/\*\.wasm matches no file/);
@@ -145,7 +147,7 @@ describe('wasm-precompile types', () => {
     expect(await listDeclarations(project)).toEqual([]);
   });
 
-  test('goes on after a file that is no wasm, and names it', async () => {
+  test('continues after an invalid file and names it', async () => {
     const project = await createProject({
       'bad.wasm': 'no',
       'good.wasm': watOfValue(1),
@@ -155,7 +157,7 @@ describe('wasm-precompile types', () => {
     const { exitCode, stdout, stderr } = await cli(['types', '*.wasm'], { cwd: project.folder });
     expect(exitCode).toBe(1);
     expect(stdout).toBe('good.wasm.d.ts  written\ngood.wasm.init.d.ts  written');
-    expect(stderr).toMatch(/made\.wasm\.d\.ts was made by something else, and is left as it is/);
+    expect(stderr).toMatch(/made\.wasm\.d\.ts was not generated by this tool; it is left unchanged/);
     expect(stderr).toMatch(/bad\.wasm/);
   });
 });

@@ -1,17 +1,17 @@
-/** Projects that real tsc checks. */
+/** Projects that tsc checks. */
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { CHECKOUT, type Project } from '../support/project.ts';
 
 const TSC = join(CHECKOUT, 'node_modules/typescript/bin/tsc');
 
-/** Settings of TypeScript by the `moduleResolution` that declarations are made for. */
+/** TypeScript's settings by the `moduleResolution` of the declarations. */
 export const SETTINGS = {
   bundler: { module: 'ESNext', moduleResolution: 'Bundler' },
   nodenext: { module: 'NodeNext', moduleResolution: 'NodeNext', allowArbitraryExtensions: true },
 };
 
-/** For programs: a type that is this one and no other. */
+/** A file for programs with a check that a type is exactly the expected one. */
 export const EXACTLY = `
 export type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 export declare function exactly<A>(): <B>(value: B) => Equal<A, B>;
@@ -20,7 +20,7 @@ export declare function exactly<A>(): <B>(value: B) => Equal<A, B>;
 /**
  * Checks all TypeScript of a project, declarations included.
  *
- * @returns what tsc prints: nothing where all is well
+ * @returns the output of tsc: empty without errors
  */
 export async function check(project: Project, settings: object): Promise<string> {
   const compilerOptions = {

@@ -1,132 +1,85 @@
 /**
- * Glue code: the ES modules that stand for imports of wasm files. Each function returns one piece of code and
- * looks like it.
+ * Generates the ES modules that replace imports of wasm files. Each function returns one piece of code, and its
+ * template looks like that code.
  */
-import type { ArtifactManifest } from '../../runtime/shared/manifest.ts';
-import type { CompileOptions } from '../../runtime/shared/module-handle.ts';
-import type { ArtifactOptions } from '../../runtime/node/index.ts';
 import { findBuiltins } from '../../wasm/binary/builtins.ts';
-import type { ByteRange, FetchOptions } from '../../runtime/browser/load.ts';
 import { groupImports } from '../../wasm/binary/imports.ts';
-import type { WasmInterface } from '../../wasm/binary/types.ts';
+import type { WasmInterface } from '../../wasm/binary/extern-types.ts';
 import { isIdentifier } from './identifiers.ts';
 import { manifestExpression } from './manifest-text.ts';
-import type { ResolvedRecompile } from '../options/options.ts';
+import type { ArtifactSource, FetchedSource, ModuleSource, Platform, SplitSource } from './module-source.ts';
 import type { ImportForm } from '../requests/request.ts';
 
-export type Platform = 'node' | 'browser';
-
-/** Where the glue code gets its module from. URLs are JavaScript expressions. */
-export type ModuleSource =
-  | {
-      kind: 'artifact';
-      url: string;
-      manifest: ArtifactManifest;
-      /** Where the module is split, or may be later: characters that its manifest takes then. */
-      split: { mapWidth: number } | undefined;
-      options: ArtifactOptions;
-      /** As the runtime takes them, the URLs as expressions. */
-      addons: [key: string, url: string, checksum: number][];
-      /** Undefined where the option is off. The programs are URLs, as expressions. */
-      recompile: { options: ResolvedRecompile; host: string; compiler: string } | undefined;
-    }
-  | FetchedSource
-  /** A split module, for browsers: what a start loads, and what comes in later. */
-  | {
-      kind: 'parts';
-      url: string;
-      primary: FetchedSource;
-      secondaries: SecondarySource[];
-      /** The module as it was before it was split. */
-      whole: FetchedSource;
-      /** Whether calls that have to wait say so in the console. */
-      warn: boolean;
-    }
-  /** A file that the bundler gives a URL to when it is imported by this request. */
-  | { kind: 'url-import'; request: string; options: CompileOptions }
-  | { kind: 'inline'; base64: string; options: CompileOptions };
-
-/** What browsers load from one file. */
-export type FetchedSource =
-  | { kind: 'file'; url: string; options: FetchOptions }
-  /** A part of an ELF file. */
-  | { kind: 'range'; url: string; part: ByteRange; options: FetchOptions }
-  /** The same, compressed; and the module as a file of its own. */
-  | { kind: 'inflate'; url: string; part: ByteRange; plain: string; options: FetchOptions };
-
-export interface SecondarySource {
-  source: FetchedSource;
-  /** In base64, where calls that cannot wait are to compare it. */
-  sha256: string | undefined;
-}
-
-type ArtifactSource = Extract<ModuleSource, { kind: 'artifact' }>;
-
-/** Forms whose code loads something. */
-type ArtifactForm = Exclude<ImportForm, 'esm'>;
+/** Forms whose code loads a module. */
+type LoadingForm = Exclude<ImportForm, 'esm'>;
 
 type ArtifactRecompile = NonNullable<ArtifactSource['recompile']>;
 
-/** The runtime modules, by what runs them. Artifacts are for Node only. */
+/** Returns the runtime module that loads from a source. Artifacts are for Node only. */
 function runtimeFor(platform: Platform, { kind }: ModuleSource): string {
   if (platform === 'browser') return 'wasm-precompile:runtime/browser/load';
   return kind === 'artifact' ? 'wasm-precompile:runtime/node/index' : 'wasm-precompile:runtime/node/plain';
 }
 
-/** The glue code for one form, for Node. `wasmImports` are those module names that name wasm files. */
+/**
+ * Generates the code for one form, for Node.
+ *
+ * @param resolveImport returns the request for a module that the wasm module imports
+ */
 export function generateNodeModule(
   form: ModuleForm,
   source: ModuleSource,
   wasmInterface: WasmInterface,
   resolveImport: (module: string) => string,
 ): string {
-  const setUp = generateLoader(runtimeFor('node', source), source, form);
+  const setUp = generateHandle(runtimeFor('node', source), source, form);
   const split = source.kind === 'artifact' && source.split !== undefined;
   return generateForm(form, 'node', setUp, wasmInterface, resolveImport, split);
 }
 
-/** Forms that give a module or what is made of it. */
+/** Forms whose exports are a module, a function that instantiates it, or an instance. */
 export type ModuleForm = Exclude<ImportForm, 'esm' | 'shared' | 'file'>;
 
 /**
- * The glue code for one form, for browsers: all forms of a file share the loader.
+ * Generates the code for one form, for browsers: all forms of a file share one module handle.
  *
+ * @param handleRequest the request for the shared module handle
  * @param split whether the module is split
  */
 export function generateBrowserModule(
   form: ModuleForm,
-  loaderRequest: string,
+  handleRequest: string,
   wasmInterface: WasmInterface,
   resolveImport: (module: string) => string,
   split: boolean,
 ): string {
-  const loader = `import { loader } from ${JSON.stringify(loaderRequest)};`;
+  const handle = `import { handle } from ${JSON.stringify(handleRequest)};`;
   if (split && form === 'module') {
-    return `${loader}
+    return `${handle}
 import { loadTransferable } from "wasm-precompile:runtime/browser/transfer";
-export default await loadTransferable(loader);
+export default await loadTransferable(handle);
 `;
   }
   const setUp = `import { initializer } from "wasm-precompile:runtime/browser/load";
-${split ? 'import { instantiate } from "wasm-precompile:runtime/shared/link";\n' : ''}${loader}`;
+${split ? 'import { instantiate } from "wasm-precompile:runtime/shared/link";\n' : ''}${handle}`;
   return generateForm(form, 'browser', setUp, wasmInterface, resolveImport, split);
 }
 
 /**
- * What all forms of a file share in a browser.
+ * Generates the module handle that all forms of a file share in a browser.
  *
- * @param early whether it begins to load before anybody asks
+ * @param early whether the module begins to load before the program uses it
  */
 export function generateSharedHandle(source: ModuleSource, early: boolean): string {
-  const setUp = generateLoader(runtimeFor('browser', source), source, 'shared');
+  const setUp = generateHandle(runtimeFor('browser', source), source, 'shared');
   return early
     ? `import { startEarly } from "wasm-precompile:runtime/browser/load";
 ${setUp}
-startEarly(loader);
-export { loader };
+startEarly(handle);
+export { handle };
 `
     : `${setUp}
-export { loader };
+export { handle };
 `;
 }
 
@@ -141,12 +94,12 @@ function generateForm(
   switch (form) {
     case 'init':
       return `${setUp}
-export default /* @__PURE__ */ initializer(loader${split ? ', instantiate' : ''});
+export default /* @__PURE__ */ initializer(handle${split ? ', instantiate' : ''});
 `;
     case 'module':
-      // In Node without top-level await, so that it works in CommonJS output, too.
+      // For Node without top-level await, which CommonJS output does not have.
       return `${setUp}
-export default ${platform === 'node' ? 'loader.loadSync()' : 'await loader.load()'};
+export default ${platform === 'node' ? 'handle.loadSync()' : 'await handle.load()'};
 `;
     case 'instance':
       return `${setUp}
@@ -155,10 +108,11 @@ ${generateInstance(imports, exports, resolveImport, split ? 'instantiate' : 'Web
 }
 
 /**
- * The module that stands for a wasm file in code that loads it by itself.
+ * Generates the module that code imports which loads a wasm file at run time.
  *
- * @param url of the plain file, as an expression
- * @param runningFile the URL of what runs, as an expression
+ * @param url URL of the wasm file in the output, as an expression
+ * @param artifact undefined if the file has no native code
+ * @param runningFile URL of the running file, as an expression
  */
 export function generateFileModule(
   url: string,
@@ -188,9 +142,9 @@ export const file = /* @__PURE__ */ register(${url}, ${runningFile}, {
 }
 
 /**
- * The module that JavaScript sees for the ESM integration: the exports of the instance, with globals unwrapped
- * to their values (https://github.com/WebAssembly/esm-integration). They stay `WebAssembly.Global` in the
- * instance's own module, which is what other wasm modules import.
+ * Generates the module that JavaScript imports by the ESM integration: the exports of the instance, with globals
+ * unwrapped to their values (https://github.com/WebAssembly/esm-integration). Other wasm modules import the
+ * instance's own module, which exports the globals as `WebAssembly.Global`.
  */
 export function generateFacade(instanceRequest: string, { exports }: WasmInterface): string {
   const instance = JSON.stringify(instanceRequest);
@@ -203,7 +157,7 @@ export function generateFacade(instanceRequest: string, { exports }: WasmInterfa
     lines.push(
       `import { ${exportName(name)} as global${index} } from ${instance};`,
       `let value${index};`,
-      // The value of a v128 global cannot be read.
+      // Reading the value of a v128 global throws.
       `try { value${index} = global${index}.value; } catch {}`,
       `export { value${index} as ${exportName(name)} };`,
     );
@@ -211,28 +165,28 @@ export function generateFacade(instanceRequest: string, { exports }: WasmInterfa
   return `${lines.join('\n')}\n`;
 }
 
-function generateLoader(runtime: string, source: ModuleSource, form: ArtifactForm): string {
+function generateHandle(runtime: string, source: ModuleSource, form: LoadingForm): string {
   const from = JSON.stringify(runtime);
   if (source.kind === 'artifact') {
     const { imports, url, manifest, options } = generateArtifact(runtime, source, form);
     return `${imports}
-const loader = /* @__PURE__ */ fromArtifact(${url}, ${manifest}, ${options}, addons);`;
+const handle = /* @__PURE__ */ fromArtifact(${url}, ${manifest}, ${options}, addons);`;
   }
   switch (source.kind) {
     case 'file':
     case 'range':
     case 'inflate':
       return `import { ${FETCHERS[source.kind]}, initializer } from ${from};
-const loader = /* @__PURE__ */ ${fetchExpression(source)};`;
-    case 'parts':
-      return generateParts(from, source);
+const handle = /* @__PURE__ */ ${fetchExpression(source)};`;
+    case 'split':
+      return generateSplitHandle(from, source);
     case 'url-import':
       return `import { fromFile, initializer } from ${from};
 import url from ${JSON.stringify(source.request)};
-const loader = /* @__PURE__ */ fromFile(url, ${JSON.stringify(source.options)});`;
+const handle = /* @__PURE__ */ fromFile(url, ${JSON.stringify(source.options)});`;
     case 'inline':
       return `import { fromBase64, initializer } from ${from};
-const loader = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${JSON.stringify(source.options)});`;
+const handle = /* @__PURE__ */ fromBase64(${JSON.stringify(source.base64)}, ${JSON.stringify(source.options)});`;
   }
 }
 
@@ -242,46 +196,43 @@ const FETCHERS: Readonly<Record<FetchedSource['kind'], string>> = {
   inflate: 'fromCompressed',
 };
 
-/** @param request the expression for what else `fetch` is told */
+/** @param request a variable of the generated code with further options for `fetch` */
 function fetchExpression(source: FetchedSource, request?: string): string {
   const { kind, url } = source;
   const known = JSON.stringify(source.options);
   const options = request === undefined ? known : `{ ...${known}, ${request} }`;
-  const place = kind === 'file' ? [] : [`[${source.part}]`];
+  const place = kind === 'file' ? [] : [`[${source.range}]`];
   const plain = kind === 'inflate' ? [source.plain] : [];
   return `${FETCHERS[kind]}(${[url, ...place, ...plain, options].join(', ')})`;
 }
 
-function generateParts(
-  from: string,
-  { primary, secondaries, whole, warn }: Extract<ModuleSource, { kind: 'parts' }>,
-): string {
+function generateSplitHandle(from: string, { primary, secondaries, original, warn }: SplitSource): string {
   const verifies = secondaries.some(({ sha256 }) => sha256 !== undefined);
   const fetchers = new Set(
-    [primary, whole, ...secondaries.map(({ source }) => source)].map(({ kind }) => FETCHERS[kind]),
+    [primary, original, ...secondaries.map(({ source }) => source)].map(({ kind }) => FETCHERS[kind]),
   );
-  const parts = secondaries.map(({ source, sha256 }) => {
+  const entries = secondaries.map(({ source, sha256 }) => {
     const fields = [
       `load: (request) => ${fetchExpression(source, 'request')}`,
       `url: ${source.kind === 'inflate' ? source.plain : source.url}`,
-      ...(source.kind === 'range' ? [`part: [${source.part}]`] : []),
+      ...(source.kind === 'range' ? [`range: [${source.range}]`] : []),
       ...(sha256 === undefined ? [] : [`sha256: ${JSON.stringify(sha256)}`]),
     ];
     return `  { ${fields.join(', ')} },`;
   });
   const options = [...(verifies ? ['sha256'] : []), ...(warn ? ['warn: true'] : [])];
   return `import { ${[...fetchers].join(', ')} } from ${from};
-import { fromSplit } from "wasm-precompile:runtime/browser/split";
-${verifies ? 'import { sha256 } from "wasm-precompile:runtime/browser/sha256";\n' : ''}const loader = /* @__PURE__ */ fromSplit(${fetchExpression(primary)}, ${fetchExpression(whole)}, [
-${parts.join('\n')}
+import { fromSplit } from "wasm-precompile:runtime/browser/load-split";
+${verifies ? 'import { sha256 } from "wasm-precompile:runtime/browser/sha256";\n' : ''}const handle = /* @__PURE__ */ fromSplit(${fetchExpression(primary)}, ${fetchExpression(original)}, [
+${entries.join('\n')}
 ], { ${options.join(', ')} });`;
 }
 
-/** What `fromArtifact` takes, as expressions, and the statements that they need. */
+/** Generates the arguments of `fromArtifact`, and the statements that they need. */
 function generateArtifact(
   runtime: string,
   { url, manifest, split, options, addons, recompile }: ArtifactSource,
-  form: ArtifactForm,
+  form: LoadingForm,
 ) {
   const binaries = addons.map(
     ([key, binary, checksum]) => `${JSON.stringify(key)}: [${binary}, ${checksum}]`,
@@ -289,15 +240,15 @@ function generateArtifact(
   return {
     imports: `import { fromArtifact, initializer } from ${JSON.stringify(runtime)};
 import { checkCompatibility } from "wasm-precompile:runtime/node/compatibility";
-${split ? `${generateSplit(form)}\n` : ''}${recompile ? `${generateRecompile(recompile)}\n` : ''}const addons = { ${binaries.join(', ')} };`,
+${split ? `${importSplit(form)}\n` : ''}${recompile ? `${generateRecompile(recompile)}\n` : ''}const addons = { ${binaries.join(', ')} };`,
     url,
-    manifest: manifestExpression(manifest, split?.mapWidth),
+    manifest: manifestExpression(manifest, split?.manifestWidth),
     options: `{ ...${JSON.stringify(options)}, checkCompatibility${split ? ', split' : ''}${recompile ? ', recompile' : ''} }`,
   };
 }
 
-/** Instances of the module are made by the glue code, or by whoever gets it. */
-function generateSplit(form: ArtifactForm): string {
+/** Imports what loads a split module. Generated code instantiates it, except in forms that export the module. */
+function importSplit(form: LoadingForm): string {
   const others = 'loadSplitShared as split';
   const names =
     form === 'module'
@@ -305,7 +256,7 @@ function generateSplit(form: ArtifactForm): string {
       : form === 'file'
         ? `intercept, matchesOriginal, ${others}`
         : 'instantiate, loadSplit as split';
-  return `import { ${names} } from "wasm-precompile:runtime/node/split/load";`;
+  return `import { ${names} } from "wasm-precompile:runtime/node/split/load-split";`;
 }
 
 function generateRecompile({ options, host, compiler }: ArtifactRecompile): string {
@@ -324,17 +275,17 @@ function generateInstance(
   const importObject: string[] = [];
   for (const [module, entries] of groupImports(builtins?.others ?? imports)) {
     const names = [...entries.keys()];
-    // By name, so that bundlers tell where a module does not have what is imported.
-    const start = importLines.length;
+    // By name, so that bundlers report names that the imported module does not export.
+    const first = importLines.length;
     const from = JSON.stringify(resolveImport(module));
-    const fields = names.map((name, index) => `    [${JSON.stringify(name)}]: import${start + index},`);
+    const fields = names.map((name, index) => `    [${JSON.stringify(name)}]: import${first + index},`);
     importLines.push(
-      ...names.map((name, index) => `import { ${exportName(name)} as import${start + index} } from ${from};`),
+      ...names.map((name, index) => `import { ${exportName(name)} as import${first + index} } from ${from};`),
     );
     importObject.push(`  [${JSON.stringify(module)}]: {\n${fields.join('\n')}\n  },`);
   }
   if (builtins && builtins.constants.length > 0) {
-    // For engines that know no string constants; the others do not look here.
+    // For engines without string constants; the others ignore this field.
     const fields = builtins.constants.map(
       (text) => `    [${JSON.stringify(text)}]: ${JSON.stringify(text)},`,
     );
@@ -345,14 +296,14 @@ function generateInstance(
 export { export${index} as ${exportName(name)} };`,
   );
   return `${importLines.join('\n')}
-const { exports } = await ${instantiate}(await loader.load(), {
+const { exports } = await ${instantiate}(await handle.load(), {
 ${importObject.join('\n')}
 });
 ${exportLines.join('\n')}
 `;
 }
 
-/** As import declarations have it: as a string only where it must be one, since older targets know no strings there. */
+/** A name in an import or export declaration: a string only if it must be one, since older engines accept none. */
 function exportName(name: string): string {
   return isIdentifier(name) ? name : JSON.stringify(name);
 }

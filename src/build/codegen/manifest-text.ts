@@ -1,8 +1,9 @@
 /**
- * The manifest of an artifact as the glue code holds it: JSON with numbers of fixed width, in a string. Native code may be
- * trimmed after the bundler has written its output; another manifest of the same artifact then has the same length, and
- * takes the old one's place without moving anything that source maps tell about. A string, because minifiers rewrite
- * numbers and object literals, and leave strings alone.
+ * The manifest of an artifact in generated code: JSON with numbers of fixed width, in a string.
+ *
+ * Training may trim native code after the bundler has written its output. The new manifest then has the same length and
+ * replaces the old one without moving code that source maps describe. It is a string because minifiers rewrite numbers
+ * and object literals, but leave strings unchanged.
  */
 import type {
   ArtifactManifest,
@@ -12,13 +13,13 @@ import type {
   SplitEntry,
 } from '../../runtime/shared/manifest.ts';
 
-/** Digits of the largest whole number that JavaScript can hold exactly. */
+/** Digits of the largest integer that JavaScript can hold exactly. */
 const WIDTH = String(Number.MAX_SAFE_INTEGER).length;
 
 /**
- * The manifest as text without quotes of JavaScript's other kind, backslashes or line ends.
+ * Formats a manifest as text without single quotes, backslashes or line ends.
  *
- * @param width characters to fill up to: see {@link reserveSplit}
+ * @param width characters to pad the text to: see {@link reserveSplit}
  */
 export function formatManifest(manifest: ArtifactManifest, width = 0): string {
   const { size, buildId, buildIdOffset, wire, native, split } = manifest;
@@ -27,16 +28,20 @@ export function formatManifest(manifest: ArtifactManifest, width = 0): string {
       `${JSON.stringify({ engine, node, cpu }).slice(0, -1)},${formatSegment(segment)}}`,
   );
   const head = `"size":${pad(size)},"buildId":"${buildId}","buildIdOffset":${pad(buildIdOffset)}`;
-  const parts = `"wire":{${formatSegment(wire)}},"native":[${natives.join(',')}]`;
-  return `{${head},${parts}${split ? `,"split":${formatSplit(split)}` : ''}}`.padEnd(width);
+  const modules = `"wire":{${formatSegment(wire)}},"native":[${natives.join(',')}]`;
+  return `{${head},${modules}${split ? `,"split":${formatSplit(split)}` : ''}}`.padEnd(width);
 }
 
-/** How many characters a manifest takes if the module is split in some number of parts later, for all of its targets. */
-export function reserveSplit(manifest: ArtifactManifest, parts: number): number {
-  if (parts === 0) return formatManifest(manifest).length;
+/**
+ * Returns how many characters the manifest takes if the module is split after training.
+ *
+ * @param secondariesLimit how many secondary modules there may be, each with native code for all targets
+ */
+export function reserveSplit(manifest: ArtifactManifest, secondariesLimit: number): number {
+  if (secondariesLimit === 0) return formatManifest(manifest).length;
   const { wire, native } = manifest;
-  const part: SecondaryEntry = { wire, native: native.map(() => wire) };
-  const secondaries = Array.from({ length: parts }, () => part);
+  const secondary: SecondaryEntry = { wire, native: native.map(() => wire) };
+  const secondaries = Array.from({ length: secondariesLimit }, () => secondary);
   return formatManifest({
     ...manifest,
     split: {
@@ -49,7 +54,7 @@ export function reserveSplit(manifest: ArtifactManifest, parts: number): number 
   }).length;
 }
 
-/** The expression that stands for the manifest in glue code. */
+/** Returns the expression for a manifest in generated code. */
 export function manifestExpression(manifest: ArtifactManifest, width?: number): string {
   return `/* @__PURE__ */ JSON.parse('${formatManifest(manifest, width)}')`;
 }

@@ -1,45 +1,40 @@
 /**
- * The cache of native code between builds. An entry's key is made of everything that can change its contents;
- * an entry is its own SHA-256 followed by the native code, so that a damaged one is noticed wherever it was
- * kept. The digest protects against damage, not against somebody who may write to the cache: who can, can
- * make your program run their code, as with the sources themselves.
+ * The cache of native code between builds. A key covers everything that can change an entry's contents. An entry is
+ * its own SHA-256 followed by the native code, so that damage is detected in any store. The digest does not protect
+ * against an attacker with write access to the cache: that attacker can run code in your program, as with write
+ * access to its sources.
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Warn } from '../../common/warn-once.ts';
 import { writeAtomic } from '../../common/write-atomic.ts';
-
-/** What the cache needs of its store: the shape of an unstorage driver or storage. */
-export interface CacheStore {
-  getItemRaw(key: string): unknown;
-  setItemRaw(key: string, value: Uint8Array): unknown;
-}
+import type { CacheStore } from '../options/types.ts';
 
 export interface Cache {
-  /** The bytes kept under a key; undefined where there are none, or damaged ones. */
+  /** The bytes saved under a key; undefined if there are none, or if they are damaged. */
   get(key: string): Promise<Uint8Array | undefined>;
   set(key: string, bytes: Uint8Array): Promise<void>;
 }
 
-/** The key for anything that JSON can say. */
-export function cacheKey(parts: Record<string, string | number | boolean>): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+/** The key for values that JSON can represent. */
+export function cacheKey(values: Record<string, string | number | boolean>): string {
+  return createHash('sha256').update(JSON.stringify(values)).digest('hex');
 }
 
 const DIGEST_SIZE = 32;
 
 /**
  * @param place a folder, a store, or false for no cache
- * @param warn told once when the cache cannot be written: a build does not fail for it
+ * @param warn receives a message if the cache cannot be read or written: a build does not fail for it
  */
-export function createCache(place: string | false | CacheStore, warn: (message: string) => void): Cache {
+export function createCache(place: string | false | CacheStore, warn: Warn): Cache {
   if (place === false) return { get: async () => undefined, set: async () => {} };
   const store = typeof place === 'string' ? createFolderStore(place) : place;
-  let warned = false;
-  const failed = (doing: string, error: unknown) => {
-    if (!warned)
-      warn(`The cache ${typeof place === 'string' ? place : ''} cannot be ${doing}: ${String(error)}`);
-    warned = true;
+  const failed = (verb: string, error: unknown) => {
+    const name = typeof place === 'string' ? place : '';
+    // One cause for all keys: the error names a different file for each key.
+    warn(`The cache ${name} cannot be ${verb}: ${String(error)}`, 'cache');
   };
   return {
     async get(key) {
@@ -70,7 +65,7 @@ function digest(bytes: Uint8Array): Buffer {
   return createHash('sha256').update(bytes).digest();
 }
 
-/** One file for each key; a file appears whole or not at all. */
+/** One file for each key, written atomically. */
 function createFolderStore(folder: string): CacheStore {
   return {
     async getItemRaw(key: string) {

@@ -1,73 +1,67 @@
-/** The startup profiles that the option `profile` names, and what becomes of them. */
+/** The startup profiles that the option `profile` names: finds that of each module, and warns if it cannot be used. */
 import { WasmPrecompileError } from '../../common/error.ts';
-import { readProfiles } from '../../profile/files.ts';
+import { readProfiles } from '../../profile/profile-files.ts';
 import { findProfile, isForeign, type ProfileMatch } from '../../profile/match.ts';
-import type { Profile } from '../../profile/profile.ts';
+import type { Profile } from '../../profile/startup-profile.ts';
+import type { SourceModule } from './read-source.ts';
 
-/** A module as it was read. */
-interface ReadModule {
-  /** Absolute path. */
-  file: string;
-  /** Base name without extension. */
-  name: string;
-  /** With its names. */
-  bytes: Uint8Array;
-}
+type ReadModule = Pick<SourceModule, 'file' | 'name' | 'bytes'>;
 
 const AGAIN = 'Record it again with `wasm-precompile train`.';
 
-/** What a profile is for, and what becomes of a module without one. */
+/** The result for a module without a usable profile, by what the profile would select. */
 const CONSEQUENCES = {
   native: 'native code holds all functions',
-  parts: 'the module stays whole',
+  split: 'the module is not split',
 } as const;
 
+/** What the profile selects: functions with native code, or functions of the primary module for browsers. */
 export type ProfileUse = keyof typeof CONSEQUENCES;
 
 /** Names that a message shows of each list. */
 const NAMES_SHOWN = 5;
 
-/** For all modules of a build, in watch mode of many. */
+/** Serves all modules of a build; in watch mode, of many builds. */
 export class GivenProfiles {
   readonly #path: string;
   readonly #warn: (message: string) => void;
-  /** Names of the profiles that were there. */
-  readonly #present = new Set<string>();
-  /** Names of modules that could have used a profile and have none of them. */
-  readonly #without = new Map<string, ProfileUse>();
-  /** Whether nothing remains to be said: a profile is in use, or what is wrong with all of them has been told. */
-  #settled = false;
+  /** Names of the profiles that were read last. */
+  #present: readonly string[] = [];
+  /** The latest result for each module, by file: a bundler may reuse a module in later runs without loading it. */
+  readonly #modules = new Map<
+    string,
+    { name: string; use: ProfileUse; result: 'matched' | 'failed' | 'none' }
+  >();
 
-  /** @param warn tells each message once */
+  /** @param warn may receive a message several times */
   constructor(path: string, warn: (message: string) => void) {
     this.#path = path;
     this.#warn = warn;
   }
 
-  /** The functions of a module that its startup profile names; undefined where it has none that fits. */
+  /** The functions of a module that its startup profile names; undefined if no profile matches the module. */
   async choose(
     module: ReadModule,
     use: ProfileUse = 'native',
   ): Promise<ProfileMatch['functions'] | undefined> {
+    const { file, name, bytes } = module;
     const profiles = await this.#read(use);
-    if (!profiles) return undefined;
-    for (const { name } of profiles) this.#present.add(name);
-    const found = findProfile(profiles, module.name, module.bytes);
-    if (!found) {
-      this.#without.set(module.name, use);
-      return undefined;
-    }
-    this.#settled = true;
-    return takeFunctions(module, found.match, use, this.#warn);
+    const found = profiles && findProfile(profiles, name, bytes);
+    const result = found ? 'matched' : profiles ? 'none' : 'failed';
+    this.#modules.set(file, { name, use, result });
+    if (profiles) this.#present = profiles.map((profile) => profile.name);
+    return found && takeFunctions(module, found.match, use, this.#warn);
   }
 
-  /** At the end of a build: says once that none of the profiles is of any of its modules. */
+  /** At the end of a build: a sentence if no profile matches any of the modules, and the profiles could be read. */
   describeUnused(): string | undefined {
-    if (this.#settled || this.#without.size === 0) return undefined;
-    this.#settled = true;
-    const [use = 'native'] = this.#without.values();
+    const modules = [...this.#modules.values()];
+    const [first] = modules;
+    if (!first || modules.some(({ result }) => result !== 'none')) return undefined;
+    const names = new Set(modules.map(({ name }) => name));
+    const { use } = first;
     return (
-      `${this.#path}: expected the startup profile of a module of this build (${list(this.#without.keys())}), found ` +
+      `${this.#path}: expected the startup profile of a module of this build (${list(names)}), found ` +
       `${list(this.#present)}. ${capitalize(CONSEQUENCES[use])}. ${AGAIN}`
     );
   }
@@ -79,14 +73,13 @@ export class GivenProfiles {
       );
     } catch (error) {
       if (!(error instanceof WasmPrecompileError)) throw error;
-      this.#settled = true;
       this.#warn(`${error.message} Until then ${CONSEQUENCES[use]}.`);
       return undefined;
     }
   }
 }
 
-/** The functions that are found in a module; undefined, with a warning, where its profile is not to be used. */
+/** The functions that a profile and a module share; undefined, with a warning, if the profile must not be used. */
 function takeFunctions(
   { file }: ReadModule,
   match: ProfileMatch,
@@ -98,7 +91,7 @@ function takeFunctions(
   return foreign ? undefined : match.functions;
 }
 
-/** What is wrong with a profile that is not exactly that of a module, and what becomes of it. */
+/** How a profile differs from its module, and whether it is used. */
 function describeMismatch(
   { matched, total, wrong }: ProfileMatch,
   foreign: boolean,
@@ -106,15 +99,15 @@ function describeMismatch(
 ): string {
   const found = `${matched} of its ${total} functions were found`;
   if (wrong > 0) {
-    const kept = use === 'native' ? 'native code holds these' : 'these are loaded at once';
-    const becomes = foreign ? `it is not used, ${CONSEQUENCES[use]}` : kept;
+    const kept = use === 'native' ? 'native code holds these' : 'the primary module holds these';
+    const result = foreign ? `it is not used, ${CONSEQUENCES[use]}` : kept;
     return (
       `: its startup profile is damaged: expected functions that this module has, with their bodies; ${wrong} of ` +
-      `${total} are not in it, or are others. Looked for by name and body, ${found}: ${becomes}.`
+      `${total} are not in it, or are others. In a search by name and body, ${found}: ${result}.`
     );
   }
   return foreign
-    ? `: its startup profile is of another module (${found}): it is not used, ${CONSEQUENCES[use]}.`
+    ? `: its startup profile belongs to another module (${found}): it is not used, ${CONSEQUENCES[use]}.`
     : ` has changed since its startup profile was recorded: ${found}.`;
 }
 

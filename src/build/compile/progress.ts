@@ -1,17 +1,17 @@
 /**
- * Progress of work that takes longer than a second: a live line in a terminal; plain lines, one at the start
- * and one at the end of each job, elsewhere. Written to standard error.
+ * Progress of work that takes longer than a second, on standard error: one live line in a terminal; elsewhere one
+ * plain line at the start and one at the end of each job.
  */
 import ora, { type Ora } from 'ora';
 
-/** Milliseconds before anything is shown. */
+/** Milliseconds before a job is shown. */
 const DELAY = 1000;
 
 export interface Progress {
   /**
    * Runs a job and shows that it is running.
    *
-   * @param outcome what the line at its end says of its result
+   * @param outcome describes the result, for the line at the end of the job
    */
   track<Result>(
     label: string,
@@ -20,12 +20,12 @@ export interface Progress {
   ): Promise<Result>;
 }
 
-/** @param delay milliseconds; a job that ends before shows nothing */
+/** @param delay milliseconds; a job that ends earlier is not shown */
 export function createProgress(stream: NodeJS.WriteStream = process.stderr, delay: number = DELAY): Progress {
   const running = new Set<string>();
   let finished = 0;
   let spinner: Ora | undefined;
-  // ora divides by the columns, and erases lines for ever where nobody has given a pseudo terminal a size.
+  // ora divides by the columns: in a pseudo terminal without a size it erases lines without end.
   const live = stream.isTTY && stream.columns > 0 && !process.env['CI'];
 
   const line = () =>
@@ -45,7 +45,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr, dela
 
   return {
     async track(label, job, outcome) {
-      let said = '';
+      let ending = '';
       const start = performance.now();
       let shown = false;
       const timer = setTimeout(() => {
@@ -57,7 +57,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr, dela
       try {
         const result = await job();
         const text = outcome?.(result);
-        if (text !== undefined) said = `, ${text}`;
+        if (text !== undefined) ending = `, ${text}`;
         return result;
       } finally {
         clearTimeout(timer);
@@ -67,7 +67,7 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr, dela
           if (live) update();
           else
             stream.write(
-              `wasm-precompile: ${label}: ${((performance.now() - start) / 1000).toFixed(1)} s${said}\n`,
+              `wasm-precompile: ${label}: ${((performance.now() - start) / 1000).toFixed(1)} s${ending}\n`,
             );
         }
       }

@@ -1,124 +1,124 @@
-/** Whether a module is split for demand loading, and its parts: each valid for every target, kept between builds. */
+/** Splits a module, checks the result with every engine that will load it, and caches it between builds. */
 import { startupSize } from '../../artifact/startup-size.ts';
-import { formatEngineKey } from '../../v8/engine-key.ts';
-import { type KnownTarget, whyInvalid } from '../../v8/target.ts';
+import { formatBytes } from '../../common/format-bytes.ts';
 import { messageOf } from '../../common/error.ts';
-import { reassemble, piecesInOrder } from '../../runtime/shared/reassembly-plan.ts';
-import { PRODUCER } from '../../common/version.ts';
-import { SectionId, type Sections } from '../../wasm/binary/sections.ts';
-import { maxSecondaries } from '../../wasm/split/owners.ts';
-import { splitModule, type SplitModule } from '../../wasm/split/split.ts';
-import { type Cache, cacheKey } from './cache.ts';
 import { sha256, sha256OfIndices } from '../../common/sha256.ts';
-import { formatSize } from '../output/summary.ts';
-
-export interface ResolvedSplit {
-  /** Whether the user has asked for it, and wants to know why a module stays whole. */
-  asked: boolean;
-  /** How many secondaries there are to be at most, besides that of a lean primary; undefined: as many as it takes. */
-  secondaries: number | undefined;
-  /** Bytes that a start must be spared at least. */
-  minSaving: number;
-}
+import { PRODUCER } from '../../common/version.ts';
+import { planSources, reassemble } from '../../runtime/shared/reassembly-plan.ts';
+import { formatEngineKey } from '../../v8/engine-key.ts';
+import { type KnownTarget } from '../../v8/target.ts';
+import { whyInvalid } from '../../v8/accept.ts';
+import { SectionId, type Sections } from '../../wasm/binary/sections.ts';
+import { maxSecondaries } from '../../wasm/split/assign-functions.ts';
+import { splitModule, type SplitModule } from '../../wasm/split/split-module.ts';
+import type { ResolvedSplit } from '../options/resolve.ts';
+import { type Cache, cacheKey } from './cache.ts';
 
 export interface SplitModules {
   primary: Uint8Array;
   secondaries: readonly Uint8Array[];
-  /** The memory, where it is apart from the primary. */
+  /** The memory, if it is separate from the primary module. */
   memory?: Uint8Array | undefined;
+  /** For a stubbed primary module: the full one. */
   full?: SplitModule['full'];
   plan: Uint8Array;
 }
 
 /**
- * Parts, or why a module stays whole: a clause, such as `its memory is shared between threads`; and whether it could be
- * split all the same.
+ * The split module, or why the module is not split: a clause, such as `its memory is shared between threads`.
+ * `possible`: the module could be split, but splitting would save too little.
  */
 export type SplitResult =
-  | { parts: SplitModules; whole?: undefined; possible?: undefined }
-  | { parts?: undefined; whole: string; possible?: boolean };
+  | { modules: SplitModules; unsplitReason?: undefined; possible?: undefined }
+  | { modules?: undefined; unsplitReason: string; possible?: boolean };
 
-/** A module as it will be loaded. */
+/** The wire bytes that the program will load, with their sections. */
 interface LoadedModule {
   file: string;
   wire: Uint8Array;
   module: Pick<Sections, 'sections'>;
 }
 
-/** What says whether parts are valid, and what is best for whoever loads them. */
+/** An engine that validates split modules, and the limits that suit the runtime that loads them. */
 export interface Validator {
-  /** Of the engine that says it. */
+  /** Identifies the engine in cache keys. */
   key: string;
-  /** The most bytes that a part may have. */
-  maxPart: number;
-  /** From how many bytes of data on a memory lies beside its primary. */
+  /** The most bytes that a secondary module may have. */
+  maxSecondarySize: number;
+  /** Bytes of data from which the memory is separate from the primary module. */
   leastMemory: number;
-  /** From how many bytes of bodies on a primary lacks those that native code has. */
+  /** Bytes of function bodies from which the primary module is stubbed. */
   leastBodies: number;
-  /** In the engine's own words; undefined where all are. */
-  whyInvalid: (parts: readonly Uint8Array[]) => Promise<string | undefined>;
+  /** The engine's own message for an invalid module; undefined if all modules are valid. */
+  whyInvalid: (modules: readonly Uint8Array[]) => Promise<string | undefined>;
 }
 
-/** To be raised where {@link splitModule} comes to make something else of the same, within a version of the package. */
-const REVISION = 6;
+/** Bump when {@link splitModule} makes a different output for the same input, within one version of the package. */
+const REVISION = 7;
 
-/** More than this and it is felt in what a start loads; less, and functions of 2 KB of esbuild-wasm have no room. */
+/**
+ * The share of bytes of near functions. A higher share makes startups load noticeably more; a lower one has no room
+ * for the functions of 2 KiB in esbuild-wasm.
+ */
 const NEAR = 0.1;
 
 /** Bytes of data. */
 const LEAST_MEMORY = 256 * 1024;
 
-/** Bytes: less than that, and V8 copies them in no time. */
+/** Bytes of function bodies. V8 copies less than this in no measurable time. */
 const LEAST_BODIES = 64 * 1024;
 
-/** The most bytes that Chromium compiles at once on a page's main thread (`kWasmWireBytesLimit` in Blink). */
-const MAX_BROWSER_PART = 8 * 1024 ** 2;
+/** The most bytes that Chromium compiles synchronously on a page's main thread (`kWasmWireBytesLimit` in Blink). */
+const MAX_BROWSER_SECONDARY = 8 * 1024 ** 2;
 
-/** For parts that a target will load. @param timeLimit milliseconds */
+/** Validates with a target of the build. @param timeLimit milliseconds */
 export function validatorOf(target: KnownTarget, timeLimit: number): Validator {
   return {
     key: formatEngineKey(target.engine.key),
-    maxPart: Number.POSITIVE_INFINITY,
+    maxSecondarySize: Number.POSITIVE_INFINITY,
     leastMemory: LEAST_MEMORY,
     leastBodies: LEAST_BODIES,
-    whyInvalid: (parts) => whyInvalid(target, parts, timeLimit),
+    whyInvalid: (modules) => whyInvalid(target, modules, timeLimit),
   };
 }
 
-/** For parts that browsers will load: the engine that builds stands for theirs, which have at least what the parts use. */
+/**
+ * Validates with the engine that runs the build, in place of the browsers' engines: these support at least the
+ * features that split modules use.
+ */
 export const FOR_BROWSERS: Validator = {
   key: `browsers ${process.version}`,
-  maxPart: MAX_BROWSER_PART,
-  // It would take them a second request.
+  maxSecondarySize: MAX_BROWSER_SECONDARY,
+  // A separate memory would cost browsers a second request.
   leastMemory: Number.POSITIVE_INFINITY,
-  // They have no native code.
+  // A stubbed primary module needs native code, which browsers do not load.
   leastBodies: Number.POSITIVE_INFINITY,
-  async whyInvalid(parts) {
-    const invalid = parts.find((part) => !WebAssembly.validate(Uint8Array.from(part)));
+  async whyInvalid(modules) {
+    const invalid = modules.find((module) => !WebAssembly.validate(Uint8Array.from(module)));
     return invalid && WebAssembly.compile(Uint8Array.from(invalid)).then(() => undefined, messageOf);
   },
 };
 
-/** How many secondaries a module can have at most: the map in the glue code has room for them. */
+/** The highest number of secondary modules that a module can have: generated code reserves space for their manifest. */
 export function secondariesLimit(
   { module }: Pick<LoadedModule, 'module'>,
   split: ResolvedSplit | undefined,
 ): number {
   if (!split) return 0;
   const code = module.sections.find(({ id }) => id === SectionId.Code);
-  // One more has the bodies of what native code has.
+  // One more holds the function bodies of a stubbed primary module.
   return (split.secondaries ?? maxSecondaries(code?.size ?? 0)) + 1;
 }
 
 /**
- * @param hot functions that a start executes, by their indices
- * @param validators for each of which every part must be valid
+ * @param hot indices of the functions that a startup executes
+ * @param validators every split module must be valid for each of them
  */
 export async function splitForEngines(
   { file, wire }: LoadedModule,
   hot: ReadonlySet<number>,
   validators: readonly Validator[],
-  { secondaries: parts, minSaving }: ResolvedSplit,
+  { secondaries: count, minSaving }: ResolvedSplit,
   cache: Cache,
 ): Promise<SplitResult> {
   const leastBodies = Math.max(...validators.map((each) => each.leastBodies));
@@ -129,58 +129,86 @@ export async function splitForEngines(
     split: sha256(wire),
     engines: validators.map(({ key }) => key).join(' '),
     functions: sha256OfIndices(hot),
-    parts: parts ?? 0,
+    secondaries: count ?? 0,
     minSaving,
     leastMemory,
     leastBodies,
   });
   const cached = await cache.get(entry);
-  if (cached) return { parts: decodeParts(cached) };
+  if (cached) return { modules: decodeModules(cached) };
 
-  // V8 has had tail calls for longer than any target; what is said of validity below holds for them, too. Browsers without them
-  // load the module whole.
   const split = splitModule(
     wire,
     hot,
-    { secondaries: parts, tailCalls: true, near: NEAR, leastMemory, leastBodies },
+    // All targets have tail calls. Browsers without them load the original module.
+    {
+      secondaries: count,
+      tailCalls: true,
+      likelyShare: NEAR,
+      minSeparateMemory: leastMemory,
+      minStubbedBodies: leastBodies,
+    },
     file,
   );
-  if ('whole' in split) return split;
-  const [primary, ...secondaries] = split.parts;
-  if (!primary) return { whole: 'it has no parts' };
-  const { memory, full } = split;
+  if ('unsplitReason' in split) {
+    const { unsplitReason, possible = false } = split;
+    return { unsplitReason, possible };
+  }
+  const [primary, ...secondaries] = split.modules;
+  if (!primary) return { unsplitReason: 'it has no functions to move' };
+  const { memory, full, plan } = split;
+  const modules: SplitModules = { primary, secondaries, memory, full, plan };
   const saving = wire.length - startupSize({ primary: full?.primary ?? primary, memory });
   if (saving < minSaving) {
-    return { whole: `it would save a start no more than ${formatSize(saving)}`, possible: true };
+    return { unsplitReason: `it would save no more than ${formatBytes(saving)} at startup`, possible: true };
   }
-  if (Buffer.compare(reassemble(piecesInOrder(split.parts, memory), split.recipe), wire) !== 0) {
-    return { whole: 'its parts do not make the same module again' };
+  const unsplitReason =
+    whyNotReassembled(wire, modules) ??
+    whyTooLarge(modules, validators) ??
+    (await whyNotValid(modules, validators));
+  if (unsplitReason !== undefined) return { unsplitReason };
+  await cache.set(entry, encodeModules(modules));
+  return { modules };
+}
+
+/** The runtime reassembles the original module when a program needs it, such as for another thread. */
+function whyNotReassembled(wire: Uint8Array, modules: SplitModules): string | undefined {
+  const { primary, secondaries, memory, full, plan } = modules;
+  const pieces = planSources([primary, ...secondaries], memory);
+  if (Buffer.compare(reassemble(pieces, plan), wire) !== 0) {
+    return 'reassembling the split modules does not reproduce the module';
   }
   const bodies = secondaries.at(-1);
   if (full && bodies && Buffer.compare(reassemble([primary, bodies], full.plan), full.primary) !== 0) {
-    return { whole: 'its parts do not make its primary again' };
+    return 'reassembling the stubbed primary module does not reproduce the full one';
   }
-  const most = Math.min(...validators.map(({ maxPart }) => maxPart));
-  const largest = Math.max(...secondaries.map(({ length }) => length));
-  if (largest > most) {
-    return {
-      whole: `a part of it would have ${formatSize(largest)}, and browsers load no more than ${formatSize(most)} at once`,
-    };
-  }
-  const modules = full ? [...split.parts, full.primary] : split.parts;
-  const reasons = await Promise.all(validators.map((validator) => validator.whyInvalid(modules)));
-  const reason = reasons.find((each) => each !== undefined);
-  if (reason !== undefined) return { whole: `its parts are not valid: ${reason}` };
-  const found: SplitModules = { primary, secondaries, memory, full, plan: split.recipe };
-  await cache.set(entry, encodeParts(found));
-  return { parts: found };
+  return undefined;
 }
 
-/** A count, then sizes, then bytes: u32, little-endian. What is not there is empty. */
-function encodeParts({ primary, secondaries, memory, full, plan: recipe }: SplitModules): Uint8Array {
+function whyTooLarge({ secondaries }: SplitModules, validators: readonly Validator[]): string | undefined {
+  const most = Math.min(...validators.map(({ maxSecondarySize }) => maxSecondarySize));
+  const largest = Math.max(...secondaries.map(({ length }) => length));
+  return largest > most
+    ? `a secondary module would have ${formatBytes(largest)}, and browsers compile no more than ` +
+        `${formatBytes(most)} synchronously`
+    : undefined;
+}
+
+async function whyNotValid(
+  { primary, secondaries, full }: SplitModules,
+  validators: readonly Validator[],
+): Promise<string | undefined> {
+  const modules = [primary, ...secondaries, ...(full ? [full.primary] : [])];
+  const reasons = await Promise.all(validators.map((validator) => validator.whyInvalid(modules)));
+  const reason = reasons.find((each) => each !== undefined);
+  return reason === undefined ? undefined : `the split modules are not valid: ${reason}`;
+}
+
+/** A count, then sizes, then bytes: u32, little-endian. An absent field is empty. */
+function encodeModules({ primary, secondaries, memory, full, plan }: SplitModules): Uint8Array {
   const none = new Uint8Array();
   const optional = [memory ?? none, full?.primary ?? none, full?.plan ?? none];
-  const chunks = [primary, recipe, ...optional, ...secondaries];
+  const chunks = [primary, plan, ...optional, ...secondaries];
   const head = Buffer.alloc(4 * (chunks.length + 1));
   for (const [index, value] of [chunks.length, ...chunks.map(({ length }) => length)].entries()) {
     head.writeUInt32LE(value, index * 4);
@@ -188,7 +216,7 @@ function encodeParts({ primary, secondaries, memory, full, plan: recipe }: Split
   return Buffer.concat([head, ...chunks]);
 }
 
-function decodeParts(encoded: Uint8Array): SplitModules {
+function decodeModules(encoded: Uint8Array): SplitModules {
   const { buffer, byteOffset, byteLength } = encoded;
   const bytes = Buffer.from(buffer, byteOffset, byteLength);
   const count = bytes.readUInt32LE(0);
@@ -199,13 +227,12 @@ function decodeParts(encoded: Uint8Array): SplitModules {
     return bytes.subarray(offset - size, offset);
   });
   const none = new Uint8Array();
-  const [primary = none, recipe = none, memory = none, full = none, fullRecipe = none, ...secondaries] =
-    chunks;
+  const [primary = none, plan = none, memory = none, full = none, fullPlan = none, ...secondaries] = chunks;
   return {
     primary,
-    plan: recipe,
+    plan,
     secondaries,
     memory: memory.length > 0 ? memory : undefined,
-    full: full.length > 0 ? { primary: full, plan: fullRecipe } : undefined,
+    full: full.length > 0 ? { primary: full, plan: fullPlan } : undefined,
   };
 }

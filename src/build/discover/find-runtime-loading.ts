@@ -1,12 +1,13 @@
 /**
- * Finds what loads wasm files by itself in a JavaScript module: expressions that name a file, and uses of `WebAssembly`; and which
- * wasm modules come late. Only looks at the text; whether there is such a file is for others to say.
+ * Finds runtime loading in a JavaScript module: expressions that name a wasm file, uses of `WebAssembly`, and wasm
+ * modules that the code imports dynamically. Reads only the syntax tree; `rewrite-runtime-loading.ts` checks whether
+ * the files exist.
  */
 import type { CallExpression, Expression, Identifier, NewExpression, Node, Pattern, Program } from 'estree';
 import { walk } from 'estree-walker';
 import { parseRequest } from '../requests/request.ts';
 
-/** In characters from the start of the text. */
+/** Offsets in characters from the start of the text. */
 export interface Range {
   start: number;
   end: number;
@@ -16,51 +17,51 @@ export interface Range {
 export interface Reference extends Range {
   /**
    * - `url`: the arguments of `new URL('./x.wasm', import.meta.url)`
-   * - `resolve`: a call that gives path or URL of what it is asked for, by Node's rules
-   * - `text`: makes a path or URL of a name, by what is only known at run time: `join(__dirname, 'x.wasm')`,
-   *   `scriptDirectory + 'x.wasm'`, `locateFile('x.wasm')`
+   * - `resolve`: a call that returns the path or URL of a specifier, resolved by Node's rules
+   * - `text`: an expression that combines a file name with a value that is only known at run time:
+   *   `join(__dirname, 'x.wasm')`, `scriptDirectory + 'x.wasm'`, `locateFile('x.wasm')`
    */
   kind: 'url' | 'resolve' | 'text';
-  /** As it is written; of texts without what comes before. */
+  /** The specifier as written; for `text`, only the part after the unknown folder. */
   specifier: string;
-  /** Of `resolve`. */
+  /** What a `resolve` call returns. */
   gives?: 'path' | 'url';
 }
 
-/** `WebAssembly`, or `globalThis.WebAssembly`, where one of its functions is taken from it. */
+/** `WebAssembly` or `globalThis.WebAssembly` in an expression that reads one of its functions. */
 export interface Use extends Range {
   name: string;
 }
 
 /**
- * `typeof Response === 'function' && source instanceof Response`, as wasm-bindgen asks before it instantiates. In Node the classes
- * of `fetch` are loaded when they are first asked for, which takes as long as the module itself.
+ * `typeof Response === 'function' && source instanceof Response`, which wasm-bindgen's code evaluates before it
+ * instantiates. Node loads the classes of `fetch` at their first use, which takes as long as loading the module.
  */
 export interface TypeTest {
-  /** Where the question begins, in characters. */
+  /** Offset of the test, in characters. */
   start: number;
-  /** The variable that is asked about. */
+  /** The tested variable. */
   name: string;
 }
 
 export interface RuntimeLoading {
-  /** Whether it is an ES module: it may have neither imports nor exports. */
+  /** Whether the module must be an ES module. False is possible for ES modules without imports and exports. */
   esm: boolean;
   references: Reference[];
   uses: Use[];
-  /** Calls of the global `fetch`: the callees. */
+  /** The callees of calls to the global `fetch`. */
   fetches: Range[];
-  /** Questions whether something is a response or a request. */
-  questions: TypeTest[];
-  /** Node's `__dirname`, where the module has none of its own; `shorthand`: as `{ __dirname }`. */
+  /** Tests whether a value is a response or a request. */
+  typeTests: TypeTest[];
+  /** Reads of Node's `__dirname`, unless the module declares its own; `shorthand`: as in `{ __dirname }`. */
   folders: (Range & { shorthand: boolean })[];
-  /** Wasm files whose modules come when the code runs already, by `import()`, `import.source()` or `require()`: as they are written. */
-  late: string[];
-  /** Where statements can be put before all others. */
+  /** Specifiers, as written, of wasm modules that the code obtains by `import()`, `import.source()` or `require()`. */
+  dynamic: string[];
+  /** Offset at which statements can be inserted before all others. */
   top: number;
 }
 
-/** Cheap: texts without any of this have nothing to find. */
+/** A cheap test before parsing: a text that does not match has no runtime loading. */
 export const RUNTIME_LOADING_TEXT =
   /\.wasm(?:\?module)?["'`]|\bWebAssembly\b[\s\S]{0,9}\b(?:compile|instantiate|Module)/;
 
@@ -68,33 +69,33 @@ type Positioned<Of = Node> = Of & Range;
 
 const FETCH_CLASSES = ['Response', 'Request'];
 
-/** Classes of the engine itself, by which a question about those of `fetch` is answered. */
-const OWN_CLASSES = ['WebAssembly', 'ArrayBuffer', 'Promise'];
+/** Built-in classes: a value of one of them is neither a response nor a request. */
+const BUILT_IN_CLASSES = ['WebAssembly', 'ArrayBuffer', 'Promise'];
 
 const FUNCTIONS = new Set<string>(['compile', 'compileStreaming', 'instantiate', 'instantiateStreaming']);
 
-/** @param ast with the positions of nodes, as every parser of bundlers gives them */
+/** @param ast with the positions of nodes; the parsers of all bundlers provide them */
 export function findRuntimeLoading(ast: Program): RuntimeLoading {
   const names = findNames(ast);
-  // What is put in the place of globals needs these itself.
-  const isPossible = !names.declared.has('globalThis') && !names.declared.has('Symbol');
+  // The generated code uses these globals itself.
+  const canReplace = !names.declared.has('globalThis') && !names.declared.has('Symbol');
   const isGlobal = (node: Node, name: string): boolean =>
     node.type === 'Identifier'
-      ? isPossible && node.name === name && !names.declared.has(name)
-      : isPossible &&
+      ? canReplace && node.name === name && !names.declared.has(name)
+      : canReplace &&
         node.type === 'MemberExpression' &&
         node.object.type === 'Identifier' &&
         node.object.name === 'globalThis' &&
         propertyName(node) === name;
 
-  const glue: RuntimeLoading = {
+  const loading: RuntimeLoading = {
     esm: names.esm,
     references: [],
     uses: [],
     fetches: [],
-    questions: [],
+    typeTests: [],
     folders: [],
-    late: [],
+    dynamic: [],
     top: findTop(ast),
   };
   let chains = 0;
@@ -102,28 +103,29 @@ export function findRuntimeLoading(ast: Program): RuntimeLoading {
     enter(node, parent) {
       if (node.type === 'ChainExpression') chains++;
       const reference = findReference(node, parent, names, chains > 0);
-      if (reference) glue.references.push({ ...rangeOf(node), ...reference });
-      const late = findLate(node);
-      if (late !== undefined) glue.late.push(late);
+      if (reference) loading.references.push({ ...rangeOf(node), ...reference });
+      const dynamic = findDynamic(node);
+      if (dynamic !== undefined) loading.dynamic.push(dynamic);
       const use = findUse(node, parent, isGlobal);
-      if (use) glue.uses.push(use);
-      const question = findQuestion(node, isGlobal);
-      if (question && !OWN_CLASSES.some((name) => names.declared.has(name))) glue.questions.push(question);
+      if (use) loading.uses.push(use);
+      const typeTest = findTypeTest(node, isGlobal);
+      if (typeTest && !BUILT_IN_CLASSES.some((name) => names.declared.has(name)))
+        loading.typeTests.push(typeTest);
       if (node.type === 'CallExpression' && isGlobal(node.callee, 'fetch') && !node.optional) {
-        glue.fetches.push(rangeOf(node.callee));
+        loading.fetches.push(rangeOf(node.callee));
       }
       if (node.type === 'Identifier' && isGlobal(node, '__dirname') && isRead(node, parent)) {
         const shorthand = parent?.type === 'Property' && parent.shorthand;
         const range = rangeOf(node);
-        // Key and value of a shorthand property are the same text.
-        if (glue.folders.at(-1)?.start !== range.start) glue.folders.push({ ...range, shorthand });
+        // The key and the value of a shorthand property are the same text.
+        if (loading.folders.at(-1)?.start !== range.start) loading.folders.push({ ...range, shorthand });
       }
     },
     leave(node) {
       if (node.type === 'ChainExpression') chains--;
     },
   });
-  return glue;
+  return loading;
 }
 
 type Found = Omit<Reference, 'start' | 'end'> & Partial<Range>;
@@ -136,7 +138,7 @@ function findReference(node: Node, parent: Node | null, names: Names, inChain: b
       return inChain ? undefined : (findResolve(node, names) ?? findArgument(node, parent, names));
     case 'BinaryExpression': {
       const specifier = node.operator === '+' && fileName(tailOf(node));
-      // It is a part of a longer one.
+      // The parent is a longer sum that also ends with a text.
       const inner = parent?.type === 'BinaryExpression' && parent.left === node && isText(parent.right);
       return specifier && !inner ? { kind: 'text', specifier } : undefined;
     }
@@ -163,7 +165,10 @@ function findUrl({ callee, arguments: args }: NewExpression): Found | undefined 
   return { kind: 'url', specifier, start: rangeOf(name).start, end: rangeOf(base).end };
 }
 
-/** `require.resolve('it/x.wasm')`, `createRequire(import.meta.url).resolve('it/x.wasm')`, `import.meta.resolve('it/x.wasm')` */
+/**
+ * `require.resolve('it/x.wasm')`, `createRequire(import.meta.url).resolve('it/x.wasm')`,
+ * `import.meta.resolve('it/x.wasm')`
+ */
 function findResolve({ callee, arguments: args }: CallExpression, names: Names): Found | undefined {
   if (callee.type !== 'MemberExpression' || propertyName(callee) !== 'resolve' || args.length !== 1) {
     return undefined;
@@ -179,7 +184,7 @@ function findResolve({ callee, arguments: args }: CallExpression, names: Names):
   return isRequire ? { kind: 'resolve', specifier, gives: 'path' } : undefined;
 }
 
-/** A call with the name of a file among its arguments, whatever comes before it. */
+/** A call with a file name among its arguments, such as `join(__dirname, 'x.wasm')`. */
 function findArgument(node: CallExpression, parent: Node | null, names: Names): Found | undefined {
   const { callee, arguments: args } = node;
   if (callee.type === 'Super' || (callee.type === 'Identifier' && callee.name === 'require'))
@@ -224,8 +229,8 @@ function findUse(
   return isUsed ? { ...rangeOf(node.object), name } : undefined;
 }
 
-/** The file of `import('./x.wasm?module')`, `require('./x.wasm?module')` and `import.source('./x.wasm')`. */
-function findLate(node: Node): string | undefined {
+/** Returns the file of `import('./x.wasm?module')`, `require('./x.wasm?module')` and `import.source('./x.wasm')`. */
+function findDynamic(node: Node): string | undefined {
   const source =
     node.type === 'ImportExpression'
       ? node.source
@@ -234,32 +239,33 @@ function findLate(node: Node): string | undefined {
         : undefined;
   const specifier = source && textOf(source);
   const request = specifier === undefined ? undefined : parseRequest(specifier);
-  // TypeScript's types of the syntax tree have no phases yet.
+  // The types of the syntax tree do not include import phases yet.
   const isSource = 'phase' in node && node.phase === 'source';
   return request?.form === (isSource ? 'esm' : 'module') ? request.file : undefined;
 }
 
-function findQuestion(node: Node, isGlobal: (node: Node, name: string) => boolean): TypeTest | undefined {
+function findTypeTest(node: Node, isGlobal: (node: Node, name: string) => boolean): TypeTest | undefined {
   if (node.type !== 'LogicalExpression' || node.operator !== '&&') return undefined;
   const { left, right } = node;
   if (right.type !== 'BinaryExpression' || right.operator !== 'instanceof') return undefined;
   if (right.left.type !== 'Identifier') return undefined;
-  const asked = FETCH_CLASSES.find((name) => isGlobal(right.right, name));
+  const testedClass = FETCH_CLASSES.find((name) => isGlobal(right.right, name));
   const test = left.type === 'LogicalExpression' && left.operator === '&&' ? left.right : left;
-  if (asked === undefined || test.type !== 'BinaryExpression') return undefined;
+  if (testedClass === undefined || test.type !== 'BinaryExpression') return undefined;
   const isTest = [test.left, test.right].some(
-    (side) => side.type === 'UnaryExpression' && side.operator === 'typeof' && isGlobal(side.argument, asked),
+    (side) =>
+      side.type === 'UnaryExpression' && side.operator === 'typeof' && isGlobal(side.argument, testedClass),
   );
   return isTest ? { start: rangeOf(test).start, name: right.left.name } : undefined;
 }
 
-/** Names that matter here, in all of a module: where one is declared anywhere, it counts as declared everywhere. */
+/** Names in a module. A name that is declared in any scope counts as declared in all of them. */
 interface Names {
   esm: boolean;
   declared: ReadonlySet<string>;
-  /** What `createRequire` has given. */
+  /** Variables that hold a result of `createRequire`. */
   requires: ReadonlySet<string>;
-  /** Variables that were given the name of a wasm file. */
+  /** Variables to which the code assigns a wasm file's name, with that name. */
   files: ReadonlyMap<string, string>;
 }
 
@@ -298,7 +304,7 @@ function findNames(ast: Program): Names {
           assign(node.id, node.init);
           break;
         case 'AssignmentExpression':
-          // Something else from then on.
+          // After an assignment, the name no longer refers to the global.
           if (node.left.type === 'Identifier') declare(node.left);
           assign(node.left, node.right);
           break;
@@ -322,7 +328,7 @@ function findNames(ast: Program): Names {
   return { esm, declared, requires, files };
 }
 
-/** What a pattern binds. */
+/** Returns the names that a pattern binds. */
 function namesOf(pattern: Pattern): string[] {
   switch (pattern.type) {
     case 'Identifier':
@@ -342,7 +348,7 @@ function namesOf(pattern: Pattern): string[] {
   }
 }
 
-/** Whether an expression is evaluated: it is no name of a property, is not assigned to, and nobody asks only whether it is there. */
+/** Whether an expression is read: no property's name, no target of an assignment, and no operand of `typeof`. */
 function isRead(node: Node, parent: Node | null): boolean {
   switch (parent?.type) {
     case 'UnaryExpression':
@@ -379,7 +385,7 @@ function isCreateRequire(node: Node): boolean {
   return name === 'createRequire';
 }
 
-/** The text at the end of a sum. */
+/** Returns the constant text at the end of a sum. */
 function tailOf(node: Node): string | undefined {
   if (node.type !== 'BinaryExpression' || node.operator !== '+') return textOf(node);
   const right = textOf(node.right);
@@ -399,7 +405,7 @@ function textOf(node: Node): string | undefined {
   return undefined;
 }
 
-/** What follows a folder in the path of a wasm file, without the slash between them; undefined for other texts. */
+/** Returns a wasm file's path relative to a folder, without a leading slash; undefined for other texts. */
 function fileName(text: string | null | undefined): string | undefined {
   return text?.endsWith('.wasm') === true && !/^\/*\.wasm$/.test(text) ? text.replace(/^\/+/, '') : undefined;
 }
@@ -420,7 +426,7 @@ function rangeOf(node: Node): Range {
   return { start, end };
 }
 
-/** Behind directives and whatever comes before the first statement, such as `#!`. */
+/** Returns the offset after directives and after everything before the first statement, such as `#!`. */
 function findTop({ body }: Program): number {
   const directives = body.filter((node) => 'directive' in node && typeof node.directive === 'string');
   const last = directives.at(-1);

@@ -1,4 +1,4 @@
-/** Parses JavaScript and TypeScript, for bundlers that give plugins no parser. */
+/** Parses JavaScript and TypeScript, for bundlers that provide plugins with no parser. */
 import type { ParserPlugin } from '@babel/parser';
 import type { Program } from 'estree';
 
@@ -12,16 +12,16 @@ const SYNTAX: Record<ScriptLanguage, ParserPlugin[]> = {
 };
 
 /**
- * Modules and scripts, whichever it is.
+ * Parses a module or a script.
  *
- * @throws where it is neither
+ * @throws if the code is neither
  */
 export async function parseScript(code: string, language: ScriptLanguage): Promise<Program> {
-  // Few builds need it, and it takes them a while.
+  // Loaded on demand: few builds need the parser, and loading it is slow.
   const { parse } = await import('@babel/parser');
   const { program } = parse(code, {
     sourceType: 'unambiguous',
-    // As CommonJS has it.
+    // CommonJS modules may return at the top level.
     allowReturnOutsideFunction: true,
     allowNewTargetOutsideFunction: true,
     createImportExpressions: true,

@@ -1,9 +1,10 @@
 /**
- * Changes JavaScript modules that load wasm files by themselves: names of files become those in the output, and what any module
- * asks of `WebAssembly` goes through `runtime/node/recognise.ts` where that has something to say. What is not recognised stays as it is.
+ * Rewrites JavaScript modules that load wasm files themselves. File names become those in the output, and calls to
+ * `WebAssembly` go through `runtime/node/recognise.ts` if it is loaded. Code that is not recognised stays unchanged.
  *
- * And those that get a wasm module late, which may be split: whoever makes instances must find functions that make them whole, also in
- * `WebAssembly.instantiate(await import.source('./x.wasm'))`, which JavaScript looks up before the module and its runtime are there.
+ * Also rewrites modules that obtain a wasm module dynamically. It may be split, so its runtime must intercept the
+ * functions that create instances. `WebAssembly.instantiate(await import.source('./x.wasm'))` reads `instantiate`
+ * before the module and its runtime are loaded, so the rewritten code intercepts the functions first.
  */
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -14,32 +15,32 @@ import { findRuntimeLoading, type RuntimeLoading, type Reference } from './find-
 import { formatRequest } from '../requests/request.ts';
 import { resolveFile } from '../requests/resolve-file.ts';
 
-/** What `runtime/node/recognise.ts` has put there. */
-const REGISTERED = 'globalThis[Symbol.for("wasm-precompile.glue")]';
+/** The functions that `runtime/node/recognise.ts` registers under this symbol. */
+const REGISTERED = 'globalThis[Symbol.for("wasm-precompile.runtime-loading")]';
 
-/** Ids of modules that are looked at. */
+/** Matches the ids of modules to scan. */
 export const SCRIPT_ID = /^[^\0?]+\.(?:[cm]?[jt]sx?|vue|svelte|astro)(?:\?.*)?$/;
 
-/** What is asked of the bundler besides its context. */
+/** What the rewriting needs from the bundler besides its context. */
 export interface ScriptHost {
-  /** Fails where the code cannot be parsed. */
+  /** @throws if the code cannot be parsed */
   parse: (code: string) => Program | Promise<Program>;
-  /** Whether the bundler knows CommonJS itself: its modules come here as they are. */
+  /** Whether the bundler handles CommonJS itself, so that the plugin receives unconverted CommonJS modules. */
   commonJs: boolean;
   /** Whether the output has `import.meta`. Default: true. */
   hasImportMeta?: boolean;
-  /** Whether what runs the output has Node's modules. */
+  /** Whether Node's built-in modules exist in the environment that runs the output. */
   hasNode: boolean;
 }
 
-interface GlueSetup extends ScriptHost {
-  /** Whether code is changed that loads files by itself. */
-  glue: boolean;
-  /** Whether code is changed that gets modules late. */
-  late: boolean;
-  /** Whether a wasm file is handled. */
-  isOurs: (file: string) => boolean;
-  /** Told of each wasm file that was found. */
+interface RewriteSetup extends ScriptHost {
+  /** Whether to rewrite runtime loading: the option `detect`. */
+  detect: boolean;
+  /** Whether to rewrite code that obtains modules dynamically. */
+  dynamic: boolean;
+  /** Whether the plugin handles a wasm file. */
+  isHandled: (file: string) => boolean;
+  /** Called with each wasm file that the code loads. */
   found: (file: string) => void;
 }
 
@@ -48,23 +49,24 @@ export interface RewrittenScript {
   map: SourceMap;
 }
 
-/** @returns undefined where there is nothing to change */
+/** @returns undefined if nothing changes */
 export async function rewriteRuntimeLoading(
   context: BundlerContext,
   code: string,
   id: string,
-  setup: GlueSetup,
+  setup: RewriteSetup,
 ): Promise<RewrittenScript | undefined> {
   const file = id.replace(/\?.*$/, '');
   if (!isAbsolute(file)) return undefined;
-  const glue = await find(setup, code);
-  if (!glue) return undefined;
+  const loading = await find(setup, code);
+  if (!loading) return undefined;
   const text = new MagicString(code);
-  if (setup.glue) {
-    const references = await resolveReferences(context, glue.references, file, setup);
-    if (references.length > 0 || glue.uses.length > 0) rewrite(text, glue, references, setup);
+  if (setup.detect) {
+    const references = await resolveReferences(context, loading.references, file, setup);
+    if (references.length > 0 || loading.uses.length > 0) rewrite(text, loading, references, setup);
   }
-  if (setup.late && (await getsOurs(context, glue.late, file, setup))) interceptFirst(text, glue, setup);
+  if (setup.dynamic && (await obtainsHandled(context, loading.dynamic, file, setup)))
+    interceptFirst(text, loading, setup);
   if (!text.hasChanged()) return undefined;
   return { code: text.toString(), map: text.generateMap({ source: id, hires: 'boundary' }) };
 }
@@ -73,7 +75,7 @@ async function find({ parse }: ScriptHost, code: string): Promise<RuntimeLoading
   try {
     return findRuntimeLoading(await parse(code));
   } catch {
-    // The bundler will say it better.
+    // The bundler reports syntax errors itself, with more detail.
     return undefined;
   }
 }
@@ -87,14 +89,14 @@ async function resolveReferences(
   context: BundlerContext,
   references: readonly Reference[],
   importer: string,
-  { isOurs, found }: GlueSetup,
+  { isHandled, found }: RewriteSetup,
 ): Promise<Resolved[]> {
   const resolved: Resolved[] = [];
   for (const reference of references) {
-    // Mostly one or two.
+    // Mostly one or two references.
     // oxlint-disable-next-line no-await-in-loop
     const file = (await resolveReference(context, reference, importer))?.replaceAll('\\', '/');
-    if (file === undefined || !isOurs(file)) continue;
+    if (file === undefined || !isHandled(file)) continue;
     found(file);
     resolved.push({ ...reference, file });
   }
@@ -120,33 +122,33 @@ async function resolveReference(
 
 function rewrite(
   text: MagicString,
-  glue: RuntimeLoading,
+  loading: RuntimeLoading,
   references: readonly Resolved[],
   { commonJs: knowsCommonJs, hasImportMeta = true }: ScriptHost,
 ): void {
-  for (const { start, end } of glue.uses) {
-    // Where nothing was registered, or where this is not Node, it is what it was.
+  for (const { start, end } of loading.uses) {
+    // Evaluates to the original expression if nothing is registered, for example outside of Node.
     text.overwrite(start, end, `(${REGISTERED} ?? ${text.slice(start, end)})`);
   }
-  for (const { start, name } of glue.questions) text.appendLeft(start, `${isOtherwise(name)} && `);
+  for (const { start, name } of loading.typeTests) text.appendLeft(start, `${isNeitherFetchClass(name)} && `);
   const [first] = references;
   if (!first) return;
   const files = [...new Set(references.map(({ file }) => file))];
   const prefix = freeName(text.original, '$wasmPrecompile');
   const nameOf = (file: string) => `${prefix}${files.indexOf(file)}`;
   const any = nameOf(first.file);
-  // Such a module must not become an ES module.
-  const commonJs = knowsCommonJs && !glue.esm;
-  // Not where the output has none, unless the user has put something in its place.
+  // An inserted import would turn a CommonJS module into an ES module.
+  const commonJs = knowsCommonJs && !loading.esm;
+  // Some output formats have no `import.meta`, unless the user has replaced it in the source.
   const isUrlKnown = !commonJs && (hasImportMeta || text.original.includes('import.meta'));
   const url = isUrlKnown ? 'import.meta.url' : `${any}.base`;
 
-  for (const { start, end } of glue.fetches) text.overwrite(start, end, `${any}.fetch`);
-  // ES modules have none; code that was CommonJS before relies on it.
+  for (const { start, end } of loading.fetches) text.overwrite(start, end, `${any}.fetch`);
+  // ES modules have no `__dirname`, but code that was converted from CommonJS may read it.
   const folder = `(typeof __dirname === "undefined" ? ${any}.dirname(${url}) : __dirname)`;
-  // What asks for `__dirname` in an ES module may ask for both.
-  const places = commonJs ? [folder] : glue.folders.length > 0 ? [url, folder] : [url];
-  for (const { start, end, shorthand } of glue.folders) {
+  // An ES module that reads `__dirname` may resolve files against either.
+  const places = commonJs ? [folder] : loading.folders.length > 0 ? [url, folder] : [url];
+  for (const { start, end, shorthand } of loading.folders) {
     text.overwrite(start, end, shorthand ? `__dirname: ${folder}` : folder);
   }
   for (const { kind, start, end, file, specifier, gives = 'url' } of references) {
@@ -163,38 +165,40 @@ function rewrite(
       ? `const ${nameOf(file)} = require(${from}).file;`
       : `import { file as ${nameOf(file)} } from ${from};`;
   });
-  text.appendLeft(glue.top, `\n${statements.join(' ')}\n`);
+  text.appendLeft(loading.top, `\n${statements.join(' ')}\n`);
 }
 
-/** Whether one of the modules that come late is handled. */
-async function getsOurs(
+/** Whether the plugin handles one of the dynamically obtained modules. */
+async function obtainsHandled(
   context: BundlerContext,
-  late: readonly string[],
+  dynamic: readonly string[],
   importer: string,
-  { isOurs }: GlueSetup,
+  { isHandled }: RewriteSetup,
 ): Promise<boolean> {
-  const files = await Promise.all(late.map((specifier) => resolveFile(context, specifier, importer)));
-  return files.some((file) => file !== undefined && isOurs(file.replaceAll('\\', '/')));
+  const files = await Promise.all(dynamic.map((specifier) => resolveFile(context, specifier, importer)));
+  return files.some((file) => file !== undefined && isHandled(file.replaceAll('\\', '/')));
 }
 
-/** A call, not a module that is only run: bundlers leave those out where nothing of them is used. */
-function interceptFirst(text: MagicString, glue: RuntimeLoading, { commonJs }: ScriptHost): void {
+/** Inserts a call, because bundlers may drop a module that is imported only for its side effects. */
+function interceptFirst(text: MagicString, loading: RuntimeLoading, { commonJs }: ScriptHost): void {
   const link = '"wasm-precompile:runtime/shared/link"';
   const name = freeName(text.original, '$wasmPrecompileIntercept');
-  // Modules without imports and exports may be either; those that come late are mostly imported.
-  const isCommonJs = commonJs && !glue.esm && /\b(?:require|module|exports)\b/.test(text.original);
+  // Modules without imports and exports may be of either kind; most of those with dynamic imports are ES modules.
+  const isCommonJs = commonJs && !loading.esm && /\b(?:require|module|exports)\b/.test(text.original);
   text.appendLeft(
-    glue.top,
+    loading.top,
     isCommonJs
       ? `\nrequire(${link}).intercept();\n`
       : `\nimport { intercept as ${name} } from ${link};\n${name}();\n`,
   );
 }
 
-/** That a variable holds none of what glue code is mostly given: then it may be anything, as before. */
-function isOtherwise(name: string): string {
-  const isOwn = ['WebAssembly.Module', 'Promise', 'ArrayBuffer'].map((own) => `${name} instanceof ${own}`);
-  return `!(${isOwn.join(' || ')} || ArrayBuffer.isView(${name}))`;
+/** Returns a condition that skips the original type test for the classes that runtime loading mostly receives. */
+function isNeitherFetchClass(name: string): string {
+  const classTests = ['WebAssembly.Module', 'Promise', 'ArrayBuffer'].map(
+    (own) => `${name} instanceof ${own}`,
+  );
+  return `!(${classTests.join(' || ')} || ArrayBuffer.isView(${name}))`;
 }
 
 function freeName(code: string, wanted: string): string {

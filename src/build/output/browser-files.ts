@@ -1,15 +1,15 @@
-/** Where a page gets a module from: emits the files of each delivery. */
+/** Emits the files that a page loads a module from, for each value of the option `web.delivery`. */
 import { createHash } from 'node:crypto';
 import { packForBrowsers } from '../../artifact/pack.ts';
-import type { FetchOptions } from '../../runtime/browser/load.ts';
 import { PRODUCER } from '../../common/version.ts';
+import type { FetchOptions } from '../../runtime/browser/load.ts';
 import { interfaceOf } from '../../wasm/binary/module.ts';
 import type { BundlerContext } from '../bundler-context.ts';
-import type { EnvironmentOutput } from './environment-output.ts';
-import type { FetchedSource, ModuleSource } from '../codegen/generate.ts';
-import type { ResolvedOptions } from '../options/options.ts';
-import type { SourceModule } from '../compile/pipeline.ts';
+import type { FetchedSource, ModuleSource } from '../codegen/module-source.ts';
+import type { SourceModule } from '../compile/read-source.ts';
 import type { SplitModules } from '../compile/splitting.ts';
+import type { ResolvedOptions } from '../options/resolve.ts';
+import type { EnvironmentOutput } from './environment-output.ts';
 
 export interface Emitter {
   context: BundlerContext;
@@ -18,62 +18,63 @@ export interface Emitter {
 }
 
 /**
- * All files are named `.wasm`: static hosts then answer with `application/wasm`, without which nothing is compiled as it
- * comes in.
+ * Emits a module that is not split. All files are named `.wasm`, also ELF files: static hosts then answer with
+ * `application/wasm`, which streaming compilation requires.
  */
 export function browserSource(emitter: Emitter, source: SourceModule): FetchedSource {
   switch (emitter.web.delivery) {
     case 'stream':
       return plainFile(emitter, source);
     case 'range':
-      return ranges(emitter, source)[0];
+      return rangesOf(emitter, source)[0];
     case 'inflate':
       return inflated(emitter, source);
   }
 }
 
 /**
- * The same for a split module. With `range` all parts are in one file; else each has files of its own, since a start reads the
- * file of the primary to its end. The whole module is a plain file, for those who need it.
+ * Emits a split module. With `range`, one file holds the primary and secondary modules; else each has a file of its
+ * own, since a startup reads the file of the primary module to its end. The original module is a plain file, for
+ * browsers that cannot use the split one.
  *
- * @param warn whether calls that have to wait for their part say so in the console
+ * @param warn whether the console shows each call that blocks until its secondary module is loaded
  */
 export function browserSplitSource(
   emitter: Emitter,
   source: SourceModule,
-  parts: SplitModules,
+  split: SplitModules,
   warn: boolean,
 ): ModuleSource {
-  const primary = { ...source, wire: parts.primary };
-  const secondaries = parts.secondaries.map((wire, index) => ({
-    ...source,
-    name: `${source.name}.part${index + 1}`,
-    wire,
-  }));
-  const [first, ...others] =
+  const named = (suffix: string, wire: Uint8Array) => ({ ...source, name: `${source.name}.${suffix}`, wire });
+  const [primary, ...others] =
     emitter.web.delivery === 'range'
-      ? ranges(emitter, source, parts)
-      : [browserSource(emitter, primary), ...secondaries.map((part) => browserSource(emitter, part))];
+      ? rangesOf(emitter, source, split)
+      : [
+          browserSource(emitter, named('primary', split.primary)),
+          ...split.secondaries.map((wire, index) =>
+            browserSource(emitter, named(`secondary-${index + 1}`, wire)),
+          ),
+        ];
   return {
-    kind: 'parts',
-    url: first.url,
-    primary: first,
-    secondaries: secondaries.flatMap(({ wire }, index) => {
-      const part = others[index];
-      return part
-        ? [{ source: part, sha256: emitter.web.integrity ? hashOf('sha256', wire) : undefined }]
+    kind: 'split',
+    url: primary.url,
+    primary,
+    secondaries: split.secondaries.flatMap((wire, index) => {
+      const secondary = others[index];
+      return secondary
+        ? [{ source: secondary, sha256: emitter.web.integrity ? hashOf('sha256', wire) : undefined }]
         : [];
     }),
-    whole: plainFile(emitter, { ...source, name: `${source.name}.whole` }),
+    original: plainFile(emitter, source),
     warn,
   };
 }
 
-/** What the summary tells. */
+/** Descriptions for the build summary. */
 export const DELIVERED: Readonly<Record<ResolvedOptions['web']['delivery'], string>> = {
-  stream: 'for a browser',
-  range: 'for a browser, in an ELF file',
-  inflate: 'for a browser, compressed in an ELF file',
+  stream: 'compiled in the browser',
+  range: 'compiled in the browser, from an ELF file',
+  inflate: 'compiled in the browser, from a compressed ELF file',
 };
 
 function plainFile(emitter: Emitter, source: SourceModule): FetchedSource {
@@ -87,44 +88,47 @@ function plainFile(emitter: Emitter, source: SourceModule): FetchedSource {
 
 function inflated(emitter: Emitter, source: SourceModule): FetchedSource {
   const { name, wire } = source;
-  const { bytes, part } = packForBrowsers(contentsOf(source), true);
+  const { bytes, wire: range } = packForBrowsers(contentsOf(source), true);
   return {
     kind: 'inflate',
     url: emit(emitter, name, bytes),
-    part: [part.offset, part.size],
+    range: [range.offset, range.size],
     plain: emit(emitter, name, wire),
     options: optionsOf(emitter, source, bytes),
   };
 }
 
-/** The module in one file, or its parts: the primary, then the secondaries. */
-function ranges(
+/** Ranges of one file: the module, or the primary module followed by the secondary modules. */
+function rangesOf(
   emitter: Emitter,
   source: SourceModule,
-  parts?: SplitModules,
+  split?: SplitModules,
 ): [FetchedSource, ...FetchedSource[]] {
-  const split = parts && {
-    ...parts,
-    full: undefined,
-    secondaries: parts.secondaries.map((wire) => ({ wire, native: [] })),
+  const contents = {
+    ...contentsOf(source),
+    split: split && {
+      ...split,
+      full: undefined,
+      secondaries: split.secondaries.map((wire) => ({ wire, native: [] })),
+    },
   };
-  const { bytes, part, more } = packForBrowsers({ ...contentsOf(source), split }, false);
-  const url = emit(emitter, source.name, bytes);
+  const { bytes, wire, secondaries } = packForBrowsers(contents, false);
+  const url = emit(emitter, split ? `${source.name}.split` : source.name, bytes);
   const range = ({ offset, size }: { offset: number; size: number }): FetchedSource => ({
     kind: 'range',
     url,
-    part: [offset, size],
-    // Servers send the part, or all of the file.
+    range: [offset, size],
+    // A server that ignores ranges sends the complete file.
     options: optionsOf(emitter, source, bytes.subarray(offset, offset + size), bytes),
   });
-  return [range(part), ...more.map(range)];
+  return [range(wire), ...secondaries.map(range)];
 }
 
 function emit({ context, output }: Emitter, name: string, bytes: Uint8Array): string {
   return output.emit(context, `${name}.wasm`, bytes);
 }
 
-/** @param answers what a server may answer with */
+/** @param answers the possible response bodies of a server */
 function optionsOf(
   { web }: Emitter,
   { builtins }: SourceModule,
@@ -132,7 +136,7 @@ function optionsOf(
 ): FetchOptions {
   const options: FetchOptions = builtins ? { builtins: builtins.constantsModule } : {};
   if (!web.integrity) return options;
-  // Subresource integrity (https://www.w3.org/TR/SRI/): any of the hashes will do.
+  // Subresource integrity accepts a response that matches any of the hashes (https://www.w3.org/TR/SRI/).
   const hashes = answers.map((bytes) => `sha384-${hashOf('sha384', bytes)}`);
   return { ...options, integrity: hashes.join(' ') };
 }

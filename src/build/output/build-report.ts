@@ -1,16 +1,16 @@
-/** The report of a build: what the artifacts hold that were written, after training. */
+/** The report of a build: the contents of its artifacts, after training. */
 import { basename, dirname, join, relative, resolve } from 'node:path';
-import { findArtifacts } from '../../report/artifacts.ts';
-import type { ArtifactReport } from '../../report/data.ts';
+import { findArtifacts } from '../../report/find-artifacts.ts';
+import type { ArtifactReport } from '../../report/report-data.ts';
 import { describeMachine, today } from '../../report/machine.ts';
-import { REPORT_NAME, writeReport } from '../../report/write.ts';
+import { REPORT_NAME, writeReport } from '../../report/write-report.ts';
 
-/** For one plugin, which may write several outputs: one report of them all. */
+/** Serves one plugin, which may write several outputs: one report covers all of them. */
 export class BuildReport {
   readonly #file: string | undefined;
-  /** Of the artifacts that were made. What earlier builds have left in a folder is none of this one. */
+  /** Build ids of this build's artifacts: an output folder may also hold artifacts of earlier builds. */
   readonly #buildIds = new Set<string>();
-  /** Output folders with artifacts. */
+  /** Output folders that hold artifacts of this build. */
   readonly #folders = new Set<string>();
 
   /** @param option `true`: beside the first output folder; else a path */
@@ -18,22 +18,22 @@ export class BuildReport {
     this.#file = option === true ? undefined : resolve(option);
   }
 
-  /** An artifact was made, and may be written. */
+  /** Adds an artifact that the build may write. */
   add({ buildId }: { buildId: string }): void {
     this.#buildIds.add(buildId);
   }
 
   /**
-   * An output was written: writes the report of all outputs so far.
+   * Writes the report of all outputs so far, after an output was written.
    *
    * @param folder absolute path
-   * @returns the report's path; undefined where no output has an artifact
+   * @returns the report's path; undefined if no output has an artifact
    */
   async write(folder: string): Promise<string | undefined> {
     const folders = [...this.#folders, ...(this.#folders.has(folder) ? [] : [folder])];
     const artifacts: ArtifactReport[] = [];
     for (const each of folders) {
-      // An earlier output may have been trained with this one.
+      // Read again: training of this output may have changed the artifacts of an earlier one.
       // oxlint-disable-next-line no-await-in-loop
       const found = await findArtifacts(each, (buildId) => this.#buildIds.has(buildId));
       if (found.artifacts.length > 0) this.#folders.add(each);
@@ -49,7 +49,7 @@ export class BuildReport {
       date: today(),
       command: `wasm-precompile report ${relative(process.cwd(), first) || '.'}`,
       artifacts,
-      starts: [],
+      startups: [],
     });
     return file;
   }

@@ -1,55 +1,55 @@
 import { relative } from 'node:path';
 import type { BundlerContext, WrittenOutput } from '../bundler-context.ts';
-import type { SourceModule } from '../compile/pipeline.ts';
+import type { SourceModule } from '../compile/read-source.ts';
 import { type Outcome, Summary } from './summary.ts';
-import type { UntrainedArtifact } from './training.ts';
+import type { UntrainedArtifact } from './untrained-artifact.ts';
 
 type Untrained = Omit<UntrainedArtifact, 'name' | 'hash'>;
 
-/** What was emitted in one run of the bundler, and what became of the modules in it. */
+/** The files that one run of the bundler emits for one environment, and how it ships each module. */
 export class EnvironmentOutput {
   /** Artifacts that training may trim, by the ids of their files. */
   #untrained = new Map<string, Untrained>();
   #summary = new Summary();
-  /** URL expressions of what pages load, by the id of the glue code. */
+  /** URL expressions of the files that pages load, by the id of the generated module. */
   #webUrls = new Map<string, string>();
 
-  /** A new run, in watch mode one of many. */
+  /** Begins a run; in watch mode, one of many. */
   start({ watchMode }: BundlerContext): void {
     this.#untrained.clear();
     this.#webUrls.clear();
     if (!watchMode) this.#summary.clear();
   }
 
-  /** Emits a file; gives the JavaScript expression for its URL. */
+  /** Emits a file; returns the JavaScript expression for its URL. */
   emit(context: BundlerContext, name: string, source: Uint8Array): string {
     return context.emit(name, source).url;
   }
 
-  /** The same for an artifact that training may trim when it is written. */
+  /** Emits an artifact that training may trim after it is written; returns the JavaScript expression for its URL. */
   emitUntrained(context: BundlerContext, bytes: Uint8Array, artifact: Untrained): string {
     const { id, url } = context.emit(`${artifact.source.name}.elf`, bytes);
-    this.#untrained.set(id, together(this.#untrained.get(id), artifact));
+    this.#untrained.set(id, combine(this.#untrained.get(id), artifact));
     return url;
   }
 
-  /** Artifacts that training may trim, under the names that they were written with. */
+  /** Artifacts that training may trim, by the names of their written files. */
   untrained(find: WrittenOutput['find']): UntrainedArtifact[] {
-    // One file may have been emitted for several imports.
+    // Several imports may have emitted one file.
     const byName = new Map<string, UntrainedArtifact>();
     for (const [id, artifact] of this.#untrained) {
       const file = find(id);
-      if (file) byName.set(file.name, { ...file, ...together(byName.get(file.name), artifact) });
+      if (file) byName.set(file.name, { ...file, ...combine(byName.get(file.name), artifact) });
     }
     return [...byName.values()];
   }
 
-  /** @param url expression, as `emit` gives it */
+  /** @param url expression, as `emit` returns it */
   noteWebUrl(id: string, url: string): void {
     this.#webUrls.set(id, url);
   }
 
-  /** What glue code loads for a page, as an expression; undefined where it is none that does. */
+  /** The URL expression of the file that a generated module loads in a page; undefined for other modules. */
   webUrl(id: string): string | undefined {
     return this.#webUrls.get(id);
   }
@@ -58,19 +58,19 @@ export class EnvironmentOutput {
     this.#summary.add(file, { name, sha256, outcome });
   }
 
-  /** A JavaScript module was found that loads a wasm file by itself. Both are absolute paths. */
-  noteLoader(file: string, loader: string): void {
-    const [, inPackage] = /^.*\/node_modules\/(.+)$/.exec(loader) ?? [];
-    this.#summary.addLoader(file, inPackage ?? relative(process.cwd(), loader));
+  /** Records a JavaScript module that loads a wasm file itself. Both are absolute paths. */
+  noteLoadingScript(file: string, script: string): void {
+    const [, inPackage] = /^.*\/node_modules\/(.+)$/.exec(script) ?? [];
+    this.#summary.addScript(file, inPackage ?? relative(process.cwd(), script));
   }
 
-  /** What became of the modules, in one line; in watch mode of those that are new. */
+  /** One line that says how each module was shipped; in watch mode, each module that has changed. */
   summarize(): string | undefined {
-    return this.#summary.tell();
+    return this.#summary.describe();
   }
 }
 
-/** What is emitted for several uses. */
-function together(known: Untrained | undefined, artifact: Untrained): Untrained {
+/** One artifact for several imports. */
+function combine(known: Untrained | undefined, artifact: Untrained): Untrained {
   return { ...artifact, imported: artifact.imported || known?.imported === true };
 }

@@ -1,16 +1,16 @@
 /**
- * Source maps that are in the file they belong to, as base64: what they say is text like any other while files are
- * changed.
+ * Source maps that a file holds as base64: decoded while the output is rewritten, so that replacements reach their text
+ * as well.
  */
 
-// No byte of a file, and so no character of what was read byte by byte.
+// Above U+00FF: such characters cannot occur in a file that was read as latin1.
 const OPEN = '\u{E000}';
 const CLOSE = '\u{E001}';
 
 const ENCODED = /(?<=sourceMappingURL=data:application\/json;(?:charset=[\w-]+;)?base64,)[\w+/]+=*/g;
 const OPENED = new RegExp(`${OPEN}([^${CLOSE}]*)${CLOSE}`, 'g');
 
-/** @param text of a file, each character a byte */
+/** @param text of a file, read as latin1 */
 export function openInlineSourceMaps(text: string): string {
   return text.replaceAll(ENCODED, (base64) => {
     const json = Buffer.from(base64, 'base64').toString('latin1');
@@ -23,7 +23,7 @@ export function closeInlineSourceMaps(text: string): string {
   return text.replaceAll(OPENED, (_, json: string) => encode(json));
 }
 
-/** What the first one says, as JSON. */
+/** The JSON of the first source map in a text. */
 export function readInlineSourceMap(text: string): string | undefined {
   const [base64] = text.match(ENCODED) ?? [];
   return base64 === undefined ? undefined : Buffer.from(base64, 'base64').toString('utf8');

@@ -1,69 +1,66 @@
 /**
- * Changes artifacts of an output that the bundler has written, and keeps the rest consistent with them: the maps in the
- * glue code, the hashes in the names of all files that changed by it, and every mention of those names.
+ * Replaces artifacts in an output that the bundler has written, and keeps the other files consistent with them: the
+ * manifests in generated code, the hashes in the names of all changed files, and every reference to those names.
  *
- * Names change only where it is certain that all mentions are found. Else the files keep them: a hash is then that of what
- * the bundler wrote. That disturbs only who takes files with equal names for equal, so users are told.
+ * Names change only if all references are certain to be found. Otherwise the files keep their names with the hash
+ * of the contents that the bundler wrote. This matters only to a deployment that skips files with known names, so
+ * the caller warns about it.
  */
 import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeAtomic } from '../../common/write-atomic.ts';
 import { encodePath } from '../../common/encode-path.ts';
+import type { HashPlace } from './find-hash.ts';
 import { closeInlineSourceMaps, openInlineSourceMaps } from './inline-source-maps.ts';
 
 /** A file of the output. */
 export interface OutputFile {
   /** Relative to the output's folder, with slashes. */
   name: string;
-  /** Where the hash is in its name, in characters; undefined where it has none, or where it is not known. */
+  /** The position of the hash in its name; undefined if the name has none, or if the position is unknown. */
   hash: HashPlace | undefined;
 }
 
-export interface HashPlace {
-  start: number;
-  length: number;
-}
-
-/** New contents of a file, and the text that stands for the file in others: the map in the glue code. */
+/** New contents of a file, and the text that describes the file in others: the manifest in generated code. */
 export interface Replacement {
   name: string;
   contents: Uint8Array;
   text: {
     /** ASCII. */
     before: string;
-    /** Of the same length, so that source maps stay right. */
+    /** Has the same length, so that source maps stay correct. */
     after: string;
   };
 }
 
-/** What has become of an output. */
+/** The changes to an output. */
 export interface Rewritten {
-  /** New names of files, by those that they had. */
+  /** New names of files, by their old names. */
   names: ReadonlyMap<string, string>;
-  /** New contents of files, by the names that they had. */
+  /** New contents of files, by their old names. */
   contents: ReadonlyMap<string, Uint8Array>;
-  /** Names of replacements that were not made: their text is in no file. */
+  /** Names of replacements that were not made, since no file contains their text. */
   skipped: string[];
-  /** Names with a hash that is no longer that of the contents, sorted. */
+  /** Names whose hash no longer matches the contents, sorted. */
   kept: string[];
 }
 
-/** What may mention other files. Everything else is left alone. */
+/** Files that may refer to other files. All others stay unchanged. */
 const TEXT = /\.(?:[cm]?js|map|json|html?|css|txt|xml|webmanifest)$/;
 
 interface TextFile extends OutputFile {
-  /** Each character is a byte, so that files in any encoding survive; source maps in it are decoded. */
+  /** Read as latin1, which preserves files in any encoding; inline source maps are decoded. */
   before: string;
   after: string;
 }
 
 /**
- * New files are there before old ones go; a file whose name stays is replaced in one step. Nothing is written where
- * reading fails.
+ * Rewrites an output. New files are written before old ones are deleted, and a file that keeps its name is replaced
+ * atomically. If a file cannot be read, nothing is written.
  *
- * @param files every file of the output that may mention another
- * @param mayRename false where files of the folder are not only this output's
+ * @param files every file of the output that may refer to another
+ * @param mayRename false if the folder also holds files of other outputs
  */
 export async function rewriteOutput(
   folder: string,
@@ -79,7 +76,7 @@ export async function rewriteOutput(
     else skipped.push(replacement.name);
   }
   const names = (mayRename && planNames(files, texts, made)) || new Map<string, string>();
-  const renamed = mentionsOf(files, names);
+  const renamed = replacementsFor(files, names);
   const contents = new Map(made.map((replacement) => [replacement.name, replacement.contents]));
   for (const { name, before, after } of texts) {
     const text = replaceAll(after, renamed);
@@ -106,14 +103,14 @@ async function readTexts(folder: string, files: readonly OutputFile[]): Promise<
       const text = openInlineSourceMaps(await readFile(join(folder, file.name), 'latin1'));
       texts.push({ ...file, before: text, after: text });
     } catch (error) {
-      // Another plugin has taken it away.
+      // Another plugin has deleted it.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     }
   }
   return texts;
 }
 
-/** @returns whether the text was there */
+/** @returns whether any file contains the text */
 function replaceText(texts: readonly TextFile[], { before, after }: Replacement['text']): boolean {
   let found = false;
   for (const file of texts) {
@@ -126,7 +123,7 @@ function replaceText(texts: readonly TextFile[], { before, after }: Replacement[
   return found;
 }
 
-/** New names of files whose hash no longer fits; undefined where a mention of an old name could remain. */
+/** New names of files whose hash no longer matches; undefined if a reference to an old name could remain. */
 function planNames(
   files: readonly OutputFile[],
   texts: readonly TextFile[],
@@ -138,7 +135,7 @@ function planNames(
   const hashed = files.filter(({ hash }) => hash !== undefined);
   if (!areDistinct(hashed.flatMap(spellings))) return undefined;
 
-  // Names of stale files are left out of what is hashed, since they are what is looked for.
+  // Names of stale files are excluded from the hashed text, since they depend on the hash.
   const neutral = new Map(stale.flatMap((file) => spellings(file).map((spelling) => [spelling, '\0'])));
   const digests = new Map(
     stale.map(({ name }) => [
@@ -146,15 +143,15 @@ function planNames(
       digest(name, contentsOf.get(name) ?? replaceAll(textOf.get(name)?.after ?? '', neutral)),
     ]),
   );
-  const mentioned = new Map(
-    stale.map((file) => [file.name, stale.filter((other) => mentions(textOf.get(file.name), other))]),
+  const references = new Map(
+    stale.map((file) => [file.name, stale.filter((other) => refersTo(textOf.get(file.name), other))]),
   );
   const names = new Map<string, string>();
   for (const file of stale) {
     const { name, hash } = file;
     if (!hash) continue;
-    const parts = reach(file, mentioned).map((each) => digests.get(each) ?? '');
-    const fresh = digest(name, parts.toSorted().join(' ')).slice(0, hash.length);
+    const reached = reach(file, references).map((each) => digests.get(each) ?? '');
+    const fresh = digest(name, reached.toSorted().join(' ')).slice(0, hash.length);
     names.set(name, `${name.slice(0, hash.start)}${fresh}${name.slice(hash.start + hash.length)}`);
     // A source map is named after its chunk, unless it has a hash of its own.
     const map = textOf.get(`${name}.map`);
@@ -164,7 +161,7 @@ function planNames(
   if ([...names.values()].some((fresh) => known.has(fresh)) || new Set(names.values()).size < names.size) {
     return undefined;
   }
-  const replaced = mentionsOf(files, names);
+  const replaced = replacementsFor(files, names);
   const old = stale.flatMap(({ name, hash }) =>
     hash ? [name.slice(hash.start, hash.start + hash.length)] : [],
   );
@@ -175,7 +172,7 @@ function planNames(
   return remains ? undefined : names;
 }
 
-/** Files whose contents change, also by the new name of one that they mention. */
+/** Files whose contents change, also because a file that they refer to gets a new name. */
 function findStale(
   files: readonly OutputFile[],
   textOf: ReadonlyMap<string, TextFile>,
@@ -189,20 +186,20 @@ function findStale(
   for (const file of stale) {
     if (!file.hash) continue;
     for (const other of files) {
-      if (!stale.has(other) && mentions(textOf.get(other.name), file)) stale.add(other);
+      if (!stale.has(other) && refersTo(textOf.get(other.name), file)) stale.add(other);
     }
   }
   return [...stale];
 }
 
-/** Names of all files that this one mentions, directly or through others, and its own. */
-function reach(from: OutputFile, mentioned: ReadonlyMap<string, readonly OutputFile[]>): string[] {
+/** Names of all files that a file refers to, directly or through others, and its own. */
+function reach(from: OutputFile, references: ReadonlyMap<string, readonly OutputFile[]>): string[] {
   const found = new Set([from.name]);
-  for (const name of found) for (const other of mentioned.get(name) ?? []) found.add(other.name);
+  for (const name of found) for (const other of references.get(name) ?? []) found.add(other.name);
   return [...found];
 }
 
-function mentions(text: TextFile | undefined, other: OutputFile): boolean {
+function refersTo(text: TextFile | undefined, other: OutputFile): boolean {
   return (
     text !== undefined &&
     text.name !== other.name &&
@@ -211,8 +208,8 @@ function mentions(text: TextFile | undefined, other: OutputFile): boolean {
 }
 
 /**
- * How the part of a name that is mentioned, from the folder or file with the hash on, may stand in a text: as it is,
- * and as part of a URL. Nothing for names without a hash, which stay.
+ * The spellings of a name in a text: unchanged, and encoded for a URL. They begin at the folder or file whose name
+ * has the hash, since references may be relative. A name without a hash has none, since it never changes.
  */
 function spellings({ name, hash }: OutputFile): string[] {
   if (!hash) return [];
@@ -221,8 +218,11 @@ function spellings({ name, hash }: OutputFile): string[] {
   return [...new Set([Buffer.from(tail).toString('latin1'), url])];
 }
 
-/** What to replace where files have new names. */
-function mentionsOf(files: readonly OutputFile[], names: ReadonlyMap<string, string>): Map<string, string> {
+/** The new spelling for each spelling of a renamed file. */
+function replacementsFor(
+  files: readonly OutputFile[],
+  names: ReadonlyMap<string, string>,
+): Map<string, string> {
   const replaced = new Map<string, string>();
   for (const file of files) {
     const fresh = names.get(file.name);
@@ -233,14 +233,14 @@ function mentionsOf(files: readonly OutputFile[], names: ReadonlyMap<string, str
   return replaced;
 }
 
-/** Whether no name is a part of another one: it could not be told which of them a text mentions. */
+/** Whether no name is the end of another: otherwise a reference to one would match the other. */
 function areDistinct(spelled: readonly string[]): boolean {
-  // Sorted by their ends, one that ends like another follows it.
+  // Sorted by their reversed text, a name directly follows a name that it ends with.
   const reversed = spelled.map((name) => [...name].toReversed().join('')).toSorted();
   return reversed.every((name, index) => !reversed[index + 1]?.startsWith(name));
 }
 
-/** As in source maps, and where a minifier prefers double quotes. */
+/** The text within a string of source maps, or within double quotes that a minifier prefers. */
 function escapeQuotes(text: string): string {
   return text.replaceAll('"', String.raw`\"`);
 }
@@ -251,7 +251,7 @@ function replaceAll(text: string, replacements: ReadonlyMap<string, string>): st
   return result;
 }
 
-/** Hexadecimal, which every alphabet that bundlers use for hashes contains. */
+/** Hexadecimal: these digits are in every alphabet that bundlers use for hashes. */
 function digest(name: string, contents: Uint8Array | string): string {
   return createHash('sha256').update(name).update('\0').update(contents).digest('hex');
 }

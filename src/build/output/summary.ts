@@ -1,28 +1,30 @@
-/** What became of each module of a build, in one line. */
+/** One line at the end of a build that says how each module was shipped. */
 import type { ArtifactContents, NativeCode, SplitContents } from '../../artifact/contents.ts';
 import { startupSize } from '../../artifact/startup-size.ts';
 import { formatBytes } from '../../common/format-bytes.ts';
+import type { CompileAtStartup } from '../compile/decide.ts';
 
-/** What became of a module. */
+/** How a module was shipped. */
 export type Outcome =
+  /** In an artifact. */
   | {
-      kind: 'native';
+      kind: 'artifact';
       native: readonly NativeCode[];
-      split?: SplitSizes | undefined;
-      /** Why it could not be split, where that was to be. */
-      whole?: string | undefined;
+      split: SplitSizes | undefined;
+      unsplitReason: string | undefined;
     }
-  /** Plain wasm, in one of the forms that browsers load. */
-  | { kind: 'web'; how: string; split: SplitSizes | undefined; whole: string | undefined }
+  /** In one of the forms that browsers load. */
+  | { kind: 'browser'; how: string; split: SplitSizes | undefined; unsplitReason: string | undefined }
   | { kind: 'inlined' }
-  /** Shipped as plain wasm. */
-  | { kind: 'plain'; why: string };
+  | CompileAtStartup;
 
-/** Of a split module: bytes of wasm that a start loads, and of the whole; and how many parts come in later. */
 interface SplitSizes {
-  start: number;
-  whole: number;
-  parts: number;
+  /** Bytes of wasm that a startup loads. */
+  startup: number;
+  /** Bytes of the original module. */
+  original: number;
+  /** Number of secondary modules. */
+  secondaries: number;
 }
 
 /** A module with its outcome. */
@@ -36,120 +38,111 @@ interface Entry {
 const NAMES_SHOWN = 2;
 
 export class Summary {
-  /** By path; what was told stays there, so that a rebuild tells only what is new. */
-  #entries = new Map<string, Entry & { told?: string }>();
+  /** By path. `printed` is kept, so that a rebuild prints only what has changed. */
+  #entries = new Map<string, Entry & { printed?: string }>();
 
-  /** JavaScript modules that load a file by themselves, by its path. */
-  #loaders = new Map<string, Set<string>>();
+  /** JavaScript modules that load a wasm file themselves, by its path. */
+  #scripts = new Map<string, Set<string>>();
 
   clear(): void {
     this.#entries.clear();
-    this.#loaders.clear();
+    this.#scripts.clear();
   }
 
   /** @param file absolute path */
   add(file: string, entry: Entry): void {
-    const told = this.#entries.get(file)?.told;
-    this.#entries.set(file, told === undefined ? entry : { ...entry, told });
+    const printed = this.#entries.get(file)?.printed;
+    this.#entries.set(file, printed === undefined ? entry : { ...entry, printed });
   }
 
   /**
-   * A JavaScript module was found that loads the file by itself.
+   * Records a JavaScript module that loads a wasm file itself.
    *
-   * @param file absolute path
-   * @param loader what to call that module
+   * @param file absolute path of the wasm file
+   * @param script the JavaScript module, as the summary names it
    */
-  addLoader(file: string, loader: string): void {
-    this.#loaders.set(file, (this.#loaders.get(file) ?? new Set()).add(loader));
+  addScript(file: string, script: string): void {
+    this.#scripts.set(file, (this.#scripts.get(file) ?? new Set()).add(script));
   }
 
-  /** Tells each module once, unless it has changed since. */
-  tell(): string | undefined {
+  /** The line for all modules that are new or have changed since the last call; undefined if there are none. */
+  describe(): string | undefined {
     const lines: string[] = [];
     for (const [file, entry] of this.#entries) {
-      const text = `${entry.name} (${describe(entry.outcome)}${describeLoaders(this.#loaders.get(file))})`;
-      const told = `${entry.sha256} ${text}`;
-      if (entry.told !== told) lines.push(text);
-      entry.told = told;
+      const text = `${entry.name} (${describeOutcome(entry.outcome)}${describeScripts(this.#scripts.get(file))})`;
+      const printed = `${entry.sha256} ${text}`;
+      if (entry.printed !== printed) lines.push(text);
+      entry.printed = printed;
     }
     if (lines.length === 0) return undefined;
     return `${lines.length} ${lines.length === 1 ? 'module' : 'modules'}: ${lines.join(', ')}`;
   }
 }
 
-/** What became of a module that is in an artifact. */
+/** The outcome for a module in an artifact. */
 export function describeContents(
   { native, split, wire }: Pick<ArtifactContents, 'native' | 'split' | 'wire'>,
-  whole: string | undefined,
+  unsplitReason: string | undefined,
 ): Outcome {
-  return {
-    kind: 'native',
-    native,
-    split: split && sizesOf(split, wire),
-    whole,
-  };
+  return { kind: 'artifact', native, split: split && sizesOf(split, wire), unsplitReason };
 }
 
-/** The same for a module that browsers get. */
+/** The outcome for a module in a client build. */
 export function describeForBrowsers(
   how: string,
   { wire }: Pick<ArtifactContents, 'wire'>,
-  parts: Parts | undefined,
-  whole: string | undefined,
+  split: Split | undefined,
+  unsplitReason: string | undefined,
 ): Outcome {
-  return { kind: 'web', how, split: parts && sizesOf(parts, wire), whole };
+  return { kind: 'browser', how, split: split && sizesOf(split, wire), unsplitReason };
 }
 
-type Parts = Pick<SplitContents, 'primary' | 'memory'> & { secondaries: readonly unknown[] };
+type Split = Pick<SplitContents, 'primary' | 'memory'> & { secondaries: readonly unknown[] };
 
-function sizesOf(parts: Parts, wire: Uint8Array): SplitSizes {
-  return { start: startupSize(parts), whole: wire.length, parts: parts.secondaries.length };
+function sizesOf(split: Split, wire: Uint8Array): SplitSizes {
+  return { startup: startupSize(split), original: wire.length, secondaries: split.secondaries.length };
 }
 
-function describe(outcome: Outcome): string {
+function describeOutcome(outcome: Outcome): string {
   switch (outcome.kind) {
     case 'inlined':
       return 'inlined';
-    case 'plain':
-      return `plain: ${outcome.why}`;
-    case 'web':
-      return `plain: ${outcome.how}${describeSplit(outcome)}`;
-    case 'native':
+    case 'startup':
+      return `compiled at startup: ${outcome.reason}`;
+    case 'browser':
+      return `${outcome.how}${describeSplit(outcome)}`;
+    case 'artifact':
       return outcome.native.length === 0
-        ? 'plain: no native code for any target'
-        : `native code for ${describeNative(outcome.native)}${describeSplit(outcome)}`;
+        ? 'compiled at startup: not precompiled for any target'
+        : `precompiled for ${describeNative(outcome.native)}${describeSplit(outcome)}`;
   }
 }
 
-function describeSplit({ split, whole }: Extract<Outcome, { kind: 'native' | 'web' }>): string {
+function describeSplit({ split, unsplitReason }: Extract<Outcome, { kind: 'artifact' | 'browser' }>): string {
   if (split) {
-    const { start, parts } = split;
-    const rest = `the rest is in ${parts} ${parts === 1 ? 'part' : 'parts'}`;
-    return `; a start loads ${formatBytes(start)} of ${formatBytes(split.whole)} of wasm, ${rest}`;
+    const { startup, original, secondaries } = split;
+    const rest = `the rest is in ${secondaries} secondary ${secondaries === 1 ? 'module' : 'modules'}`;
+    return `; a startup loads ${formatBytes(startup)} of ${formatBytes(original)} of wasm, ${rest}`;
   }
-  return whole === undefined ? '' : `; not split: ${whole}`;
+  return unsplitReason === undefined ? '' : `; not split: ${unsplitReason}`;
 }
 
-function describeLoaders(loaders: ReadonlySet<string> | undefined): string {
-  if (!loaders) return '';
-  const names = [...loaders].slice(0, NAMES_SHOWN);
-  const more = loaders.size > names.length ? ` and ${loaders.size - names.length} more` : '';
+function describeScripts(scripts: ReadonlySet<string> | undefined): string {
+  if (!scripts) return '';
+  const names = [...scripts].slice(0, NAMES_SHOWN);
+  const more = scripts.size > names.length ? ` and ${scripts.size - names.length} more` : '';
   return `; loaded by ${names.join(', ')}${more}`;
 }
 
-/** `node 22.23.3 and node 26.9.0, 641 of 1968 functions`: targets with as many functions stand together. */
+/** `node 22.23.3 and node 26.9.0, 641 of 1968 functions`: targets with the same number of functions share one entry. */
 function describeNative(native: readonly NativeCode[]): string {
   const byFunctions = new Map<string, string[]>();
   for (const { release, statistics } of native) {
     const { compiled, executed, functions } = statistics;
-    // Where the layout of native code is unknown, nothing was counted. It is known of what was trimmed, also to nothing.
+    // No functions are counted if the layout of the native code is unknown. It is known if the code was trimmed,
+    // also to 0.
     const text = compiled > 0 || executed !== undefined ? `, ${compiled} of ${functions} functions` : '';
     byFunctions.set(text, [...(byFunctions.get(text) ?? []), release]);
   }
   return [...byFunctions].map(([text, names]) => `${names.join(' and ')}${text}`).join('; ');
-}
-
-/** `128 KiB`, `1000 bytes`. */
-export function formatSize(bytes: number): string {
-  return bytes > 0 && bytes % 1024 === 0 ? `${bytes / 1024} KiB` : `${bytes} bytes`;
 }

@@ -4,10 +4,11 @@
  * - `esm`: the exports of one instance (ESM integration)
  * - `init`: a function that instantiates
  * - `module`: the `WebAssembly.Module`
- * - `instance`: the same instance as `esm`, with its globals as `WebAssembly.Global`: for imports between wasm
- *   modules. Only glue code asks for it
- * - `file`: the file itself in the output, for code that loads it by itself. Only `transform-glue.ts` asks for it
- * - `shared`: what gives the module to all other forms, in browsers, so that they share it. Only glue code asks for it
+ * - `instance`: the same instance as `esm`, with its globals as `WebAssembly.Global`, for imports between wasm modules.
+ *   Only generated code requests it
+ * - `file`: the file itself in the output, for code that loads it at run time. Only the rewriting of such code
+ *   (`discover/rewrite-runtime-loading.ts`) requests it
+ * - `shared`: the module handle that all other forms use in browsers. Only generated code requests it
  */
 export type ImportForm = 'esm' | 'init' | 'module' | 'instance' | 'file' | 'shared';
 
@@ -25,13 +26,13 @@ const FORM_BY_QUERY: Readonly<Record<string, ImportForm>> = {
   'wasm-shared': 'shared',
 };
 
-/** Parameters that Vite's dev server adds: a time stamp, a mark for imports, a version. */
+/** Parameters that dev servers add: a time stamp, a mark for imports, a version. */
 const IGNORED_PARAMETERS = new Set(['t', 'import', 'v']);
 
-/** Requests that may be ours, for hook filters. */
+/** Matches requests that may be in an import form, for hook filters. */
 export const WASM_REQUEST = /^[^\0?]+\.wasm(?:\?.*)?$/;
 
-/** Tells what a request asks for; undefined where it is not ours, as with `?url` and `?raw`. */
+/** Parses a request; undefined if it is in no import form, such as `?url` and `?raw`. */
 export function parseRequest(request: string): ImportRequest | undefined {
   if (!WASM_REQUEST.test(request)) return undefined;
   const { file, query } = splitRequest(request);
@@ -42,7 +43,7 @@ export function parseRequest(request: string): ImportRequest | undefined {
   return form && { file, form };
 }
 
-/** A request in two; the query is empty or starts with `?`. */
+/** Splits a request; the query is empty or starts with `?`. */
 export function splitRequest(request: string): { file: string; query: string } {
   const queryAt = request.indexOf('?');
   return queryAt === -1
@@ -50,13 +51,13 @@ export function splitRequest(request: string): { file: string; query: string } {
     : { file: request.slice(0, queryAt), query: request.slice(queryAt) };
 }
 
-/** The request for a form of a file: the reverse of `parseRequest`. */
+/** Returns the request for a form of a file: the reverse of `parseRequest`. */
 export function formatRequest({ file, form }: ImportRequest): string {
   const query = Object.keys(FORM_BY_QUERY).find((name) => FORM_BY_QUERY[name] === form);
   return query === undefined ? file : `${file}?${query}`;
 }
 
-/** Whether a module must run though nobody uses what it exports: an instance may have a start function. */
+/** Whether a module must run even if its exports are not used: an instance may have a start function. */
 export function hasSideEffects(request: string): boolean {
   const form = parseRequest(request)?.form;
   return form !== 'init' && form !== 'module';

@@ -1,10 +1,10 @@
 import { WasmPrecompileError } from '../../common/error.ts';
-import type { WasmInterface } from '../../wasm/binary/types.ts';
+import type { WasmInterface } from '../../wasm/binary/extern-types.ts';
 
 const RESERVED = /^wasm(?:-js)?:/;
 
 /**
- * Names that modules may not have in the ESM integration
+ * Refuses names that the ESM integration reserves
  * (https://webassembly.github.io/esm-integration/js-api/index.html#parse-a-webassembly-module).
  *
  * @throws WasmPrecompileError `RESERVED_NAME`
@@ -18,7 +18,7 @@ export function refuseReservedNames(file: string, { imports, exports }: WasmInte
     : `exports ${JSON.stringify(exported?.name)}`;
   throw new WasmPrecompileError(
     'RESERVED_NAME',
-    `${file} ${what}: names that start with "wasm:" and "wasm-js:" are reserved where a wasm file is imported without ` +
+    `${file} ${what}: names that start with "wasm:" and "wasm-js:" are reserved if a wasm file is imported without ` +
       'a query. Import it as `?init` or `?module`.',
   );
 }

@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { isAbsolute } from 'node:path';
 import type { BundlerContext } from '../bundler-context.ts';
 
-/** The absolute path of a wasm file, as the bundler resolves it, else as Node finds files of packages. */
+/** Returns the absolute path of a wasm file, by the bundler's resolution, else by Node's for files of packages. */
 export async function resolveFile(
   context: BundlerContext,
   file: string,

@@ -1,25 +1,29 @@
 /**
  * `import source module from './x.wasm'` and `import.source('./x.wasm')`
- * (https://github.com/tc39/proposal-source-phase-imports). Rollup and Vite up to 7 parse them but take them for external modules
- * only; Rolldown takes the first for a plain import and leaves the second as it is. So neither gets to see them: they become
- * imports of `./x.wasm?module`, in place, so that source maps stay right but for columns behind them.
+ * (https://github.com/tc39/proposal-source-phase-imports).
+ *
+ * Rollup and Vite up to 7 parse them, but support them for external modules only. Rolldown treats the first as a plain
+ * import and leaves the second unchanged. So this rewrites both to imports of `./x.wasm?module` before the bundler
+ * parses them, in place: source maps stay correct, except for columns behind an import on the same line.
  */
 import { init, parse } from 'es-module-lexer';
 import { WasmPrecompileError } from '../../common/error.ts';
 import { splitRequest, WASM_REQUEST } from './request.ts';
 
-/** Code that may have them, for hook filters. */
+/** Matches code that may contain such imports, for hook filters. */
 export const SOURCE_PHASE = /\bimport\s*(?:\.\s*source\s*\(|source\s[^;]+?\.wasm)/;
 
 /**
- * @param isOurs tells whether a specifier leads to a wasm file that is handled here
- * @returns undefined where there is nothing to change
+ * Rewrites the source phase imports in a file.
+ *
+ * @param handles whether a specifier leads to a wasm file that the plugin handles
+ * @returns undefined if nothing changes
  * @throws WasmPrecompileError `UNKNOWN_FORM` for a specifier with a query
  */
 export async function rewriteSourceImports(
   code: string,
   file: string,
-  isOurs: (specifier: string) => Promise<boolean>,
+  handles: (specifier: string) => Promise<boolean>,
 ): Promise<string | undefined> {
   if (!SOURCE_PHASE.test(code)) return undefined;
   await init();
@@ -27,7 +31,7 @@ export async function rewriteSourceImports(
   try {
     [imports] = parse(code);
   } catch {
-    // JSX, or the bundler will say what is wrong.
+    // JSX, or a syntax error that the bundler will report.
     return undefined;
   }
   let rewritten = '';
@@ -38,14 +42,14 @@ export async function rewriteSourceImports(
     const dynamic = found.type === 'dynamic';
     if (specifier === undefined || !WASM_REQUEST.test(specifier)) continue;
     const { file: wasmFile, query } = splitRequest(specifier);
-    if (!(await isOurs(wasmFile))) continue;
+    if (!(await handles(wasmFile))) continue;
     if (query !== '') {
       throw new WasmPrecompileError(
         'UNKNOWN_FORM',
-        `${file} has a source phase import of "${specifier}": it gives the module itself, and takes no query.`,
+        `${file} has a source phase import of "${specifier}": it always gives the module. Remove the query.`,
       );
     }
-    // Where the quotation mark is that ends the specifier.
+    // Position of the quotation mark that ends the specifier.
     const quoteAt = dynamic ? specifierEnd - 1 : specifierEnd;
     const phase = dynamic ? /\.\s*source/ : /source/;
     rewritten += `${code.slice(done, start)}${code.slice(start, quoteAt).replace(phase, '')}?module`;

@@ -4,33 +4,34 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, posix, relative, resolve } from 'node:path';
 import type { CompilationContext, JsPlugin } from '@farmfe/core';
 import type { UnpluginOptions } from 'unplugin';
-import { type WasmPlugin, runtimeFile } from '../../build/plugin.ts';
+import type { WasmPlugin } from '../../build/plugin.ts';
+import { runtimeFile } from '../../build/requests/runtime-modules.ts';
 import type { BundlerContext, EmittedFile } from '../../build/bundler-context.ts';
 import { encodePath } from '../../common/encode-path.ts';
 import { RUNTIME_LOADING_TEXT } from '../../build/discover/find-runtime-loading.ts';
-import type { Platform } from '../../build/codegen/generate.ts';
+import type { Platform } from '../../build/codegen/module-source.ts';
 import { parseScript, type ScriptLanguage } from '../../build/discover/parse-script.ts';
 import { hasSideEffects, splitRequest } from '../../build/requests/request.ts';
 import { sha256 } from '../../common/sha256.ts';
 import { NAME } from '../../common/version.ts';
 
-/** Stands for the way from a file of the output to its folder, until it is known which file it is in. */
+/** Stands for the relative path from a file of the output to the output folder, until that file is written. */
 const ROOT = 'wasm-precompile-root:';
 
-/** How imports of wasm files may be written that are ours. */
+/** Kinds of imports that the import forms apply to. */
 const KINDS = new Set<unknown>(['import', 'dynamicImport', 'require', 'exportFrom']);
 
-/** Farm has TypeScript until all plugins are done. */
+/** Languages of scripts: Farm keeps TypeScript until all plugins have run. */
 const LANGUAGES: ScriptLanguage[] = ['js', 'jsx', 'ts', 'tsx'];
 
-export function farmPlugins(bundle: WasmPlugin): UnpluginOptions[] {
+export function farmPlugins(plugin: WasmPlugin): UnpluginOptions[] {
   let root = '';
   let folder = '';
   let publicPath = '/';
   let pattern = withHash();
   let declared: Platform | undefined;
   let watchMode = false;
-  /** Files of the output, by their names. */
+  /** Files of the output, by name. */
   const emitted = new Map<string, { source: Uint8Array; digest: string }>();
 
   const contextOf = (context: CompilationContext | undefined, file = ''): BundlerContext => ({
@@ -55,9 +56,9 @@ export function farmPlugins(bundle: WasmPlugin): UnpluginOptions[] {
     emit: (name, source): EmittedFile => {
       const digest = sha256(source).slice(0, 8);
       const fileName = fileNameOf(name, digest, pattern);
-      // A dev server has its files in memory. Else they are written at the end: Farm takes them as arrays of numbers, of eight
-      // times the size.
-      if (bundle.settings.dev) {
+      // A dev server keeps its files in memory. In a build, this plugin writes them itself at the end: Farm takes
+      // files as arrays of numbers, which need eight times the memory.
+      if (plugin.settings.dev) {
         context?.emitFile({
           resolvedPath: `${file}/${fileName}`,
           name: fileName,
@@ -65,10 +66,10 @@ export function farmPlugins(bundle: WasmPlugin): UnpluginOptions[] {
           resourceType: posix.extname(fileName).slice(1),
         });
       } else emitted.set(fileName, { source, digest });
-      return { id: fileName, url: urlOf(fileName, bundle.platform(declared), publicPath) };
+      return { id: fileName, url: urlOf(fileName, plugin.platform(declared), publicPath) };
     },
     watchMode,
-    platform: bundle.platform(declared),
+    platform: plugin.platform(declared),
     environment: '',
   });
 
@@ -95,11 +96,11 @@ export function farmPlugins(bundle: WasmPlugin): UnpluginOptions[] {
       watchMode = Boolean(watch);
     },
     configureDevServer() {
-      bundle.settings = { ...bundle.settings, dev: true };
+      plugin.settings = { ...plugin.settings, dev: true };
     },
     buildStart: {
       executor: (_, context) => {
-        bundle.start(contextOf(context));
+        plugin.start(contextOf(context));
       },
     },
     resolve: {
@@ -110,7 +111,7 @@ export function farmPlugins(bundle: WasmPlugin): UnpluginOptions[] {
         if (runtime !== undefined) return resolvedTo(runtime);
         if (!KINDS.has(kind)) return null;
         const from = importer === null ? undefined : resolve(root, importer);
-        const id = await bundle.resolve(contextOf(context), source, from);
+        const id = await plugin.resolve(contextOf(context), source, from);
         return typeof id === 'string' ? resolvedTo(id) : null;
       },
     },
@@ -119,21 +120,21 @@ export function farmPlugins(bundle: WasmPlugin): UnpluginOptions[] {
       async executor({ resolvedPath, query }, context) {
         const search = query.map(([name, value]) => (value ? `${name}=${value}` : name)).join('&');
         const id = search === '' ? resolvedPath : `${resolvedPath}?${search}`;
-        const content = await bundle.load(contextOf(context, resolvedPath), id);
+        const content = await plugin.load(contextOf(context, resolvedPath), id);
         return content === undefined ? null : { content, moduleType: 'js' };
       },
     },
-    // Farm does not wait for it: so files are there at once, and what takes longer comes after.
+    // Farm does not await this hook: files are written synchronously first, and asynchronous work follows.
     writeResources: {
       async executor({ resourcesMap }) {
         const names = Object.values(resourcesMap).map(({ name }) => name);
-        for (const name of names) findRoot(folder, name);
+        for (const name of names) replaceRoot(folder, name);
         for (const [name, { source }] of emitted) write(join(folder, name), source);
         const context = contextOf(undefined);
-        bundle.startOutput(folder, undefined);
-        await bundle.train(context, {
+        plugin.startOutput(folder, undefined);
+        await plugin.train(context, {
           folder,
-          // Where hashes of other files are is not looked at: names are kept.
+          // The positions of hashes in other names do not matter: names are kept.
           files: () => names.map((name) => ({ name, hash: undefined })),
           find: (name) => {
             const file = emitted.get(name);
@@ -141,20 +142,20 @@ export function farmPlugins(bundle: WasmPlugin): UnpluginOptions[] {
               file && { name, hash: { start: name.lastIndexOf(file.digest), length: file.digest.length } }
             );
           },
-          keepNames: 'the bundler tells of them as they were',
+          keepNames: 'the bundler has already reported them',
           update: () => {},
         });
-        await bundle.summarize(context, folder);
+        await plugin.summarize(context, folder);
         emitted.clear();
       },
     },
   };
-  const glue: Partial<JsPlugin> = {
+  const runtimeLoading: Partial<JsPlugin> = {
     transform: {
       filters: { moduleTypes: LANGUAGES },
       async executor({ content, resolvedPath, moduleType }, context) {
         if (!RUNTIME_LOADING_TEXT.test(content)) return null;
-        const changed = await bundle.rewriteRuntimeLoading(
+        const changed = await plugin.rewriteRuntimeLoading(
           contextOf(context, resolvedPath),
           content,
           resolvedPath,
@@ -170,7 +171,7 @@ export function farmPlugins(bundle: WasmPlugin): UnpluginOptions[] {
   };
   return [
     { name: NAME, enforce: 'pre', farm },
-    { name: `${NAME}:glue`, enforce: 'post', farm: glue },
+    { name: `${NAME}:runtime-loading`, enforce: 'post', farm: runtimeLoading },
   ];
 }
 
@@ -193,7 +194,7 @@ function resolvedTo(id: string) {
   };
 }
 
-/** Without a hash, modules of one name would have one file. */
+/** Adds a hash to a pattern without one: several modules of one name would have the same file. */
 function withHash(pattern = '[resourceName].[ext]'): string {
   return /\[(hash|contentHash)\]/.test(pattern) ? pattern : pattern.replace('.[ext]', '-[hash].[ext]');
 }
@@ -210,18 +211,18 @@ function urlOf(fileName: string, platform: Platform, publicPath: string): string
   const url = encodePath(fileName);
   return platform === 'browser'
     ? `new URL(${JSON.stringify(`${publicPath}${url}`)}, location.href).href`
-    : // Farm looks for the file itself where it sees `new URL`.
+    : // Farm itself resolves the file of an expression `new URL(…)`.
       `new globalThis.URL(${JSON.stringify(`${ROOT}${url}`)}, import.meta.url).href`;
 }
 
-/** In a file that is written. */
-function findRoot(folder: string, name: string): void {
+/** Replaces {@link ROOT} in a file that Farm has written. */
+function replaceRoot(folder: string, name: string): void {
   if (!/\.[cm]?js$/.test(name)) return;
   const file = join(folder, name);
   const code = readFileSync(file, 'utf8');
   if (!code.includes(ROOT)) return;
-  const way = posix.relative(posix.dirname(`/${name}`), '/');
-  write(file, code.replaceAll(ROOT, way === '' ? './' : `${way}/`));
+  const path = posix.relative(posix.dirname(`/${name}`), '/');
+  write(file, code.replaceAll(ROOT, path === '' ? './' : `${path}/`));
 }
 
 function write(file: string, contents: string | Uint8Array): void {

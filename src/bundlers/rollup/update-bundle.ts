@@ -1,17 +1,17 @@
 /**
- * The bundler's own description of an output, which plugins after ours and the caller of the bundler get: kept true to
- * what training has made of the files on the disk.
+ * Updates the bundler's own description of an output after training has rewritten files on the disk. Later plugins and
+ * the caller of the bundler receive this description.
  */
 import { readInlineSourceMap } from '../../build/output/inline-source-maps.ts';
 import type { Rewritten } from '../../build/output/rewrite-output.ts';
 
-/** What Rollup, Rolldown and Vite say of a file; each of them leaves some of it out. */
+/** The description of a file by Rollup, Rolldown and Vite; each of them omits some fields. */
 export interface BundleEntry {
   type: 'asset' | 'chunk';
   fileName: string;
-  /** Of assets. */
+  /** Assets only. */
   source?: string | Uint8Array;
-  /** Of chunks, as all that follows. */
+  /** Only chunks have this field and those below. */
   code?: string;
   map?: { file?: string | undefined; sourcesContent?: (string | null)[] | undefined } | null;
   sourcemapFileName?: string | null;
@@ -28,16 +28,16 @@ export type OutputBundle = Record<string, BundleEntry>;
 const LISTS = ['imports', 'dynamicImports', 'implicitlyLoadedBefore', 'referencedFiles'] as const;
 
 /**
- * Changes only what is different now: Rolldown sends what is assigned to its Rust part, and takes over names, code, maps,
- * imports and sources of it.
+ * Assigns only fields that have changed: Rolldown sends each assigned field to its Rust side, which accepts names,
+ * code, maps, imports and sources.
  *
- * @param keysFollow whether the bundler makes the keys anew from the names (Rolldown, which refuses to have them assigned)
+ * @param keysFollow whether the bundler derives the keys from the names (Rolldown, which refuses assigned keys)
  */
 export function updateBundle(bundle: OutputBundle, rewritten: Rewritten, keysFollow: boolean): void {
   const entries = Object.values(bundle);
   for (const entry of entries) updateEntry(entry, rewritten);
   if (keysFollow || rewritten.names.size === 0) return;
-  // All of them, so that they stay in order.
+  // All keys, so that they keep their order.
   for (const key of Object.keys(bundle)) delete bundle[key];
   for (const entry of entries) bundle[entry.fileName] = entry;
 }
@@ -76,7 +76,7 @@ function updateEntry(entry: BundleEntry, { names, contents }: Rewritten): void {
   }
 }
 
-/** What a map says of positions stays: the code has as many characters as before. */
+/** Mappings stay valid: the code has as many characters as before. */
 function updateMap(entry: BundleEntry, json: string | undefined): void {
   const { map } = entry;
   if (!map || json === undefined) return;

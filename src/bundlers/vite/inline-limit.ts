@@ -1,6 +1,6 @@
 import type { BuildEnvironmentOptions } from 'vite';
 
-/** Vite's `build.assetsInlineLimit`, a number or a function that decides, as a limit in bytes for one file. */
+/** Converts Vite's `build.assetsInlineLimit`, a number or a function, to a limit in bytes for one file. */
 export function viteInlineLimit(
   limit: BuildEnvironmentOptions['assetsInlineLimit'],
 ): (file: string, wire: Uint8Array) => number {
@@ -12,5 +12,5 @@ export function viteInlineLimit(
   };
 }
 
-/** What Vite falls back to where the function does not decide. */
+/** Vite's limit in bytes if the function returns undefined. */
 const VITE_DEFAULT_LIMIT = 4096;

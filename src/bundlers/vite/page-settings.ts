@@ -1,4 +1,4 @@
-/** What Vite decides of pages: where their files are, and whether they may have chunks of their own. */
+/** Vite's settings for pages: the URLs of their files, and whether an output may have several chunks. */
 import { posix } from 'node:path';
 import type { ResolvedConfig } from 'vite';
 import type { PageSettings } from '../../build/bundler-context.ts';
@@ -33,7 +33,7 @@ export function pageSettings(config: ResolvedConfig): PageSettings {
   };
 }
 
-/** Whether an output may consist of several chunks. */
+/** Whether an output may have several chunks. */
 function allowsChunks(output: ResolvedConfig['build']['rollupOptions']['output']): boolean {
   return [output ?? {}].flat().every((options) => {
     const { format, inlineDynamicImports, codeSplitting } = options as Record<string, unknown>;

@@ -1,10 +1,14 @@
-/** The loader of webpack.ts: webpack finds loaders by their files. */
+/** The loader for wasm files: webpack finds loaders by their files. */
 import type { LoaderContext } from 'webpack';
-import type { LoaderOptions } from './plugin.ts';
+
+export interface LoaderOptions {
+  /** Returns the code for the module that is being loaded. */
+  load: (loader: LoaderContext<LoaderOptions>) => Promise<string>;
+}
 
 export default function load(this: LoaderContext<LoaderOptions>): Promise<string> {
   return this.getOptions().load(this);
 }
 
-/** The contents of the file are no text. */
+/** The file's contents are bytes, not text. */
 export const raw = true;

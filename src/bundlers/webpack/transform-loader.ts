@@ -1,6 +1,16 @@
-/** The loader of webpack.ts for code that loads wasm files by itself: webpack finds loaders by their files. */
+/** The loader for scripts that may load wasm files at run time: webpack finds loaders by their files. */
+import type { SourceMapInput } from '@jridgewell/remapping';
 import type { LoaderContext, LoaderDefinitionFunction } from 'webpack';
-import type { TransformLoaderOptions, LoadedModule } from './plugin.ts';
+
+export interface TransformLoaderOptions {
+  transform: (loader: LoaderContext<TransformLoaderOptions>, module: LoadedModule) => Promise<LoadedModule>;
+}
+
+/** What one loader passes to the next. */
+export interface LoadedModule {
+  contents: Buffer | string;
+  map: SourceMapInput | undefined;
+}
 
 type SourceMap = Parameters<LoaderDefinitionFunction>[1];
 
@@ -21,5 +31,5 @@ export default async function transform(
   done(null, module.contents, module.map as SourceMap, additional as object);
 }
 
-/** What need not be changed stays as it came. */
+/** A module that needs no change is passed on byte for byte. */
 export const raw = true;

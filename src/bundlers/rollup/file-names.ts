@@ -1,7 +1,8 @@
-/** Where the hash is in the name of an output file. */
-import type { HashPlace, OutputFile } from './rewrite-output.ts';
+/** The position of the hash in the names that Rollup and Rolldown give to output files. */
+import { findHash, type HashPlace } from '../../build/output/find-hash.ts';
+import type { OutputFile } from '../../build/output/rewrite-output.ts';
 
-/** What an asset is named by, as Rollup and Rolldown ask for it. */
+/** The description of an asset that Rollup and Rolldown pass to `output.assetFileNames`. */
 export interface NamedAsset {
   type: 'asset';
   name: string;
@@ -14,12 +15,15 @@ export interface NamedAsset {
 /** `output.assetFileNames`. */
 export type AssetFileNames = string | ((asset: NamedAsset) => string);
 
-/** A file of the output, as Rollup and Rolldown describe it. */
+/** Rollup's and Rolldown's description of an output file. */
 export type WrittenFile =
   | { type: 'asset'; fileName: string }
   | { type: 'chunk'; fileName: string; preliminaryFileName: string; sourcemapFileName?: string | null };
 
-/** Every file of an output, with the hash in its name. That of an asset is not known: others have emitted it. */
+/**
+ * Every file of an output, with the position of the hash in its name; unknown for assets, which other plugins
+ * emitted.
+ */
 export function findOutputFiles(
   written: readonly WrittenFile[],
   sourceMapFileNames: SourceMapFileNames,
@@ -34,10 +38,10 @@ export function findOutputFiles(
   });
 }
 
-/** Stands for a hash of the same length until all hashes are known. */
+/** A placeholder for a hash of the same length, until all hashes are known. */
 const PLACEHOLDER_OF_CHUNK = /!~\{\w+\}~/g;
 
-/** In the name of a chunk. */
+/** The position of the hash in the name of a chunk. */
 export function findChunkHash({
   fileName,
   preliminaryFileName,
@@ -54,9 +58,9 @@ export function findChunkHash({
 }
 
 /**
- * In the name of an asset that was emitted under a name of its own.
+ * The position of the hash in the name of an asset.
  *
- * @param name the one that it was emitted under
+ * @param name the name that it was emitted with
  */
 export function findAssetHash(
   fileName: string,
@@ -75,7 +79,7 @@ export function findAssetHash(
   try {
     return findHash(fileName, typeof pattern === 'string' ? pattern : pattern(asset));
   } catch {
-    // The user's function: it has named this asset before, and does not want to again.
+    // The user's function may throw when it is called for the same asset again.
     return undefined;
   }
 }
@@ -83,7 +87,7 @@ export function findAssetHash(
 /** `output.sourcemapFileNames`. */
 export type SourceMapFileNames = string | ((chunk: WrittenFile) => string) | undefined;
 
-/** In the name of a source map that is not named after its chunk. */
+/** The position of the hash in the name of a source map that is not named after its chunk. */
 function findMapHash(
   fileName: string,
   chunk: WrittenFile,
@@ -92,41 +96,10 @@ function findMapHash(
   if (pattern === undefined || pattern === '') return undefined;
   try {
     const names = typeof pattern === 'string' ? pattern : pattern(chunk);
-    // It is the only hash then, and no longer the chunk's.
+    // If only `[chunkhash]` is there, its value differs from the chunk's own hash by now: it counts as the map's.
     return findHash(fileName, names) ?? findHash(fileName, names.replace('[chunkhash', '[hash'));
   } catch {
-    // The user's function.
+    // The user's function may throw.
     return undefined;
   }
-}
-
-/** Characters of a hash where the pattern does not say how many: the default of Rollup and of Rolldown. */
-const DEFAULT_LENGTH = 8;
-
-const PLACEHOLDER = /\[(\w+)(?::(\d+))?\]/g;
-
-/** Where the hash is in a file name; undefined where its pattern has none, or did not make this name. */
-export function findHash(fileName: string, pattern: string): HashPlace | undefined {
-  let hashes = 0;
-  let expression = '';
-  // Text and placeholders take turns: text, name of the placeholder, its number, text …
-  const parts = pattern.split(PLACEHOLDER);
-  for (let at = 0; at < parts.length; at += 3) {
-    expression += escape(parts[at] ?? '');
-    const placeholder = parts[at + 1];
-    if (placeholder === 'hash') {
-      hashes++;
-      expression += `([\\w-]{${parts[at + 2] ?? DEFAULT_LENGTH}})`;
-    } else if (placeholder !== undefined) {
-      expression += '.*';
-    }
-  }
-  if (hashes !== 1) return undefined;
-  const match = new RegExp(`^${expression}$`, 'd').exec(fileName);
-  const place = match?.indices?.[1];
-  return place && { start: place[0], length: place[1] - place[0] };
-}
-
-function escape(text: string): string {
-  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 }

@@ -1,8 +1,8 @@
-/** Runs the command that trains a build, and says what went wrong. */
+/** Runs the training command of a build, and warns if it fails. */
 import { messageOf, WasmPrecompileError } from '../../common/error.ts';
-import type { Profile } from '../../profile/profile.ts';
+import type { Profile } from '../../profile/startup-profile.ts';
 import { listenForInterruption } from '../../train/interruption.ts';
-import type { RunCode } from '../../train/modules.ts';
+import type { RunCode } from '../../train/trained-modules.ts';
 import { describeAdded, describeFailure, makeProfiles } from '../../train/outcome.ts';
 import { type RepeatOptions, trainRepeatedly } from '../../train/repeat.ts';
 import type { TrainResult } from '../../train/train.ts';
@@ -10,23 +10,24 @@ import type { Progress } from '../compile/progress.ts';
 
 export interface TrainingCommand {
   command: readonly string[];
-  /** Of each run, in milliseconds. */
+  /** For each run, in milliseconds. */
   timeLimit: number;
-  /** How often it is run. Undefined: twice, or more where runs differ, as `trainRepeatedly` says. */
+  /** How often the command runs. Undefined: twice, or more often if the runs differ (`trainRepeatedly`). */
   runs: number | undefined;
   warn: (message: string) => void;
   progress: Progress;
 }
 
+/** The functions that the runs executed, and the native code that V8 had for them at the end. */
 export interface Executed {
   profiles: Profile[];
   runs: RunCode[];
 }
 
-/** Characters of the command's output that a message shows: the last ones. */
+/** A message shows at most so many characters from the end of the command's output. */
 const OUTPUT_LIMIT = 4000;
 
-/** What the training executed; undefined, with a warning, where it failed. */
+/** Returns undefined, with a warning, if the training failed. */
 export async function runTraining({
   command,
   timeLimit,
@@ -35,7 +36,7 @@ export async function runTraining({
   progress,
 }: TrainingCommand): Promise<Executed | undefined> {
   const text = command.join(' ');
-  /** Of the run that is going on, or was the last. */
+  /** The output of the current or last run. */
   let printed = '';
   const withPrinted = (sentences: string) =>
     printed === '' ? sentences : `${sentences} The command printed:\n${printed}`;
@@ -54,7 +55,7 @@ export async function runTraining({
     const options = { timeLimit, runs, output, track, ...interruption.options };
     const { last, before, stopped } = await trainRepeatedly(command, options);
     interruption.stop();
-    // It was meant for the build, too.
+    // The interruption was meant for the build as well.
     interruption.raise();
     const { interrupted } = last.result.exit;
     const trained = makeProfiles(last.result);
@@ -64,8 +65,8 @@ export async function runTraining({
     const useEarlier = (number: number, why: string) =>
       warn(
         withPrinted(
-          `Training, run ${number}: ${why} What was executed before that run is used. A command that cannot run ` +
-            'several times: `profile: { train, runs: 1 }`.',
+          `Training, run ${number}: ${why} The functions that earlier runs executed are used. If the command ` +
+            'cannot run several times, set `profile: { train, runs: 1 }`.',
         ),
       );
     if (failure === undefined) {
