@@ -5,25 +5,25 @@ import { build } from 'vite';
 import { folderSize } from './support/folder-size.ts';
 
 /**
- * - `plain`: without the plugin
- * - `precompiled`: with native code for all functions
- * - `unsplit`: with native code for the functions that a training run of the output executed, in whole modules
- * - `profile`: the same, and modules are split where that pays
+ * - `baseline`: without the plugin
+ * - `precompiled`: native code for all functions
+ * - `unsplit`: native code for the functions that a training run executed; modules are not split
+ * - `profile`: the same, and modules are split if that saves enough
  */
-export const MODES = ['plain', 'precompiled', 'unsplit', 'profile'] as const;
+export const MODES = ['baseline', 'precompiled', 'unsplit', 'profile'] as const;
 
 export type Mode = (typeof MODES)[number];
 
 export interface BuildFacts {
   mode: Mode;
   seconds: number;
-  /** Size of all that the build wrote. */
+  /** Bytes of all files that the build wrote. */
   bytes: number;
 }
 
 const APP = fileURLToPath(new URL('app/', import.meta.url));
 
-/** A file of a build's output. */
+/** Returns the path of a file in a build's output. */
 export function outputFile(mode: Mode, name: string): string {
   return join(APP, 'dist', mode, name);
 }
@@ -33,7 +33,7 @@ export async function buildAll(targets: readonly string[]): Promise<BuildFacts[]
   process.env['PLAYGROUND_TARGETS'] = targets.join(delimiter);
   const facts: BuildFacts[] = [];
   for (const mode of MODES) {
-    const note = mode === 'precompiled' ? ' (the first time takes up to a minute)' : '';
+    const note = mode === 'precompiled' ? ' (takes up to a minute the first time)' : '';
     console.error(`Building ${mode}${note} …`);
     const start = performance.now();
     await build({ root: APP, mode, logLevel: 'warn' });

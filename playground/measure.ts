@@ -1,5 +1,5 @@
 /** Measures the application's modules in each of its builds. */
-import type { BenchCase } from '../src/report/data.ts';
+import type { BenchCase } from '../src/report/report-data.ts';
 import { MODULES } from './app/src/modules/index.ts';
 import { outputFile } from './build.ts';
 import { measureCases } from './support/cases.ts';
@@ -7,13 +7,13 @@ import type { InstalledNode } from './support/nodes.ts';
 import { createProgressLine } from './support/progress.ts';
 import { describeMissing } from './support/table.ts';
 
-/** Seconds for one start. */
+/** Seconds for one process. */
 const TIME_LIMIT = 60;
 
-/** @throws Error where anything is missing: here, all of it should work */
+/** @throws Error if any result is missing: in the playground, everything should work */
 export async function measureApp(nodes: readonly InstalledNode[], rounds: number): Promise<BenchCase[]> {
   const programs = {
-    plain: { file: outputFile('plain', 'measure.js') },
+    baseline: { file: outputFile('baseline', 'measure.js') },
     precompiled: { file: outputFile('precompiled', 'measure.js') },
     unsplit: { file: outputFile('unsplit', 'measure.js') },
     profile: { file: outputFile('profile', 'measure.js') },

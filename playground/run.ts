@@ -1,6 +1,7 @@
 /**
- * `npm run playground`: builds the application plain, precompiled, trimmed to a startup profile and split, starts each module of each build in
- * fresh processes, prints a table of the times to the first result, and serves the pages.
+ * `npm run playground`: builds the application without the plugin, precompiled, trimmed to a startup profile,
+ * and split. It starts each module of each build in fresh processes, prints a table of the times, and serves
+ * the pages.
  */
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -12,8 +13,8 @@ import { type BuildFacts, buildAll, MODES } from './build.ts';
 import { measureApp } from './measure.ts';
 import { checkPages, startServers, type Servers } from './serve.ts';
 import { fail, parseCount, parseList } from './support/arguments.ts';
-import { formatMebibytes } from './support/figures.ts';
-import { formatTable } from '../src/cli/format.ts';
+import { formatBytes } from '../src/common/format-bytes.ts';
+import { formatTable } from '../src/cli/format-table.ts';
 import { describeMachine, today } from '../src/report/machine.ts';
 import { chooseNodes, DEFAULT_NODES } from './support/nodes.ts';
 import { formatCases } from './support/table.ts';
@@ -28,7 +29,7 @@ interface Settings {
 
 const command = new Command('npm run playground --')
   .description(
-    'Build the playground plain, precompiled, trimmed to a startup profile and split, measure and serve each.',
+    'Build the playground without the plugin, precompiled, trimmed to a startup profile and split; measure and serve each.',
   )
   .addOption(
     new Option('--node <versions>', 'Node versions, separated by commas: host, 20, 22, 24 …')
@@ -36,8 +37,8 @@ const command = new Command('npm run playground --')
       .default(DEFAULT_NODES, DEFAULT_NODES.join(',')),
   )
   .option('--rounds <n>', 'rounds of processes for each module and Node version', parseCount, 11)
-  .option('--quick', '3 rounds: to see that it works')
-  .option('--no-serve', 'request each page once and exit; so, too, where the output is not a terminal')
+  .option('--quick', 'only 3 rounds, as a smoke test')
+  .option('--no-serve', 'request each page once and exit (default if the output is not a terminal)')
   .option('--json <file>', 'write every sample to a file')
   .allowExcessArguments(false)
   .exitOverride();
@@ -65,13 +66,13 @@ async function run({ node, rounds: wanted, quick, serve, json }: Settings): Prom
   );
   if (json !== undefined) {
     await writeFile(json, `${JSON.stringify({ machine, date: today(), rounds, builds, cases }, null, 2)}\n`);
-    console.log(`Every sample is in ${json}`);
+    console.log(`All samples are in ${json}`);
   }
   await serveAll(serve && process.stdout.isTTY);
 }
 
 function formatBuild({ mode, seconds, bytes }: BuildFacts): string {
-  return `Build, ${mode}: ${formatMebibytes(bytes)} MiB in ${seconds.toFixed(1)} s.`;
+  return `Build, ${mode}: ${formatBytes(bytes)} in ${seconds.toFixed(1)} s.`;
 }
 
 async function serveAll(stay: boolean): Promise<void> {
@@ -79,11 +80,11 @@ async function serveAll(stay: boolean): Promise<void> {
   try {
     console.log(`\n${formatTable(MODES.map((mode) => [mode, servers[mode].url]))}`);
     if (stay) {
-      console.log('Ctrl-C ends them.');
+      console.log('Press Ctrl-C to stop the servers.');
       await untilInterrupted(servers);
     } else {
       await checkPages(servers, Object.keys(MODULES));
-      console.log('All pages answered with the three results.');
+      console.log('All pages show the three results.');
     }
   } finally {
     await servers.stop();

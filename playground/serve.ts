@@ -1,4 +1,4 @@
-/** Runs the server of each build, on the node that runs this. */
+/** Runs the server of each build, with the current node. */
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { execa } from 'execa';
@@ -9,12 +9,12 @@ export interface Server {
 }
 
 export type Servers = Record<Mode, Server> & {
-  /** Resolves when a server was told to end; rejects when it ends by itself. */
+  /** Resolves when a server is stopped; rejects when it ends by itself. */
   ended: Promise<void>;
   stop(): Promise<void>;
 };
 
-/** @throws Error when a server does not start */
+/** @throws Error if a server does not start */
 export async function startServers(): Promise<Servers> {
   const started = MODES.map((mode) => {
     const child = execa(process.execPath, [outputFile(mode, 'server.js')], {
@@ -25,7 +25,7 @@ export async function startServers(): Promise<Servers> {
     });
     const ended = (async () => {
       const { exitCode, signal } = await child;
-      // Ctrl-C in a terminal reaches the servers, too.
+      // Ctrl-C in a terminal also reaches the servers.
       if (signal === 'SIGINT' || signal === 'SIGTERM') return;
       throw new Error(`the ${mode} server ended (${signal ?? `exit code ${exitCode}`})`);
     })();
@@ -37,7 +37,7 @@ export async function startServers(): Promise<Servers> {
     await Promise.all(started.map(({ child }) => child));
   };
   const ended = Promise.race(started.map((server) => server.ended));
-  // Not everybody waits for it.
+  // Swallow the rejection here; awaiting callers still see it.
   ended.catch(() => {});
   try {
     const ready = await Promise.all(
@@ -58,8 +58,8 @@ export async function startServers(): Promise<Servers> {
 /**
  * Requests each page once.
  *
- * @param modules whose results a page is to show
- * @throws Error for a page that does not show them, or others than the page before
+ * @param modules modules whose results a page must show
+ * @throws Error if a page lacks a result, or shows other results than the page before
  */
 export async function checkPages(servers: Servers, modules: readonly string[]): Promise<void> {
   let expected: string | undefined;

@@ -1,4 +1,7 @@
-/** The training run of the build of a mode, its argument: starts the server that was just built, requests its page, ends it. */
+/**
+ * The training run of a build: starts the server of the mode in its argument, requests the page, and ends the
+ * server.
+ */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';

@@ -1,12 +1,12 @@
 /**
- * One server-side application, built in four ways from the same sources:
+ * One server application, built in four ways from the same sources:
  *
- * - `vite build --mode plain`: what Vite does by itself
- * - `vite build --mode precompiled`: with the plugin, imported by its package name as its users do
- * - `vite build --mode unsplit`: the same, then `train.mjs` runs the output, and native code is trimmed to what ran
- * - `vite build --mode profile`: the same, and modules are split where that pays, as they are by default
+ * - `vite build --mode baseline`: Vite without the plugin
+ * - `vite build --mode precompiled`: with the plugin, imported by its package name as users do
+ * - `vite build --mode unsplit`: the same, with native code trimmed to the functions that a run of `train.mjs` executes
+ * - `vite build --mode profile`: the same, and modules are split if that saves enough, which is the default
  *
- * PLAYGROUND_TARGETS: node executables to precompile for besides the one that builds, separated as in PATH.
+ * PLAYGROUND_TARGETS: further node executables to precompile for, separated as in PATH.
  */
 import { delimiter } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,26 +14,26 @@ import wasmPrecompile from 'unplugin-wasm-precompile/vite';
 import { defineConfig } from 'vite';
 import { moduleByHand } from '../support/module-by-hand.ts';
 
-const MODES = ['plain', 'precompiled', 'unsplit', 'profile'];
+const MODES = ['baseline', 'precompiled', 'unsplit', 'profile'];
 
 const TRAINING = fileURLToPath(new URL('train.mjs', import.meta.url));
 
 export default defineConfig(({ mode }) => {
   if (!MODES.includes(mode))
-    throw new Error(`Unknown mode "${mode}": add --mode ${MODES.join(' or --mode ')}`);
+    throw new Error(`Unknown mode "${mode}": use --mode ${MODES.join(' or --mode ')}`);
   const targets = (process.env['PLAYGROUND_TARGETS'] ?? '').split(delimiter).filter((path) => path !== '');
   const profile = { train: [process.execPath, TRAINING, mode] };
   const training =
     mode === 'profile' ? { profile } : mode === 'unsplit' ? { profile, split: false as const } : {};
   return {
     plugins: [
-      mode === 'plain' ? moduleByHand() : wasmPrecompile({ targets: ['host', ...targets], ...training }),
+      mode === 'baseline' ? moduleByHand() : wasmPrecompile({ targets: ['host', ...targets], ...training }),
     ],
-    // The others run as they are, outside of the bundle, too.
+    // Other packages stay outside of the bundle.
     ssr: { noExternal: ['@swc/wasm-web', '@resvg/resvg-wasm'] },
     build: {
       ssr: true,
-      // Without this, Vite's own `?init` names a file that a server-side build does not emit.
+      // Without this option, Vite's own `?init` refers to a file that a server build does not emit.
       ssrEmitAssets: true,
       outDir: `dist/${mode}`,
       target: 'node20.19',
@@ -41,7 +41,7 @@ export default defineConfig(({ mode }) => {
       reportCompressedSize: false,
       rolldownOptions: {
         input: ['src/server.ts', 'src/measure.ts'],
-        // That compiling for other engines takes its time is no news here.
+        // Compiling for other engines is expected to take long.
         checks: { pluginTimings: false },
       },
     },

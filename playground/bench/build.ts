@@ -1,5 +1,5 @@
 /**
- * Builds one module in one mode with Vite, in a process of its own, so that no build profits from another one:
+ * Builds one module in one mode with Vite, in a separate process, so that no build benefits from another one:
  * `tsx build.ts <BuildJob as JSON>` prints a `BuildFacts`.
  */
 import { readFile } from 'node:fs/promises';
@@ -38,7 +38,7 @@ async function run({
     customLogger: { ...logger, info() {}, warn: remember, warnOnce: remember },
     plugins: [
       resolveWorkload(workload),
-      mode === 'plain'
+      mode === 'baseline'
         ? moduleByHand()
         : wasmPrecompile({
             targets: [...targets],
@@ -46,11 +46,11 @@ async function run({
             ...training,
           }),
     ],
-    // As other bundlers do, and as what is deployed without node_modules must.
+    // Bundles all packages, as other bundlers do, and as deployment without node_modules requires.
     ssr: { noExternal: true, external: [...external] },
     build: {
       ssr: true,
-      // Without this, Vite's own `?init` names a file that a server-side build does not emit.
+      // Without this option, Vite's own `?init` refers to a file that a server build does not emit.
       ssrEmitAssets: true,
       outDir,
       target: 'node20.19',
@@ -71,7 +71,7 @@ function resolveWorkload(file: string): Plugin {
   };
 }
 
-/** Size of all files, and of all native code. */
+/** Measures the size of all files, and of all native code. */
 async function measureOutput(folder: string): Promise<Pick<BuildFacts, 'outputSize' | 'nativeSize'>> {
   const sizes = { outputSize: await folderSize(folder), nativeSize: 0 };
   for (const file of await listFiles(folder)) {

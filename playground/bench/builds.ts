@@ -1,9 +1,9 @@
-/** Builds modules in each of their modes: what that costs, and the programs to measure. */
+/** Builds modules in each mode, and measures the cost of the builds. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
-import type { BenchBuild } from '../../src/report/data.ts';
+import type { BenchBuild } from '../../src/report/report-data.ts';
 import { messageOf } from '../../src/common/error.ts';
 import type { BuiltPrograms } from '../support/cases.ts';
 import { isInstalled } from '../support/nodes.ts';
@@ -13,7 +13,7 @@ import { runTypeScript } from '../support/typescript.ts';
 import type { BenchContext } from './context.ts';
 import type { ModuleFolder } from './modules.ts';
 
-/** What `build.ts` is told. */
+/** The argument of `build.ts`. */
 export interface BuildJob {
   /** Absolute path of the workload. */
   workload: string;
@@ -24,13 +24,13 @@ export interface BuildJob {
   cache: string;
   /** Paths of node executables. */
   targets: readonly string[];
-  /** Seconds that the training may take. */
+  /** Time limit of the training run, in seconds. */
   timeLimit: number;
 }
 
 export type BuildMode = BenchBuild['mode'] | 'unsplit';
 
-/** What `build.ts` prints. */
+/** The output of `build.ts`. */
 const factsSchema = v.object({
   seconds: v.number(),
   outputSize: v.number(),
@@ -40,12 +40,12 @@ const factsSchema = v.object({
 
 export type BuildFacts = v.InferOutput<typeof factsSchema>;
 
-/** Of every build's output. */
+/** File name of the program in each build's output. */
 export const PROGRAM = 'measure.js';
 
 const BUILD = fileURLToPath(new URL('build.ts', import.meta.url));
 
-/** Seconds for a build, on top of the training: compiling a very large module takes minutes for each target. */
+/** Seconds for a build, besides the training run: compiling a very large module takes minutes for each target. */
 const TIME_LIMIT = 30 * 60;
 
 export interface BuiltModule {
@@ -54,13 +54,13 @@ export interface BuiltModule {
   builds: BenchBuild[];
 }
 
-/** One after another: compiling uses every core by itself. */
+/** Builds sequentially, because compiling uses all cores. */
 export async function buildModules(
   modules: readonly ModuleFolder[],
   context: BenchContext,
 ): Promise<BuiltModule[]> {
   const built: BuiltModule[] = [];
-  // What takes long is compiling.
+  // Compilation takes most of the time, and depends on the size.
   const left = estimateTimeLeft(modules.reduce((sum, { wasmSize }) => sum + wasmSize, 0));
   for (const module of modules) {
     const { name, wasmSize } = module;
@@ -71,7 +71,7 @@ export async function buildModules(
   return built;
 }
 
-/** A mode that cannot be built is missing, with the reason. */
+/** If the build of a mode fails, its result is missing, with the reason. */
 async function buildModule(module: ModuleFolder, context: BenchContext): Promise<BuiltModule> {
   const folder = join(context.folder, module.id);
   await mkdir(folder, { recursive: true });
@@ -84,8 +84,8 @@ async function buildModule(module: ModuleFolder, context: BenchContext): Promise
     return runBuild({ workload, external, mode, outDir, cache: cacheFolder, targets, timeLimit });
   };
   const buildTwice = async (mode: BenchBuild['mode'], check: (facts: BuildFacts) => void = () => {}) => {
-    // Plain builds have no cache.
-    const cold = mode === 'plain' ? undefined : await build({ mode, output: 'cold', cache: mode });
+    // Baseline builds have no cache.
+    const cold = mode === 'baseline' ? undefined : await build({ mode, output: 'cold', cache: mode });
     const cached = await build({ mode, output: mode, cache: mode });
     check(cached);
     const { seconds, outputSize, nativeSize } = cached;
@@ -100,17 +100,17 @@ async function buildModule(module: ModuleFolder, context: BenchContext): Promise
       return { missing: `the build ${messageOf(error)}` };
     }
   };
-  const plain = await attempt('plain', () => buildTwice('plain'));
+  const baseline = await attempt('baseline', () => buildTwice('baseline'));
   const precompiled = await attempt('precompiled', () => buildTwice('precompiled'));
-  const profile = await attempt('profile', () => buildTwice('profile', seeTrained));
-  // What it costs is what splitting costs less.
+  const profile = await attempt('profile', () => buildTwice('profile', checkTrained));
+  // Its build cost is not measured: it differs from `profile` only by the cost of splitting.
   const unsplit = await attempt('unsplit', async () =>
-    seeTrained(await build({ mode: 'unsplit', output: 'unsplit', cache: 'profile' })),
+    checkTrained(await build({ mode: 'unsplit', output: 'unsplit', cache: 'profile' })),
   );
-  return { module, programs: { plain, precompiled, unsplit, profile }, builds };
+  return { module, programs: { baseline, precompiled, unsplit, profile }, builds };
 }
 
-function seeTrained({ warnings }: BuildFacts): void {
+function checkTrained({ warnings }: BuildFacts): void {
   const failure = warnings.find((warning) => /\btraining\b/i.test(warning));
   if (failure !== undefined) throw new Error(`was not trained: ${summarize(failure)}`);
 }

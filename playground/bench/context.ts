@@ -1,15 +1,15 @@
-/** What all parts of the bench share. */
+/** Settings that all parts of the benchmark share. */
 import type { NodeChoice } from '../support/nodes.ts';
 import type { ProgressLine } from '../support/progress.ts';
 
 export interface BenchContext {
-  /** For temporary files; npm packages resolve from it. */
+  /** Folder for temporary files, from which npm packages resolve. */
   folder: string;
   nodes: readonly NodeChoice[];
   rounds: number;
-  /** Seconds for each process that is measured. */
+  /** Time limit of each measured process, in seconds. */
   timeLimit: number;
   progress: ProgressLine;
-  /** Less of everything. */
+  /** Measures fewer modules, sizes and tasks. */
   quick: boolean;
 }

@@ -1,27 +1,27 @@
-/** Makes modules of any size. */
+/** Generates modules of any size. */
 
-/** Functions in a row that call each other: more would need too large a stack. */
+/** Functions in one call chain: a longer chain would overflow the stack. */
 const CHAIN = 300;
 
-/** An unsigned LEB128 number. */
+/** Encodes an unsigned LEB128 number. */
 function leb(value: number): number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)];
 }
 
 const [LOCAL_GET, LOCAL_SET, I32_CONST, CALL, END] = [0x20, 0x21, 0x41, 0x10, 0x0b];
 
-/** Without local variables, with the value of its parameter at the end. */
+/** Encodes a function body without local variables that returns its parameter. */
 function functionBody(instructions: readonly number[]): Uint8Array {
   const code = [0, ...instructions, LOCAL_GET, 0, END];
   return Uint8Array.from([...leb(code.length), ...code]);
 }
 
-/** Passes the parameter on. */
+/** Encodes a call that passes the parameter and stores the result in it. */
 function callOf(index: number): number[] {
   return [LOCAL_GET, 0, CALL, ...leb(index), LOCAL_SET, 0];
 }
 
-/** 270 bytes: loads, stores and arithmetic in one line, then perhaps a call. */
+/** Encodes a body of 270 bytes: loads, stores and arithmetic, and optionally a call. */
 function workBody(index: number, next: number | undefined): Uint8Array {
   const [I32_LOAD, I32_STORE, I32_ADD, I32_MUL, I32_AND, I32_XOR] = [0x28, 0x36, 0x6a, 0x6c, 0x71, 0x73];
   const address = [LOCAL_GET, 0, I32_CONST, 0xff, 0x07, I32_AND];
@@ -42,9 +42,9 @@ function section(id: number, ...contents: readonly Uint8Array[]): Buffer {
 }
 
 /**
- * A module of about so many bytes. It exports `run: (i32) → i32`.
+ * Generates a module of about `size` bytes. It exports `run: (i32) → i32`.
  *
- * @param stride 1: all functions run; 3: every third does, as of sql.js at its start (641 of 1968)
+ * @param stride 1: all functions run; 3: every third runs, as at the startup of sql.js (641 of 1968)
  */
 export function generateModule(size: number, stride: number): Uint8Array {
   const count = Math.max(1, Math.round(size / BYTES_PER_FUNCTION));

@@ -1,8 +1,14 @@
-/** How cost grows with a module's size: generated modules of which a start runs a third, on one Node. */
+/** Measures how cost grows with the size of a module: generated modules, of which a third runs, on one Node. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BENCH_MODES, type BenchBuild, type BenchCase, type GrowthPoint } from '../../src/report/data.ts';
+import {
+  BENCH_MODES,
+  type BenchBuild,
+  type BenchCase,
+  type GrowthPoint,
+} from '../../src/report/report-data.ts';
 import { median } from '../../src/report/statistics.ts';
+import { formatBytes } from '../../src/common/format-bytes.ts';
 import { measureCases } from '../support/cases.ts';
 import { latestNode } from '../support/nodes.ts';
 import { describeMissing } from '../support/table.ts';
@@ -11,15 +17,18 @@ import type { BenchContext } from './context.ts';
 import { generateModule } from './generate.ts';
 import type { ModuleFolder } from './modules.ts';
 
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
 /** Bytes. */
 const SIZES = {
-  full: [100e3, 300e3, 1e6, 3e6, 10e6, 30e6, 50e6],
-  quick: [100e3, 500e3, 2e6],
+  full: [100 * KIB, 300 * KIB, MIB, 3 * MIB, 10 * MIB, 30 * MIB, 50 * MIB],
+  quick: [100 * KIB, 500 * KIB, 2 * MIB],
 };
 
 const STRIDE = 3;
 
-/** A slope needs no more. */
+/** Maximum number of rounds: enough for a slope. */
 const ROUNDS = 5;
 
 const WORKLOAD = `import init from './module.wasm?init';
@@ -38,7 +47,7 @@ export async function measureGrowth(
   context: BenchContext,
 ): Promise<{ points: GrowthPoint[]; missing: string[] }> {
   const node = latestNode(context.nodes);
-  if (!node) return { points: [], missing: ['Growth: there is no Node to measure with'] };
+  if (!node) return { points: [], missing: ['Growth: no Node is installed'] };
   const folder = join(context.folder, 'growth');
   const sizes = SIZES[context.quick ? 'quick' : 'full'];
   const modules = await Promise.all(sizes.map((size) => createModule(size, folder)));
@@ -54,14 +63,14 @@ export async function measureGrowth(
 }
 
 async function createModule(size: number, parent: string): Promise<ModuleFolder> {
-  const id = `generated-${size / 1e3}-kB`;
+  const id = `generated-${size / KIB}-KiB`;
   const folder = join(parent, 'modules', id);
   await mkdir(folder, { recursive: true });
   const bytes = generateModule(size, STRIDE);
   const workload = join(folder, 'workload.js');
   await writeFile(workload, WORKLOAD);
   await writeFile(join(folder, 'module.wasm'), bytes);
-  const name = `generated, ${size / 1e6} MB`;
+  const name = `generated, ${formatBytes(size)}`;
   return {
     id,
     name,
@@ -74,7 +83,7 @@ async function createModule(size: number, parent: string): Promise<ModuleFolder>
   };
 }
 
-/** One for each mode that a build has. */
+/** Returns a point for each mode that was built and measured. */
 function toPoints(
   { node, modes }: BenchCase,
   module: ModuleFolder,

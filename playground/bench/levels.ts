@@ -1,15 +1,16 @@
 /**
- * `npm run bench:levels`: what a CPU level costs. Native code for all functions, made for the machine's own CPU, for x86-64-v3
- * and for x86-64-v2; each sample in a fresh process, the levels in turn.
+ * `npm run bench:levels`: measures the cost of a CPU level. Native code for all functions is compiled for the
+ * machine's own CPU, for x86-64-v3 and for x86-64-v2. Each sample runs in a fresh process, the levels in turn.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { formatTable } from '../../src/cli/format.ts';
-import { resolveOptions } from '../../src/build/options/options.ts';
+import { formatTable } from '../../src/cli/format-table.ts';
+import { resolveOptions } from '../../src/build/options/resolve.ts';
 import { createPipeline } from '../../src/build/compile/pipeline.ts';
-import { CPU_FEATURES_OFFSET, withHeader } from '../../src/v8/trim.ts';
+import { CPU_FEATURES_OFFSET } from '../../src/runtime/shared/v8-header.ts';
+import { withHeader } from '../../src/v8/header.ts';
 import { describeMachine, today } from '../../src/report/machine.ts';
 import { median, pairRatios } from '../../src/report/statistics.ts';
 import { type Outcome, runNative } from '../../test/support/native-run.ts';
@@ -22,7 +23,7 @@ import { measureInTurn } from '../support/rounds.ts';
 
 const LEVELS = ['host', 'x86-64-v3', 'x86-64-v2'] as const;
 
-/** The steady state is that of the last 50 calls. */
+/** The last 50 calls are the steady state. */
 const CALLS = 350;
 
 interface Settings {
@@ -34,7 +35,7 @@ interface Settings {
 const progress = createProgressLine();
 try {
   const { node, module, rounds } = new Command('npm run bench:levels --')
-    .description('What a CPU level costs: the first call, and a call after 300.')
+    .description('Measure the cost of a CPU level: the first call, and a call after 300 calls.')
     .option('--node <versions...>', 'Node versions', ['26', '24'])
     .option('--module <names...>', 'modules', Object.keys(WORKLOADS))
     .option('--rounds <n>', 'rounds of processes', parseCount, 11)
@@ -47,7 +48,7 @@ try {
   }
   console.log(
     `${formatTable([['module', 'Node', 'host: first, steady (ms)', 'v3/host: first', '', 'steady', '', 'v2/host: first', '', 'steady', ''], ...lines])}\n\n` +
-      `Ratios within rounds: median (least to greatest); above 1, the level is slower.\nRounds: ${rounds}. ${describeMachine()}, ${today()}.`,
+      `Ratios within rounds: median (minimum to maximum); above 1, the level is slower.\nRounds: ${rounds}. ${describeMachine()}, ${today()}.`,
   );
 } catch (error) {
   fail('bench:levels', error);
@@ -83,7 +84,7 @@ function valuesOf(samples: readonly Outcome[], step: 'first' | 'steady'): number
   return samples.map((sample) => sample[step]);
 }
 
-/** Files of wire bytes and native code for each level, under the header that this machine's V8 accepts. */
+/** Writes wire bytes and native code for each level, with the header that this machine's V8 accepts. */
 async function compileLevels(
   node: string,
   name: string,
@@ -101,7 +102,7 @@ async function compileLevels(
     });
     const { wire, native } = await pipeline.compile(await pipeline.read(wasm));
     const [code] = native;
-    if (!code) throw new Error(`${name}: there is no native code for ${cpu}`);
+    if (!code) throw new Error(`${name}: no native code was compiled for ${cpu}`);
     running ??= Buffer.from(code.bytes).readUInt32LE(CPU_FEATURES_OFFSET);
     const file = { wire: join(folder, 'wire'), native: join(folder, cpu) };
     await writeFile(file.wire, wire);

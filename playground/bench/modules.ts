@@ -1,9 +1,10 @@
 /**
- * The modules that are measured: one folder for each, with
+ * The measured modules. Each has a folder with
  *
  * 1. `module.json`: see `moduleSchema`;
- * 2. `workload.ts` or `workload.js`: exports `start(stopwatch)`, which imports the module in one of the plugin's forms,
- *    says when each step ends (`load`, `instantiate`, `call`), and gives the result of the first real piece of work.
+ * 2. `workload.ts` or `workload.js`: exports `start(stopwatch)`. It imports the module in one of the plugin's
+ *    forms, calls the stopwatch after each step (`load`, `instantiate`, `call`), and returns the result of the
+ *    first real work.
  */
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
@@ -12,28 +13,28 @@ import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { glob } from 'tinyglobby';
 import * as v from 'valibot';
-import type { BenchModule } from '../../src/report/data.ts';
+import type { BenchModule } from '../../src/report/report-data.ts';
 import { UsageError } from '../support/arguments.ts';
 
 export const MODULES_FOLDER = fileURLToPath(new URL('modules/', import.meta.url));
 
 const moduleSchema = v.strictObject({
-  /** For tables; default: the folder's name. */
+  /** Name in tables; default: the folder's name. */
   name: v.optional(v.string()),
   /** `C, Emscripten`. */
   toolchain: v.string(),
-  /** What makes it worth measuring: `SIMD`, `very small` … */
+  /** What is special about the module: `SIMD`, `very small` … */
   note: v.optional(v.string(), ''),
-  /** The file: in a package (`sql.js/dist/sql-wasm.wasm`), or in the folder (`./module.wasm`). */
+  /** The wasm file, in a package (`sql.js/dist/sql-wasm.wasm`) or in the folder (`./module.wasm`). */
   wasm: v.string(),
-  /** Packages that are not bundled, with or without the plugin: bundled they do not run. */
+  /** Packages that do not run when they are bundled, with or without the plugin. */
   external: v.optional(v.array(v.string()), []),
   /** Whether `--quick` measures it. */
   quick: v.optional(v.boolean(), false),
 });
 
 export interface ModuleFolder extends BenchModule {
-  /** The folder's name, which is also a name for `--module`. */
+  /** The folder's name, which `--module` also accepts. */
   id: string;
   /** Absolute path. */
   workload: string;
@@ -41,7 +42,7 @@ export interface ModuleFolder extends BenchModule {
   quick: boolean;
 }
 
-/** @throws UsageError for a folder that is not as it should be */
+/** @throws UsageError for an invalid folder */
 export async function findModules(folder: string): Promise<ModuleFolder[]> {
   const files = await glob('*/module.json', { cwd: folder, absolute: true, expandDirectories: false });
   if (files.length === 0) throw new UsageError(`${folder}: expected folders with a module.json`);
@@ -62,7 +63,7 @@ async function readFolder(file: string): Promise<ModuleFolder> {
   return { ...rest, id: basename(folder), name, workload, wasmSize: size };
 }
 
-/** Packages keep their wasm behind `exports` or not; the file is there in either case. */
+/** Finds the file in node_modules directly, because not all packages export their wasm file. */
 function resolveWasm(wasm: string, folder: string): string {
   if (wasm.startsWith('.')) return join(folder, wasm);
   const places = createRequire(join(folder, 'module.json')).resolve.paths(wasm) ?? [];
@@ -71,7 +72,7 @@ function resolveWasm(wasm: string, folder: string): string {
   return join(place, wasm);
 }
 
-/** @throws UsageError for a name that no module has */
+/** @throws UsageError for an unknown name */
 export function chooseModules(modules: readonly ModuleFolder[], names: readonly string[]): ModuleFolder[] {
   return names.map((name) => {
     const found = modules.find((each) => each.id === name || each.name === name);

@@ -1,6 +1,6 @@
 /**
- * What the small benchmarks have in common: programs of one artifact each, fresh processes, pairs of two variants in
- * turn, a table of ratios.
+ * Common code of the small benchmarks: programs with one artifact each, fresh processes, pairs of two variants
+ * in turn, and a table of ratios.
  */
 import { copyFile, cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
@@ -10,8 +10,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Command, Option } from 'commander';
 import * as v from 'valibot';
 import { packArtifact } from '../../src/artifact/pack.ts';
-import { formatTable } from '../../src/cli/format.ts';
-import { resolveOptions } from '../../src/build/options/options.ts';
+import { formatTable } from '../../src/cli/format-table.ts';
+import { resolveOptions } from '../../src/build/options/resolve.ts';
 import { createPipeline } from '../../src/build/compile/pipeline.ts';
 import { median, pairRatios } from '../../src/report/statistics.ts';
 import { fail, parseCount, parseList } from '../support/arguments.ts';
@@ -24,28 +24,28 @@ import { measureInTurn } from '../support/rounds.ts';
 
 const RUNTIME = fileURLToPath(new URL('../../dist/runtime/', import.meta.url));
 
-/** What a variant of a case gives in one process: milliseconds, by name. */
+/** Output of one process: milliseconds by name. */
 const sampleSchema = v.record(v.string(), v.number());
 
 type Sample = v.InferOutput<typeof sampleSchema>;
 
 export interface PairCase {
-  /** For the table. */
+  /** Row label in the table. */
   label: string;
   node: InstalledNode;
-  /** The script that runs, and what it is told for each variant. */
+  /** Path of the script. */
   script: string;
 }
 
 interface PairResult extends PairCase {
-  /** Of the first variant and of the second; samples with the same index were taken in the same round. */
+  /** Samples of both variants; samples with the same index were taken in the same round. */
   samples: [first: Sample[], second: Sample[]];
 }
 
 export interface PairBench {
   name: string;
   description: string;
-  /** The one argument that a script gets. */
+  /** The possible arguments of a script. */
   variants: readonly [string, string];
   cases(folder: string, nodes: readonly InstalledNode[], progress: ProgressLine): Promise<PairCase[]>;
   legend: string;
@@ -89,7 +89,7 @@ export async function runPairs(bench: PairBench): Promise<void> {
   }
 }
 
-/** @throws Error where a process fails */
+/** @throws Error if a process fails */
 async function measure(
   { variants }: PairBench,
   cases: readonly PairCase[],
@@ -142,8 +142,9 @@ function percent(ratio: number): string {
 }
 
 /**
- * Builds an artifact of a wasm file for some nodes, with the runtime and the native loader beside it, and a script that
- * may use `create()`, which makes a loader, `wasm`, the path of the wasm file, and `variant`.
+ * Builds an artifact of a wasm file for some nodes, with the runtime and the native addon beside it, and a
+ * script. The script may use `create()`, which returns a module handle, `wasm`, the path of the wasm file, and
+ * `variant`.
  *
  * @returns path of the script
  */
@@ -167,16 +168,16 @@ export async function createScript(
   const artifact = join(folder, 'module.elf');
   await writeFile(artifact, bytes);
   const addons: Record<string, [string, number]> = {};
-  for (const [key, binary] of await pipeline.addons()) {
+  for (const [key, addon] of await pipeline.addons()) {
     const copy = join(folder, `${key}.node`);
-    await copyFile(binary, copy);
+    await copyFile(addon, copy);
     addons[key] = [pathToFileURL(copy).href, checksum(await readFile(copy))];
   }
   const url = pathToFileURL(artifact).href;
   const script = join(folder, 'start.js');
   await writeFile(
     script,
-    `import { fromArtifact } from './runtime/node/index.js';
+    `import { fromArtifact } from '../../src/runtime/node/index.ts';
 import { checkCompatibility } from './runtime/node/compatibility.js';
 const manifest = ${JSON.stringify(manifest)};
 const addons = ${JSON.stringify(addons)};

@@ -1,10 +1,10 @@
 /**
- * `npm run bench:readme -- <file>`: writes the README's figures from the samples that `npm run bench -- --json <file>` has
- * kept, so that nobody types one.
+ * `npm run bench:readme -- <file>`: writes the README's figures from the samples of `npm run bench -- --json
+ * <file>`, so that the figures are never edited by hand.
  */
 import { readFile } from 'node:fs/promises';
 import { formatBytes } from '../../src/common/format-bytes.ts';
-import type { BenchCase, BenchMode, BenchResult, BenchSample } from '../../src/report/data.ts';
+import type { BenchCase, BenchMode, BenchResult, BenchSample } from '../../src/report/report-data.ts';
 import { median, pairRatios } from '../../src/report/statistics.ts';
 import { fail, UsageError } from '../support/arguments.ts';
 import { formatTimes } from '../support/figures.ts';
@@ -19,7 +19,7 @@ const ROWS: readonly [label: string, value: (sample: BenchSample) => number][] =
 try {
   const [file, readme = README] = process.argv.slice(2);
   if (file === undefined) {
-    throw new UsageError('expected the path of a file that `npm run bench -- --json` has written');
+    throw new UsageError('expected the path of a file written by `npm run bench -- --json`');
   }
   await writeSection(readme, 'bench', describe(JSON.parse(await readFile(file, 'utf8')) as BenchResult));
 } catch (error) {
@@ -29,14 +29,14 @@ try {
 function describe(result: BenchResult): string {
   const { machine, date, command, rounds, peers } = result;
   const foot =
-    `Medians of the ratios of ${rounds} rounds of fresh processes. Bold: with a startup profile, split where that pays; in brackets: ` +
-    `native code for all functions. \`${command}\`; ${machine}, ${date}.`;
+    `Medians of the ratios of ${rounds} rounds of fresh processes. Bold: with a startup profile, split when it saves enough; in ` +
+    `brackets: native code for all functions. \`${command}\`; ${machine}, ${date}.`;
   return [describeCases(result), foot, ...(peers.length > 0 ? [describePeers(result)] : [])].join('\n\n');
 }
 
 function describeCases({ modules, cases }: BenchResult): string {
   const nodes = [...new Set(cases.map(({ node }) => node))];
-  const head = ['times better than plain', ...nodes.map((node) => `Node ${node.split('.', 1)[0]}`)];
+  const head = ['speedup over the baseline', ...nodes.map((node) => `Node ${node.split('.', 1)[0]}`)];
   const lines = ROWS.flatMap(([label, value]) =>
     modules.map(({ name, wasmSize }) => [
       `${name} (${formatBytes(wasmSize)}), ${label}`,
@@ -55,16 +55,16 @@ function describeCase(one: BenchCase, value: (sample: BenchSample) => number): s
 }
 
 function ratio(
-  { modes: { plain, ...modes } }: BenchCase,
-  mode: Exclude<BenchMode, 'plain'>,
+  { modes: { baseline, ...modes } }: BenchCase,
+  mode: Exclude<BenchMode, 'baseline'>,
   value: (sample: BenchSample) => number,
 ) {
   const other = modes[mode];
-  if (plain.missing !== undefined || other.missing !== undefined) return '–';
-  return formatTimes(pairRatios(plain.samples.map(value), other.samples.map(value)).median);
+  if (baseline.missing !== undefined || other.missing !== undefined) return '–';
+  return formatTimes(pairRatios(baseline.samples.map(value), other.samples.map(value)).median);
 }
 
-/** Milliseconds to the first result; a reason where there is none. */
+/** Formats milliseconds to the first result, or the reason for a missing result. */
 function describePeers({ peers }: BenchResult): string {
   const tasks = [...new Set(peers.map(({ module, node }) => `${module}, Node ${node.split('.', 1)[0]}`))];
   const names = [...new Set(peers.map(({ peer }) => peer))];
@@ -86,7 +86,7 @@ function describePeers({ peers }: BenchResult): string {
   ]);
   const notes = reasons.map((reason, index) => `(${index + 1}) ${reason}`);
   return [
-    'The same task with other bundler plugins: from before the bundle is imported, with all its JavaScript, until the first result, and size of the output. Ours has native code for all functions.',
+    'The same task with other bundler plugins: time from just before the bundle is imported until the first result, and size of the output. Ours has native code for all functions.',
     formatMarkdown([['', ...tasks], ...lines]),
     ...notes,
   ].join('\n\n');

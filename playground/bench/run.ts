@@ -1,18 +1,19 @@
 /**
- * `npm run bench`: builds real modules with and without the plugin, starts them in fresh processes, and prints how long that
- * takes, how it grows with a module's size, and how other plugins do. Exit codes: 0 done, 1 failed, 2 wrong usage.
+ * `npm run bench`: builds real modules with and without the plugin, and starts them in fresh processes. It
+ * prints the times, their growth with the size of a module, and the times of other plugins. Exit codes: 0
+ * success, 1 failure, 2 wrong usage.
  */
 import { existsSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { findArtifacts } from '../../src/report/artifacts.ts';
-import type { BenchResult, ReportData } from '../../src/report/data.ts';
+import { findArtifacts } from '../../src/report/find-artifacts.ts';
+import type { BenchResult, ReportData } from '../../src/report/report-data.ts';
 import { fail } from '../support/arguments.ts';
 import { measureCases } from '../support/cases.ts';
 import { describeMachine, today } from '../../src/report/machine.ts';
-import { measureStartups } from '../../src/report/startups.ts';
-import { writeReport } from '../../src/report/write.ts';
+import { measureStartups } from '../../src/report/measure-startups.ts';
+import { writeReport } from '../../src/report/write-report.ts';
 import { findNodes, isInstalled } from '../support/nodes.ts';
 import { createProgressLine } from '../support/progress.ts';
 import { buildModules, type BuiltModule } from './builds.ts';
@@ -23,7 +24,7 @@ import { measurePeers } from './peers/measure.ts';
 import { describeCommand, type Part, readSettings, type Settings } from './settings.ts';
 import { formatResult } from './table.ts';
 
-/** Inside the project, so that what is built finds the project's packages. */
+/** Inside the project, so that the built programs find the project's packages. */
 const OUTPUT = fileURLToPath(new URL('dist/', import.meta.url));
 
 const args = process.argv.slice(2);
@@ -35,11 +36,11 @@ try {
     throw new Error('the plugin is not built: run `npm run build` first');
   }
   const { json, report, parts, rounds, timeLimit, quick } = settings;
-  // Not to be noticed when everything is measured.
+  // Fail before the measurement if the folder cannot be created.
   if (json !== undefined) await mkdir(dirname(resolve(json)), { recursive: true });
   const folder = await createFolder();
   const context = { folder, nodes, rounds, timeLimit, quick, progress: createProgressLine() };
-  const { result, ...seen } = await run(context, modules, parts, report !== undefined).finally(() =>
+  const { result, ...contents } = await run(context, modules, parts, report !== undefined).finally(() =>
     rm(folder, { recursive: true, force: true }),
   );
   console.log(formatResult(result));
@@ -51,12 +52,12 @@ try {
       machine,
       date,
       command,
-      ...seen,
+      ...contents,
       bench: result,
     });
-    console.log(`The page is ${report}`);
+    console.log(`The report page is ${report}`);
   }
-  if (isEmpty(result)) throw new Error('nothing could be measured');
+  if (isEmpty(result)) throw new Error('no result could be measured');
 } catch (error) {
   fail('bench', error);
 }
@@ -67,7 +68,7 @@ async function findWanted({ modules: folder, module: names, quick }: Settings): 
   return quick ? modules.filter((each) => each.quick) : modules;
 }
 
-/** It goes, too, when the bench is interrupted. */
+/** Creates the output folder, which is also removed if the benchmark is interrupted. */
 async function createFolder(): Promise<string> {
   await mkdir(OUTPUT, { recursive: true });
   const folder = await mkdtemp(join(OUTPUT, 'run-'));
@@ -84,8 +85,8 @@ async function run(
   context: BenchContext,
   modules: readonly ModuleFolder[],
   parts: readonly Part[],
-  look: boolean,
-): Promise<{ result: BenchResult } & Seen> {
+  withReport: boolean,
+): Promise<{ result: BenchResult } & ReportContents> {
   const built = parts.includes('modules') ? await buildModules(modules, context) : [];
   const setups = built.flatMap(({ module, programs }) =>
     context.nodes.map((node) => ({ module: module.name, node, programs, args: [] })),
@@ -105,24 +106,30 @@ async function run(
     peers,
     missing: growth.missing,
   };
-  return { result, ...(look ? await lookAt(built, context) : { artifacts: [], starts: [] }) };
+  return {
+    result,
+    ...(withReport ? await collectReportContents(built, context) : { artifacts: [], startups: [] }),
+  };
 }
 
-/** What a page shows besides figures. */
-type Seen = Pick<ReportData, 'artifacts' | 'starts'>;
+/** Contents of the page besides figures. */
+type ReportContents = Pick<ReportData, 'artifacts' | 'startups'>;
 
-/** What the trained artifacts hold, and one start of each, on the last of the nodes. */
-async function lookAt(built: readonly BuiltModule[], { nodes }: BenchContext): Promise<Seen> {
-  const seen: Seen = { artifacts: [], starts: [] };
+/** Returns the contents of the trained artifacts, and one startup of each, on the last node. */
+async function collectReportContents(
+  built: readonly BuiltModule[],
+  { nodes }: BenchContext,
+): Promise<ReportContents> {
+  const contents: ReportContents = { artifacts: [], startups: [] };
   const node = nodes.filter(isInstalled).at(-1);
   for (const { programs } of built) {
     if (node === undefined || programs.profile.missing !== undefined) continue;
     const { file } = programs.profile;
-    const { starts } = await measureStartups([node.path, file], { output: () => {} });
-    seen.starts.push(...starts);
-    seen.artifacts.push(...(await findArtifacts(dirname(file))).artifacts);
+    const { startups } = await measureStartups([node.path, file], { output: () => {} });
+    contents.startups.push(...startups);
+    contents.artifacts.push(...(await findArtifacts(dirname(file))).artifacts);
   }
-  return seen;
+  return contents;
 }
 
 function isEmpty({ cases, growth, peers }: BenchResult): boolean {

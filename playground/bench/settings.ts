@@ -1,4 +1,4 @@
-/** What `npm run bench` is asked for. */
+/** Settings of `npm run bench`. */
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { parseCount, parseList } from '../support/arguments.ts';
 import { DEFAULT_NODES } from '../support/nodes.ts';
@@ -10,7 +10,7 @@ export type Part = (typeof PARTS)[number];
 
 export interface Settings {
   quick: boolean;
-  /** Names; undefined: all, or those that `quick` has. */
+  /** Names; undefined: all modules, or with `quick` those for quick runs. */
   module?: string[];
   modules: string;
   node: string[];
@@ -24,7 +24,7 @@ export interface Settings {
 
 const ROUNDS = 11;
 
-/** The least and the greatest that native code is made for: the host may be any. */
+/** The oldest and the newest supported version; the host may be any. */
 const QUICK_NODES = ['20', '26'];
 
 interface Given extends Omit<Settings, 'node' | 'parts' | 'quick'> {
@@ -37,12 +37,12 @@ interface Given extends Omit<Settings, 'node' | 'parts' | 'quick'> {
 export function readSettings(args: readonly string[]): Settings {
   const command = new Command('npm run bench --')
     .description(
-      'Measure real modules with and without the plugin, how cost grows with size, and other plugins.',
+      'Measure real modules with and without the plugin, growth of cost with size, and other plugins.',
     )
     .option('--quick', 'fewer modules, Node versions and sizes: less than five minutes')
     .addOption(list('--module <names>', 'modules, separated by commas; default: all'))
     .addOption(
-      new Option('--modules <folder>', 'where the modules are, a folder for each').default(
+      new Option('--modules <folder>', 'folder with a folder for each module').default(
         MODULES_FOLDER,
         'playground/bench/modules',
       ),
@@ -52,9 +52,14 @@ export function readSettings(args: readonly string[]): Settings {
     )
     .option('--rounds <n>', 'rounds of processes', parseCount, ROUNDS)
     .addOption(new Option('--parts <parts>', `what to measure; default: ${PARTS}`).argParser(parseParts))
-    .option('--time-limit <seconds>', 'for each process; one that takes longer is missing', parseCount, 60)
-    .option('--json <file>', 'write every sample to a file')
-    .option('--report <file>', 'write a page with drawings of it all')
+    .option(
+      '--time-limit <seconds>',
+      'time limit of each process; results of slower processes are missing',
+      parseCount,
+      60,
+    )
+    .option('--json <file>', 'write all samples to a file')
+    .option('--report <file>', 'write a report page with charts')
     .allowExcessArguments(false)
     .exitOverride();
   const { quick = false, ...given } = command.parse(args, { from: 'user' }).opts<Given>();
@@ -78,11 +83,11 @@ function parseParts(value: string): Part[] {
   });
 }
 
-/** The command that gives the same again; where its figures went does not matter. */
+/** Returns the command that reproduces the figures, without its output options. */
 export function describeCommand(args: readonly string[]): string {
-  const written = /^--(json|report)(=|$)/;
+  const outputOption = /^--(json|report)(=|$)/;
   const kept = args.filter(
-    (arg, index) => !written.test(arg) && !/^--(json|report)$/.test(args[index - 1] ?? ''),
+    (arg, index) => !outputOption.test(arg) && !/^--(json|report)$/.test(args[index - 1] ?? ''),
   );
   return ['npm run bench', ...(kept.length === 0 ? [] : ['--', ...kept])].join(' ');
 }

@@ -1,7 +1,13 @@
-/** What `npm run bench` prints. */
-import { formatTable } from '../../src/cli/format.ts';
+/** The output of `npm run bench`. */
+import { formatTable } from '../../src/cli/format-table.ts';
 import { formatBytes } from '../../src/common/format-bytes.ts';
-import type { BenchModule, BenchBuild, BenchResult, GrowthPoint, PeerResult } from '../../src/report/data.ts';
+import type {
+  BenchModule,
+  BenchBuild,
+  BenchResult,
+  GrowthPoint,
+  PeerResult,
+} from '../../src/report/report-data.ts';
 import { logSlope, median, pairRatios } from '../../src/report/statistics.ts';
 import { formatMebibytes, formatSpread } from '../support/figures.ts';
 import { formatCases } from '../support/table.ts';
@@ -40,7 +46,7 @@ function formatBuilds(builds: readonly BenchBuild[]): string {
   return `${formatTable([head, ...lines])}
 
 cold    with an empty cache
-output  everything that the build wrote, with native code for all Node versions in the table`;
+output  all files of the build, with native code for all Node versions in the table`;
 }
 
 function formatGrowth(points: readonly GrowthPoint[]): string {
@@ -71,10 +77,10 @@ function formatGrowth(points: readonly GrowthPoint[]): string {
   });
   return `${formatTable([head, ...lines, ...slopes])}
 
-slope  of the logarithms: 1 grows as the module does, 0 does not grow`;
+slope  of the logarithms: 1 is proportional to the size of the module, 0 does not grow`;
 }
 
-/** Each beside the first one that does the same task; below, why others do not. */
+/** Compares each result with the first one of the same task, and lists the reasons for missing results. */
 function formatPeers(peers: readonly PeerResult[]): string {
   const head = ['task', 'Node', 'bundler', 'first result (ms)', 'output (MiB)', 'to the first', '(min–max)'];
   const missing: string[] = [];

@@ -1,6 +1,6 @@
 /**
- * `npm run bench:threshold`: from which size on native code pays. Generated modules of 16 KiB to 1 MiB, plain against
- * precompiled, from before the file is touched until the first result.
+ * `npm run bench:threshold`: finds the size above which native code is faster. Measures generated modules of 16
+ * KiB to 1 MiB, baseline and precompiled, from just before the file is opened until the first result.
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { createScript, runPairs } from './pairs.ts';
 /** KiB. */
 const SIZES = [16, 32, 64, 128, 256, 512, 1024];
 
-/** Every third function runs, as of sql.js at its start (641 of 1968), or all of them: labels and strides. */
+/** Labels and strides: every third function runs, as at the startup of sql.js (641 of 1968), or all of them. */
 const SHARES = [
   ['a third runs', 3],
   ['all run', 1],
@@ -20,8 +20,8 @@ const MEASURE = `
 import { fromFile } from './runtime/node/plain.js';
 import { pathToFileURL } from 'node:url';
 const start = performance.now();
-const loader = variant === 'plain' ? fromFile(pathToFileURL(wasm).href) : create();
-const module = await loader.load();
+const handle = variant === 'baseline' ? fromFile(pathToFileURL(wasm).href) : create();
+const module = await handle.load();
 const { exports } = await WebAssembly.instantiate(module, {});
 exports.run(1);
 console.log(JSON.stringify({ total: performance.now() - start }));
@@ -29,8 +29,8 @@ console.log(JSON.stringify({ total: performance.now() - start }));
 
 await runPairs({
   name: 'bench:threshold',
-  description: 'From which size on native code pays.',
-  variants: ['plain', 'precompiled'],
+  description: 'Find the size above which native code is faster.',
+  variants: ['baseline', 'precompiled'],
   async cases(folder, nodes, progress) {
     const cases = [];
     for (const size of SIZES) {
@@ -45,6 +45,6 @@ await runPairs({
     }
     return cases;
   },
-  legend: `Milliseconds, medians of fresh processes. Ratio: precompiled to plain, median of the pairs (least–greatest).
-total  from before the file is touched until the first result`,
+  legend: `Milliseconds, medians of fresh processes. Ratio: precompiled to baseline, median of the pairs (minimum–maximum).
+total  from just before the file is opened until the first result`,
 });

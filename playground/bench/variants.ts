@@ -1,7 +1,8 @@
 /**
- * `npm run bench:variants`: what is best kept of a module's native code, once a training run has told which functions
- * a start executes? Measures the variants below with real modules, each sample in a fresh process, all variants of
- * a module in turn, and prints the medians. CONTRIBUTING.md, "What a profile keeps", has the figures and what follows.
+ * `npm run bench:variants`: compares what to keep of a module's native code, given the functions that a
+ * training run executed. Measures the variants below with real modules, each sample in a fresh process, the
+ * variants in turn, and prints medians. The figures and the conclusions are in
+ * docs/internals/decisions/what-a-profile-keeps.md.
  */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,8 +12,8 @@ import { Command } from 'commander';
 import { type ExecutedFunction, findExecuted } from '../../src/v8/executed.ts';
 import type { FunctionCounts } from '../../src/v8/layout.ts';
 import { createPipeline } from '../../src/build/compile/pipeline.ts';
-import { resolveOptions } from '../../src/build/options/options.ts';
-import { mixNativeCode, trimNativeCode } from '../../src/v8/trim.ts';
+import { resolveOptions } from '../../src/build/options/resolve.ts';
+import { mixNativeCode, trimNativeCode } from '../../src/v8/records.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import { type Job, type Outcome, runNative } from '../../test/support/native-run.ts';
 import { wat } from '../../test/support/wat.ts';
@@ -22,16 +23,16 @@ import { chooseNodes } from '../support/nodes.ts';
 
 const CACHE = fileURLToPath(new URL('../../node_modules/.cache/wasm-precompile', import.meta.url));
 
-/** Calls of a training run that is to find everything hot. */
+/** Calls of a training run in which V8 optimises all hot functions. */
 const LONG_TRAINING = 300;
 
-/** The steady state is that of the last 50 calls: after 300. As many calls take long: only some samples have them. */
+/** The last 50 calls are the steady state. So many calls take long, so only some samples have them. */
 const CALLS = 350;
 const STEADY_SAMPLES = 4;
 
 type Step = 'load' | 'first' | 'total' | 'cpu' | 'steady';
 
-/** A serialization after a run, and what that run executed. */
+/** Native code that V8 serialized after a run, and the functions that the run executed. */
 interface Training {
   code: Uint8Array;
   executed: Map<number, ExecutedFunction>;
@@ -40,41 +41,41 @@ interface Training {
 interface Sources {
   version: string;
   counts: FunctionCounts;
-  /** Everything, compiled ahead of time. */
+  /** All functions, compiled ahead of time. */
   full: Uint8Array;
   /** After one call. */
-  start: Training;
-  /** After many. */
+  short: Training;
+  /** After {@link LONG_TRAINING} calls. */
   long: Training;
 }
 
-/** What V8 is given, by what is printed for it; undefined: nothing, it compiles. */
+/** The native code for V8, by the label of the variant; undefined: V8 compiles the module. */
 const VARIANTS: Readonly<Record<string, (sources: Sources) => Uint8Array | undefined>> = {
-  plain: () => undefined,
+  baseline: () => undefined,
   full: ({ full }) => full,
-  'A executed': ({ full, version, counts, start }) =>
-    trimNativeCode(full, version, counts, new Set(start.executed.keys())),
-  'B hot': ({ full, version, counts, start }) => trimNativeCode(full, version, counts, hotFunctions(start)),
-  'C hot, rest eager': ({ full, version, counts, start }) =>
-    mixNativeCode(full, start.code, version, counts, (index) => {
-      const found = start.executed.get(index);
+  'A executed': ({ full, version, counts, short }) =>
+    trimNativeCode(full, version, counts, new Set(short.executed.keys())),
+  'B hot': ({ full, version, counts, short }) => trimNativeCode(full, version, counts, hotFunctions(short)),
+  'C hot, rest eager': ({ full, version, counts, short }) =>
+    mixNativeCode(full, short.code, version, counts, (index) => {
+      const found = short.executed.get(index);
       return found === undefined ? 'lazy' : found.optimised ? 'base' : 'eager';
     }),
-  'D hot by run': (sources) => mixHot(sources, sources.start),
+  'D hot by run': (sources) => mixHot(sources, sources.short),
   'D hot by 300 calls': (sources) => mixHot(sources, sources.long),
-  'H hot lazy, by 300 calls': ({ full, version, counts, start, long }) => {
+  'H hot lazy, by 300 calls': ({ full, version, counts, short, long }) => {
     const hot = hotFunctions(long);
-    const rest = [...start.executed.keys()].filter((index) => !hot.has(index));
+    const rest = [...short.executed.keys()].filter((index) => !hot.has(index));
     return trimNativeCode(full, version, counts, new Set(rest));
   },
   'G cache after 300 calls': ({ long }) => long.code,
 };
 
-/** The run's own code for the functions it found hot, ahead-of-time code for others that a start executes. */
-function mixHot({ full, version, counts, start }: Sources, training: Training): Uint8Array | undefined {
+/** Uses the run's code for hot functions, and ahead-of-time code for other functions that a startup executes. */
+function mixHot({ full, version, counts, short }: Sources, training: Training): Uint8Array | undefined {
   const hot = hotFunctions(training);
   return mixNativeCode(full, training.code, version, counts, (index) =>
-    hot.has(index) ? 'other' : start.executed.has(index) ? 'base' : 'lazy',
+    hot.has(index) ? 'other' : short.executed.has(index) ? 'base' : 'lazy',
   );
 }
 
@@ -94,8 +95,8 @@ interface Settings {
 const settings = new Command('npm run bench:variants --')
   .option('--node <versions...>', 'Node versions', ['26', '24', '22', '20'])
   .option('--module <names...>', 'modules', MODULES)
-  .option('--samples <n>', 'processes for each variant, besides one to warm up', '7')
-  .option('--json <file>', 'write every sample to a file')
+  .option('--samples <n>', 'processes for each variant, besides one warm-up process', '7')
+  .option('--json <file>', 'write all samples to a file')
   .parse()
   .opts<Settings>();
 
@@ -133,20 +134,20 @@ async function measureModule(node: string, name: string, samples: number): Promi
       for (const [variant, sampled] of Object.entries(outcomes)) {
         const native = sizes[variant] === 0 ? undefined : join(folder, fileName(variant));
         const outcome = await runNative(node, { ...job, native, calls });
-        const reference = outcomes['plain']?.[0] ?? outcome;
+        const reference = outcomes['baseline']?.[0] ?? outcome;
         if (!outcome.same || outcome.digest !== reference.digest) {
-          throw new Error(`${name}, ${variant}: its results differ from those of plain`);
+          throw new Error(`${name}, ${variant}: its results differ from those of the baseline`);
         }
-        // The first round warms up; its digest counts.
+        // The first round warms up: only its digest counts.
         if (round === 1) sampled.length = 0;
         sampled.push(outcome);
       }
     }
-    const { start, long, counts } = sources;
+    const { short, long, counts } = sources;
     const executed = {
       functions: counts.functions,
-      start: start.executed.size,
-      hotByRun: hotFunctions(start).size,
+      start: short.executed.size,
+      hotByRun: hotFunctions(short).size,
       hotByCalls: hotFunctions(long).size,
     };
     return { sizes, executed, outcomes };
@@ -177,11 +178,11 @@ async function readSources(
   });
   const { wire, native } = await pipeline.compile(await pipeline.read(wasm));
   const [full] = native;
-  if (!full) throw new Error(`${name}: there is no native code`);
+  if (!full) throw new Error(`${name}: no native code was compiled`);
   const version = full.engine.slice('v8-'.length);
   const { importedFunctions, functions } = readModule(wire, name);
   const counts = { importedFunctions, functions };
-  // The native loader maps no files but ours.
+  // The native addon maps only artifacts, so the code is read from plain files.
   const job = { workload: name, wire: join(folder, 'wire') };
   await writeFile(job.wire, wire);
   const train = async (calls: number): Promise<Training> => {
@@ -189,10 +190,10 @@ async function readSources(
     const { tieredUp } = await runNative(node, { ...job, calls, serialize });
     const code = await readFile(serialize);
     const executed = findExecuted(code, version, counts, new Set(tieredUp));
-    if (!executed) throw new Error(`the layout of native code is not known of V8 ${version}`);
+    if (!executed) throw new Error(`the layout of native code of V8 ${version} is unknown`);
     return { code, executed: new Map(executed.map((found) => [found.index, found])) };
   };
-  return { job, version, counts, full: full.bytes, start: await train(1), long: await train(LONG_TRAINING) };
+  return { job, version, counts, full: full.bytes, short: await train(1), long: await train(LONG_TRAINING) };
 }
 
 function fileName(variant: string): string {
@@ -205,18 +206,18 @@ function format(title: string, { sizes, executed, outcomes }: Measured): string 
     const cells = steps.map((step) =>
       spread(sampled.map((outcome) => outcome[step]).filter((value) => value > 0)),
     );
-    return `| ${variant} | ${((sizes[variant] ?? 0) / 1e6).toFixed(1)} | ${cells.join(' | ')} |`;
+    return `| ${variant} | ${((sizes[variant] ?? 0) / 2 ** 20).toFixed(1)} | ${cells.join(' | ')} |`;
   });
   const { functions, start, hotByRun, hotByCalls } = executed;
   return [
     `\n${title}: ${start} of ${functions} functions executed, ${hotByRun} hot, ${hotByCalls} after ${LONG_TRAINING} calls`,
-    `| variant | MB | ${steps.join(' | ')} |`,
+    `| variant | MiB | ${steps.join(' | ')} |`,
     `| --- | --- | ${steps.map(() => '---').join(' | ')} |`,
     ...lines,
   ].join('\n');
 }
 
-/** The median and, since other work on the machine only ever adds, the smallest. */
+/** Formats the median, and the minimum, because other work on the machine only adds time. */
 function spread(values: readonly number[]): string {
   const sorted = values.toSorted((one, other) => one - other);
   const [median = 0, smallest = 0] = [sorted[Math.floor(sorted.length / 2)], sorted[0]];

@@ -1,6 +1,7 @@
 /**
- * `npm run playground:frameworks`: installs the packed plugin into an application of each framework, builds and starts it, asks its
- * server for a picture, and prints how the module that draws it was loaded. Every application has its own packages, in its own folder.
+ * `npm run playground:frameworks`: installs the packed plugin into an application of each framework, and builds
+ * and starts it. It requests a picture from the server, and prints how the module that renders it was loaded.
+ * Each application has its own packages in its own folder.
  */
 import { readFile } from 'node:fs/promises';
 import { basename, delimiter, dirname, join } from 'node:path';
@@ -8,7 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import { execa } from 'execa';
-import { formatTable } from '../../src/cli/format.ts';
+import { formatTable } from '../../src/cli/format-table.ts';
 import { messageOf } from '../../src/common/error.ts';
 import { findFreePort } from '../../test/support/free-port.ts';
 import { fail, parseList, UsageError } from '../support/arguments.ts';
@@ -16,11 +17,11 @@ import { type Load, parseLoads } from '../support/loads.ts';
 import { chooseNodes, type InstalledNode } from '../support/nodes.ts';
 
 interface Framework {
-  /** Of the folder. */
+  /** Name of the folder. */
   name: string;
-  /** The package whose version counts. */
+  /** The package whose version is printed. */
   framework: string;
-  /** What node is started with, relative to the folder. */
+  /** Arguments of node, relative to the folder. */
   start: string[];
 }
 
@@ -34,7 +35,7 @@ const FRAMEWORKS: readonly Framework[] = [
 interface Result {
   framework: Framework;
   version: string;
-  /** Of the build. */
+  /** Seconds of the build. */
   seconds: number;
   loads: Load[];
 }
@@ -57,7 +58,7 @@ const NAMES = FRAMEWORKS.map(({ name }) => name);
 
 const command = new Command('npm run playground:frameworks --')
   .description('Build and start an application of each framework with the plugin.')
-  .option('--node <version>', 'the Node that builds and runs them: most need 22', '22')
+  .option('--node <version>', 'Node version that builds and runs them; most need 22', '22')
   .addOption(
     new Option('--only <names>', `some of ${NAMES.join(', ')}, separated by commas`)
       .argParser(parseList)
@@ -98,7 +99,7 @@ async function run({ node: wanted, only }: Settings): Promise<void> {
 
 function describe({ framework, version, seconds, loads }: Result): string[][] {
   const start = [framework.name, version, `${seconds.toFixed(1)} s`];
-  if (loads.length === 0) return [[...start, '', 'the plugin has loaded nothing']];
+  if (loads.length === 0) return [[...start, '', 'the plugin loaded no module']];
   return loads.map(({ file, precompiled, detail, access }) => [
     ...start,
     basename(file),
@@ -106,7 +107,7 @@ function describe({ framework, version, seconds, loads }: Result): string[][] {
   ]);
 }
 
-/** As users get it. */
+/** Packs the plugin as for npm. Returns the path of the package. */
 async function pack(): Promise<string> {
   const { stdout } = await execa(
     'npm',
@@ -120,7 +121,7 @@ async function pack(): Promise<string> {
 async function tryFramework(framework: Framework, node: InstalledNode, plugin: string): Promise<Result> {
   const folder = join(HERE, framework.name);
   const env = {
-    // What npm runs finds this node.
+    // Scripts that npm runs find this node.
     PATH: [dirname(node.path), process.env['PATH']].join(delimiter),
     NODE_OPTIONS: undefined,
     ASTRO_TELEMETRY_DISABLED: '1',
@@ -139,7 +140,7 @@ async function tryFramework(framework: Framework, node: InstalledNode, plugin: s
   return { framework, version, seconds, loads: await serve(framework, folder, node, env) };
 }
 
-/** @throws Error with the end of what it printed */
+/** @throws Error with the last lines of the output */
 async function npm(
   folder: string,
   env: Record<string, string | undefined>,
@@ -155,7 +156,7 @@ async function npm(
   if (exitCode !== 0) throw new Error(`npm ${args[0]} ended with ${exitCode}:\n${all.slice(-2000)}`);
 }
 
-/** Starts the server, asks it for a picture twice, and ends it. */
+/** Starts the server, requests a picture twice, and ends it. */
 async function serve(
   { start }: Framework,
   folder: string,
@@ -179,7 +180,7 @@ async function serve(
   });
   try {
     const url = `http://127.0.0.1:${port}/picture?size=${PICTURE_SIZE}`;
-    await checkPicture(await Promise.race([requestPatiently(url), endOf(server)]));
+    await checkPicture(await Promise.race([requestWithRetries(url), endOf(server)]));
     await checkPicture(await fetch(url));
   } finally {
     server.kill();
@@ -192,8 +193,8 @@ async function endOf(server: PromiseLike<{ all: string }>): Promise<never> {
   throw new Error(`the server ended:\n${all.slice(-2000)}`);
 }
 
-/** Until somebody listens. */
-async function requestPatiently(url: string): Promise<Response> {
+/** Retries until the server listens. */
+async function requestWithRetries(url: string): Promise<Response> {
   const deadline = performance.now() + START_LIMIT * 1000;
   for (;;) {
     try {
@@ -207,7 +208,7 @@ async function requestPatiently(url: string): Promise<Response> {
   }
 }
 
-/** @throws Error for anything but a PNG file of the right width */
+/** @throws Error unless the response is a PNG file of the right width */
 async function checkPicture(response: Response): Promise<void> {
   const bytes = Buffer.from(await response.arrayBuffer());
   const isPicture = bytes.subarray(1, 4).toString('latin1') === 'PNG';

@@ -1,4 +1,4 @@
-/** Arguments that the playground's programs share, and what their exit code says: 0 done, 1 failed, 2 wrong usage. */
+/** Arguments and exit codes that the playground's programs share: 0 success, 1 failure, 2 wrong usage. */
 import { CommanderError, InvalidArgumentError } from 'commander';
 import { messageOf } from '../../src/common/error.ts';
 
@@ -13,12 +13,12 @@ export function parseCount(value: string): number {
   return count;
 }
 
-/** An argument with which there is nothing to do. */
+/** An invalid argument. */
 export class UsageError extends Error {}
 
-/** Ends a program that failed, with its exit code. */
+/** Prints the error of a program and sets its exit code. */
 export function fail(program: string, error: unknown): void {
-  // Commander has printed what is wrong with the arguments, or the help.
+  // Commander has printed its error or the help.
   if (!(error instanceof CommanderError)) console.error(`${program}: ${messageOf(error)}`);
   const usage = error instanceof CommanderError || error instanceof UsageError;
   process.exitCode = error instanceof CommanderError && error.exitCode === 0 ? 0 : usage ? 2 : 1;

@@ -1,20 +1,20 @@
-/** Measures modules in all modes, each sample in a fresh process, and sees that all modes compute the same. */
+/** Measures modules in all modes, each sample in a fresh process, and checks that all modes compute the same. */
 import {
   BENCH_MODES,
   type BenchCase,
   type BenchMode,
   type BenchSample,
   type BenchSamples,
-} from '../../src/report/data.ts';
+} from '../../src/report/report-data.ts';
 import type { NodeChoice } from './nodes.ts';
 import type { ProgressLine } from './progress.ts';
 import { type Candidate, measureInTurn, type Outcome } from './rounds.ts';
-import { type StartSample, startModule } from './start.ts';
+import { type StartupSample, startModule } from './start-module.ts';
 
-/** What a build has written for one mode, or why there is nothing. */
+/** The program that a build has written for one mode, or the reason why there is none. */
 export type BuiltProgram = { missing: string } | { missing?: undefined; file: string };
 
-/** `warm` is the limit of `precompiled`, whose program it starts. */
+/** `warm` starts the program of `precompiled`. */
 export type BuiltPrograms = Record<Exclude<BenchMode, 'warm'>, BuiltProgram>;
 
 export interface CaseSetup {
@@ -30,7 +30,7 @@ export interface MeasureOptions {
   /** Seconds for each process. */
   timeLimit: number;
   progress: ProgressLine;
-  /** For the progress line. */
+  /** Text for the progress line. */
   what: string;
 }
 
@@ -51,8 +51,11 @@ export async function measureCases(
   });
 }
 
-/** One for each mode. The first to end says what the others' results should be. */
-function createCandidates({ node, programs, args }: CaseSetup, timeLimit: number): Candidate<StartSample>[] {
+/** Creates a candidate for each mode. All results must be equal to the first one. */
+function createCandidates(
+  { node, programs, args }: CaseSetup,
+  timeLimit: number,
+): Candidate<StartupSample>[] {
   let reference: { mode: BenchMode; digest: string } | undefined;
   return BENCH_MODES.map((mode) => {
     const warm = mode === 'warm';
@@ -65,23 +68,23 @@ function createCandidates({ node, programs, args }: CaseSetup, timeLimit: number
       const sample = await startModule(command, warmUp, { timeLimit });
       reference ??= { mode, digest: sample.digest };
       if (sample.digest !== reference.digest) {
-        throw new Error(`the result is another one than that of ${reference.mode}`);
+        throw new Error(`the result differs from that of ${reference.mode}`);
       }
       if (warmUp) ({ loaded } = sample);
       else if (sample.loaded !== undefined && sample.loaded !== loaded) {
-        throw new Error('native code was used in some processes only');
+        throw new Error('only some processes used native code');
       }
       return sample;
     };
   });
 }
 
-function toSamples(outcome: Outcome<StartSample>): BenchSamples {
+function toSamples(outcome: Outcome<StartupSample>): BenchSamples {
   if (outcome.missing !== undefined) return outcome;
   const { warmUp, samples } = outcome;
   return { loaded: warmUp.loaded ?? 'compiled', samples: samples.map(toSample) };
 }
 
-function toSample({ times, peakMemory }: StartSample): BenchSample {
+function toSample({ times, peakMemory }: StartupSample): BenchSample {
   return { ...times, peakMemory };
 }

@@ -1,4 +1,4 @@
-/** Figures for tables. */
+/** Formats figures for tables. */
 import type { Ratio } from '../../src/report/statistics.ts';
 
 /** `3.4×`, `12×`. */
@@ -6,7 +6,7 @@ export function formatTimes(ratio: number): string {
   return `${formatRatio(ratio)}×`;
 }
 
-/** The median and, in parentheses, least and greatest. */
+/** Returns the median, and minimum and maximum in parentheses. */
 export function formatSpread({ median, min, max }: Ratio): [median: string, spread: string] {
   return [formatTimes(median), `(${formatRatio(min)}–${formatRatio(max)})`];
 }

@@ -1,10 +1,10 @@
-/** What `NODE_DEBUG=wasm-precompile` prints: one line for each load. */
+/** Parses the output of `NODE_DEBUG=wasm-precompile`: one line for each load. */
 
 export interface Load {
-  /** The file that the module came from. */
+  /** The file of the module. */
   file: string;
   precompiled: boolean;
-  /** The engine key, or why native code was not used. */
+  /** The engine key, or the reason why native code was not used. */
   detail: string;
   access: string;
 }

@@ -1,7 +1,7 @@
 /**
- * Vite has no `?module`, which modules of wasm-bindgen want: their glue code makes the imports itself and takes a
- * module or bytes. In a plain build, this stands for what one writes by hand in Node, as the packages' documents
- * say: read the file, hand over its contents. Compiling is asynchronous, as in `WebAssembly.instantiate(bytes)`,
+ * Implements `?module`, which Vite does not have, for baseline builds. wasm-bindgen's code creates the imports
+ * itself and takes a module or bytes. This plugin does what the packages' documentation recommends for Node:
+ * read the file and pass its contents. Compilation is asynchronous, as in `WebAssembly.instantiate(bytes)`,
  * which does the same two steps.
  */
 import { readFile } from 'node:fs/promises';
@@ -24,7 +24,7 @@ export default await WebAssembly.compile(await readFile(new URL(import.meta.ROLL
 `;
       },
     },
-    // What Vite does for its own `?init` in a server-side build; for files of plugins it gives `/assets/…`.
+    // As Vite resolves its own `?init` in server builds; for files of plugins it returns `/assets/…`.
     resolveFileUrl({ relativePath }) {
       return `new URL(${JSON.stringify(relativePath)}, import.meta.url).href`;
     },

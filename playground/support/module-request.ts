@@ -1,9 +1,9 @@
-/** Imports of `./x.wasm?module`, for plugins that stand for what one does without ours. */
+/** Imports of `./x.wasm?module`, for the plugins of baseline builds. */
 import type { Plugin } from 'vite';
 
 export const MODULE_REQUEST = /\.wasm\?module$/;
 
-/** Where the file is, with the query again: `resolveId` of such a plugin. */
+/** The `resolveId` hook of such a plugin: resolves the file and keeps the query. */
 export const resolveModuleRequest = {
   filter: { id: MODULE_REQUEST },
   async handler(id, importer) {

@@ -1,4 +1,4 @@
-/** Which Node versions to build for and to measure. */
+/** Node versions to build for and to measure. */
 import { execa } from 'execa';
 import { messageOf } from '../../src/common/error.ts';
 import { ensureNode, NODE_VERSIONS, type NodeVersion } from '../../test/support/nodes.ts';
@@ -6,32 +6,32 @@ import { UsageError } from './arguments.ts';
 
 export interface InstalledNode {
   missing?: undefined;
-  /** As `process.versions.node` tells it. */
+  /** `process.versions.node`. */
   version: string;
-  /** Of the executable. */
+  /** Path of the executable. */
   path: string;
 }
 
 export type NodeChoice =
   | InstalledNode
   | {
-      /** Why it is not there. */
+      /** The reason why it is missing. */
       missing: string;
-      /** As it was asked for. */
+      /** The requested version. */
       version: string;
     };
 
-/** Those that native code is made for: the host, and the others of them. */
+/** The supported major versions, with the host in place of its own. */
 export const DEFAULT_NODES: string[] = [
   'host',
   ...['20', '22', '24', '26'].filter((name) => name !== hostMajor()),
 ];
 
 /**
- * Finds the executables, installing those that are not there.
+ * Finds the executables, and installs missing ones.
  *
- * @param names `host`, or what begins a version: `22`, `20.19`. The host's own major version means the host
- * @throws UsageError for a name that is not known
+ * @param names `host`, or the beginning of a version: `22`, `20.19`. The host's own major version means the host
+ * @throws UsageError for an unknown name
  */
 export async function findNodes(names: readonly string[]): Promise<NodeChoice[]> {
   const versions = new Set(names.map(findVersion));
@@ -40,7 +40,7 @@ export async function findNodes(names: readonly string[]): Promise<NodeChoice[]>
   return nodes;
 }
 
-/** As `findNodes`, where all are needed: @throws Error for one that is not there */
+/** Like `findNodes`, but requires all of them. @throws Error if one is missing */
 export async function chooseNodes(names: readonly string[]): Promise<InstalledNode[]> {
   return (await findNodes(names)).map((node) => {
     if (node.missing !== undefined) throw new Error(node.missing);

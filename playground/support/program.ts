@@ -1,4 +1,4 @@
-/** Runs programs that print one line of JSON, and says in one line how they failed. */
+/** Runs programs that print one line of JSON, and summarises failures in one line. */
 import { stripVTControlCharacters } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -6,10 +6,10 @@ import * as v from 'valibot';
 
 const CHECKOUT = fileURLToPath(new URL('../../', import.meta.url));
 
-/** Folders for temporary files that programs are built in. */
+/** Temporary folders in which programs are built. */
 const TEMPORARY = /\bplayground\/bench\/dist\/run-\w+\//g;
 
-/** Of a message, in characters. */
+/** Maximum length of a message, in characters. */
 const LIMIT = 300;
 
 /** An executable and its arguments. */
@@ -17,13 +17,13 @@ export type Command = readonly [file: string, ...args: string[]];
 
 export interface ProgramOptions {
   env?: Record<string, string | undefined>;
-  /** Seconds; then it is killed. */
+  /** Seconds after which the program is killed. */
   timeLimit?: number;
 }
 
 /**
- * @returns what the program printed, and what it printed to standard error
- * @throws Error where it fails, hangs or prints anything else
+ * @returns the parsed output of the program, and its standard error
+ * @throws Error if it fails, hangs or prints anything else
  */
 export async function runProgram<Schema extends v.GenericSchema>(
   command: Command,
@@ -44,8 +44,9 @@ export async function runProgram<Schema extends v.GenericSchema>(
     throw new Error(summarize(`cannot be started: ${file}, ${ended.code ?? ended.shortMessage}`));
   }
   if (exitCode !== 0) {
-    // Of a crash, the native stack says nothing.
-    const why = signal === undefined ? summarize(stderr) : clean(stderr).find((line) => TELLING.test(line));
+    // The native stack of a crash is not informative.
+    const why =
+      signal === undefined ? summarize(stderr) : clean(stderr).find((line) => INFORMATIVE.test(line));
     throw new Error([`ended with ${signal ?? `exit code ${exitCode}`}`, why].filter(Boolean).join(': '));
   }
   const line = stdout.trimEnd().split('\n').at(-1) ?? '';
@@ -56,14 +57,17 @@ export async function runProgram<Schema extends v.GenericSchema>(
   }
 }
 
-/** The line of an output that tells most, without this machine's paths; the last one where none tells anything. */
+/** Returns the most informative line of an output, without paths of this machine; the last line if no line is. */
 export function summarize(output: string): string {
   const lines = clean(output);
-  return shorten(lines.find((line) => TELLING.test(line)) ?? lines.at(-1) ?? '');
+  return shorten(lines.find((line) => INFORMATIVE.test(line)) ?? lines.at(-1) ?? '');
 }
 
-/** Errors of Node (`TypeError: …`), V8 (`FATAL ERROR: …`, `# Fatal error in …`) and Rolldown (`[UNRESOLVED_IMPORT] …`). */
-const TELLING = /^(?:\[?\w*Error\b|Uncaught|#? ?Fatal|FATAL|\[[A-Z_]+\] )|\bError: /;
+/**
+ * Errors of Node (`TypeError: …`), V8 (`FATAL ERROR: …`, `# Fatal error in …`) and Rolldown
+ * (`[UNRESOLVED_IMPORT] …`).
+ */
+const INFORMATIVE = /^(?:\[?\w*Error\b|Uncaught|#? ?Fatal|FATAL|\[[A-Z_]+\] )|\bError: /;
 
 function clean(output: string): string[] {
   return stripVTControlCharacters(output)

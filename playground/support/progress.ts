@@ -1,6 +1,6 @@
-/** One line of progress on standard error: rewritten in a terminal, now and then a new one elsewhere. */
+/** Shows progress on standard error: one rewritten line in a terminal, a new line from time to time elsewhere. */
 
-/** Milliseconds between lines where they stay. */
+/** Minimum milliseconds between lines outside of a terminal. */
 const INTERVAL = 10_000;
 
 export interface ProgressLine {

@@ -1,4 +1,4 @@
-/** Parts of the README that scripts write, so that nobody types a figure: each between two marks. */
+/** Reads and writes the sections of the README with generated figures, each between two markers. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -6,7 +6,7 @@ import { writeAtomic } from '../../src/common/write-atomic.ts';
 
 export const README = fileURLToPath(new URL('../../README.md', import.meta.url));
 
-/** What is between the marks of a section. */
+/** Returns the text between the markers of a section. */
 export async function readSection(file: string, name: string): Promise<string> {
   return (await split(file, name)).text;
 }
@@ -23,7 +23,7 @@ async function split(file: string, name: string) {
   const [before, rest, ...more] = (await readFile(file, 'utf8')).split(start);
   const [text, after] = rest?.split(end) ?? [];
   if (before === undefined || text === undefined || after === undefined || more.length > 0) {
-    throw new Error(`${file}: expected ${start} and ${end}, once each`);
+    throw new Error(`${file}: expected ${start} and ${end} once each`);
   }
   return { before, text, after, start, end };
 }

@@ -1,6 +1,6 @@
 /**
- * Measures in turn: fresh processes, one of each candidate in every round, so that a drift of the machine's speed meets each
- * of them alike. One round goes before, to warm up the machine.
+ * Measures candidates in turn: one fresh process of each in every round, so that a drift of the machine's speed
+ * affects all of them equally. One additional round before them warms up the machine.
  */
 import { messageOf } from '../../src/common/error.ts';
 import type { ProgressLine } from './progress.ts';
@@ -9,12 +9,12 @@ import { estimateTimeLeft } from './time-left.ts';
 /** Starts one process. */
 export type Candidate<Sample> = (warmUp: boolean) => Promise<Sample>;
 
-/** One sample for each round, or why there are none. */
+/** One sample for each round, or the reason why there are none. */
 export type Outcome<Sample> =
   | { missing: string }
   | { missing?: undefined; warmUp: Sample; samples: Sample[] };
 
-/** Who fails once is left out from then on; the others go on. */
+/** Excludes a candidate after its first failure; the others continue. */
 export async function measureInTurn<Sample>(
   candidates: readonly Candidate<Sample>[],
   rounds: number,
@@ -26,7 +26,7 @@ export async function measureInTurn<Sample>(
   const left = estimateTimeLeft(candidates.length * (rounds + 1));
   for (let round = 0; round <= rounds; round += 1) {
     const order = [...candidates.entries()];
-    // What went before may still keep the machine busy: it is another one in every second round.
+    // The process before may still keep the machine busy. Alternating the order changes which one that is.
     if (round % 2 === 1) order.reverse();
     for (const [turn, [index, start]] of order.entries()) {
       const doing = round === 0 ? 'warming up' : `round ${round} of ${rounds}`;

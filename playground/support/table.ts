@@ -1,12 +1,12 @@
-/** Cases as a table: medians, and ratios within rounds. */
-import { formatTable } from '../../src/cli/format.ts';
+/** Formats cases as a table: medians, and ratios within rounds. */
+import { formatTable } from '../../src/cli/format-table.ts';
 import {
   BENCH_MODES,
   type BenchCase,
   type BenchMode,
   type BenchSample,
   type BenchSamples,
-} from '../../src/report/data.ts';
+} from '../../src/report/report-data.ts';
 import { median, pairRatios } from '../../src/report/statistics.ts';
 import { formatMebibytes, formatSpread } from './figures.ts';
 
@@ -24,21 +24,21 @@ const ROWS: readonly Row[] = [
   { label: 'memory (MiB)', value: ({ peakMemory }) => Number(formatMebibytes(peakMemory)) },
 ];
 
-/** Ratios of these to plain, besides `warm` to `profile`. */
+/** Modes that are compared with the baseline. */
 const COMPARED = ['precompiled', 'unsplit', 'profile'] as const;
 
-const LEGEND = `Milliseconds, and peak resident memory of the process; medians of fresh processes. Ratios: plain to each of the
-others, median of the rounds (least to greatest); above 1, the plugin is better.
-plain        without the plugin
+const LEGEND = `Milliseconds, and peak resident memory of the process; medians of fresh processes. Ratios: speedup over the baseline,
+median of the rounds (minimum to maximum); above 1, the plugin is better.
+baseline     the same program without the plugin
 precompiled  native code for all functions
-unsplit      native code for what the training run in the build executed
-profile      the same, and the module is split where that pays: a start loads the part that it runs
-warm         the limit: in a process that has loaded and run the module before; what loads it does not count
-load         from before the file is touched until the module is there (with ?init: its instance)
-instantiate  until it can be called (wasm-bindgen, plain: mostly Node loading fetch, which the glue code names)
+unsplit      native code for the functions that the training run of the build executed
+profile      the same, and the module is split if that saves enough: a startup loads the primary
+warm         the limit: in a process that has loaded and run the module before; its loading does not count
+load         from just before the file is opened until the module is available (with ?init: its instance)
+instantiate  until it can be called (wasm-bindgen, baseline: mostly Node loading fetch, which the package's code refers to)
 first call   the first real work: a query, a rendered picture, a transformed file
-total        all three: what a user waits for
-blocked      of the total, how long the main thread was busy`;
+total        all three steps
+blocked      the part of the total in which the main thread was busy`;
 
 export function formatCases(cases: readonly BenchCase[]): string {
   const head = [
@@ -46,7 +46,7 @@ export function formatCases(cases: readonly BenchCase[]): string {
     'Node',
     'step',
     ...BENCH_MODES,
-    ...COMPARED.flatMap((mode) => [`plain : ${mode}`, '(min–max)']),
+    ...COMPARED.flatMap((mode) => [`baseline : ${mode}`, '(min–max)']),
   ];
   const lines = cases.flatMap((one) => {
     const { module, node, modes } = one;
@@ -67,12 +67,12 @@ function formatMedian(measured: BenchSamples, value: Row['value']): string {
 }
 
 function formatRatio({ modes }: BenchCase, mode: BenchMode, value: Row['value']): string[] {
-  const [plain, other] = [modes.plain, modes[mode]];
-  if (plain.missing !== undefined || other.missing !== undefined) return ['', ''];
-  return formatSpread(pairRatios(plain.samples.map(value), other.samples.map(value)));
+  const [baseline, other] = [modes.baseline, modes[mode]];
+  if (baseline.missing !== undefined || other.missing !== undefined) return ['', ''];
+  return formatSpread(pairRatios(baseline.samples.map(value), other.samples.map(value)));
 }
 
-/** How the plugin has loaded the modules; most are loaded alike. */
+/** Lists how the plugin loaded the modules. Most modules are loaded in the same way. */
 function describeLoads(cases: readonly BenchCase[]): string[] {
   const byLoad = new Map<string, string[]>();
   for (const { module, node, modes } of cases) {
@@ -86,7 +86,7 @@ function describeLoads(cases: readonly BenchCase[]): string[] {
   return [...byLoad].map(([load, names]) => `Loaded ${load}: ${names.join('; ')}`);
 }
 
-/** What is not in the table, and why. */
+/** Lists results that are missing in the table, with the reason. */
 export function describeMissing(cases: readonly BenchCase[]): string[] {
   const reasons = new Map<string, string[]>();
   for (const { module, node, modes } of cases) {

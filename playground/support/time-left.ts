@@ -1,13 +1,13 @@
-/** How long something still takes, judged by what is done. */
+/** Estimates the remaining time from the work done so far. */
 
 export interface TimeLeft {
-  /** So much more is done. */
+  /** Adds an amount of finished work. */
   done(amount: number): void;
-  /** `, about 3 min to go`; empty while nothing is done. */
+  /** Returns `, about 3 min to go`; empty before any work is done. */
   describe(): string;
 }
 
-/** @param total in the unit of `done` */
+/** @param total total work, in the unit of `done` */
 export function estimateTimeLeft(total: number): TimeLeft {
   const start = performance.now();
   let finished = 0;

@@ -1,4 +1,4 @@
-/** Runs a program of this folder as it is. */
+/** Runs a TypeScript program of the playground without building it. */
 import type * as v from 'valibot';
 import { type Command, type ProgramOptions, runProgram } from './program.ts';
 

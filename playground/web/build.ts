@@ -20,7 +20,7 @@ const PLUGIN_OPTIONS = {
 
 /**
  * @param root the folder with `index.html`
- * @param profile path of startup profiles, for modes with demand loading
+ * @param profile path of startup profiles, for modes with splitting
  */
 export async function buildPage(
   root: string,
@@ -55,12 +55,12 @@ export async function buildPage(
   });
 }
 
-/** sql.js asks for Node's modules where it runs in Node. */
+/** Replaces Node's modules, which sql.js imports only in Node. */
 const EMPTY = fileURLToPath(new URL('empty.ts', import.meta.url));
 
 /**
- * Vite has no `?module`, which modules of wasm-bindgen want. In a build without the plugin, this stands for what their glue
- * code does by itself in a browser, and what Vite's own `?init` does: a URL, fetched and compiled as it comes in.
+ * Implements `?module`, which Vite does not have, for builds without the plugin. It does what wasm-bindgen's
+ * code does in a browser, and what Vite's own `?init` does: fetch a URL with streaming compilation.
  */
 function moduleByUrl(): Plugin {
   return {

@@ -1,7 +1,10 @@
-/** How a page is built: without the plugin, in one of its deliveries, or with a preload link. */
+/** Modes of a page: without the plugin, in one of its deliveries, or with a preload link. */
 export const WEB_MODES = ['vite', 'stream', 'range', 'inflate', 'link'] as const;
 
-/** Deliveries with demand loading, by a startup profile; `all`: `stream`, with the page also for modules that are imported lazily. */
+/**
+ * Deliveries with splitting by a startup profile; `all`: `stream`, with preloading of lazily imported modules
+ * as well.
+ */
 export const SPLIT_MODES = ['stream-split', 'range-split', 'inflate-split', 'all-split'] as const;
 
 export const ALL_WEB_MODES = [...WEB_MODES, ...SPLIT_MODES];

@@ -1,4 +1,5 @@
-/** The page: starts three modules, one after the other, and shows what was loaded how, and when. */
+/** The page: starts three modules, one after the other, and shows how and when each file was loaded. */
+import { formatBytes } from '../../src/common/format-bytes.ts';
 import { WORKLOADS } from './workloads/index.ts';
 import type { PageMode } from './modes.ts';
 
@@ -6,9 +7,9 @@ const MODE = import.meta.env.MODE as PageMode;
 
 const BUILT: Readonly<Record<PageMode, string>> = {
   vite: 'without the plugin',
-  stream: 'with the delivery “stream”: plain wasm files, compiled as they come in',
-  range: 'with the delivery “range”: the modules’ parts of ELF files',
-  inflate: 'with the delivery “inflate”: compressed in ELF files, inflated as they come in',
+  stream: 'with the delivery “stream”: wasm files with streaming compilation',
+  range: 'with the delivery “range”: the byte ranges of the modules in ELF files',
+  inflate: 'with the delivery “inflate”: compressed in ELF files, inflated while they are received',
   link: 'with the delivery “stream” and preload links',
 };
 
@@ -43,7 +44,7 @@ globalThis.result = {
   loaded: modules.length,
 };
 
-/** A file is told when it was read to its end, which may be a little later than its module is there. */
+/** Waits for the timing entries: an entry appears when its file is complete, which may be after the module is ready. */
 async function readEntries() {
   for (let waited = 0; ; waited += 20) {
     const entries = performance.getEntriesByType('resource') as PerformanceResourceTiming[];
@@ -55,15 +56,14 @@ async function readEntries() {
 
 function show(): void {
   const total = started.at(-1)?.end ?? 0;
-  find('built').textContent =
-    `Built ${BUILT[MODE]}. From the start to all three results: ${formatTime(total)}.`;
+  find('built').textContent = `Built ${BUILT[MODE]}. Time to all three results: ${formatTime(total)}.`;
   find('loaded').replaceChildren(
     createRow('th', ['module', 'size', 'on the wire', 'how']),
     ...modules.map((entry) =>
       createRow('td', [
         shortName(entry.name),
-        formatSize(entry.decodedBodySize),
-        entry.transferSize === 0 ? 'nothing: from the cache' : formatSize(entry.transferSize),
+        formatBytes(entry.decodedBodySize),
+        entry.transferSize === 0 ? '0 (from the cache)' : formatBytes(entry.transferSize),
         describe(entry),
       ]),
     ),
@@ -74,7 +74,7 @@ function show(): void {
     begin: entry.startTime,
     end: entry.responseEnd,
     bars: [
-      // Unknown of other origins.
+      // Unknown for files of other origins.
       { kind: 'wait', from: entry.startTime, to: entry.responseStart || entry.responseEnd },
       { kind: 'network', from: entry.responseStart || entry.responseEnd, to: entry.responseEnd },
     ],
@@ -108,8 +108,8 @@ function show(): void {
         return row;
       }),
   );
-  // Below this page, so that both can be seen; its files have other URLs, so nothing is in the cache.
-  find('plain').addEventListener('click', () => {
+  // Below this page, for comparison. Its files have other URLs, so none of them is in the cache.
+  find('baseline').addEventListener('click', () => {
     const frame = document.createElement('iframe');
     frame.src = new URL('../vite/', location.href).href;
     document.querySelector('iframe')?.remove();
@@ -124,12 +124,12 @@ function describe({
   decodedBodySize,
   initiatorType,
 }: PerformanceResourceTiming) {
-  const part = responseStatus === 206 ? 'a part of a file' : 'a file';
+  const what = responseStatus === 206 ? 'a range of a file' : 'a file';
   const compressed = encodedBodySize < decodedBodySize ? ', compressed by the host' : '';
-  return `${part}${compressed}${initiatorType === 'link' ? ', preloaded' : ''}`;
+  return `${what}${compressed}${initiatorType === 'link' ? ', preloaded' : ''}`;
 }
 
-/** Names have a hash. */
+/** Removes the hash from a file name. */
 function shortName(url: string): string {
   return (url.split('/').at(-1) ?? url).replace(/-[\w-]{8}(?=\.\w+$)/, '');
 }
@@ -154,10 +154,6 @@ function find(id: string): HTMLElement {
 
 function formatTime(milliseconds: number): string {
   return `${milliseconds.toFixed(0)} ms`;
-}
-
-function formatSize(bytes: number): string {
-  return bytes < 1e6 ? `${(bytes / 1e3).toFixed(0)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 async function digest(text: string): Promise<string> {

@@ -1,6 +1,6 @@
 /**
- * `npm run playground:web`: builds the page without the plugin and in each delivery, and serves it from a plain static
- * server, which compresses nothing; `--compress` with one that does.
+ * `npm run playground:web`: builds the page without the plugin and in each delivery, and serves it from a
+ * static server. `--compress` enables compression.
  */
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ const OUTPUT = fileURLToPath(new URL('dist/', import.meta.url));
 try {
   const { compress } = new Command('npm run playground:web --')
     .description('Build the page in each delivery, and serve it.')
-    .option('--compress', 'compress what is served (brotli)')
+    .option('--compress', 'compress responses (brotli)')
     .allowExcessArguments(false)
     .exitOverride()
     .parse()
@@ -29,7 +29,7 @@ try {
     headers: { 'cache-control': 'max-age=3600' },
   });
   for (const mode of WEB_MODES) console.log(`${mode.padEnd(8)} ${server.url}${mode}/`);
-  console.log('Ctrl-C ends it.');
+  console.log('Press Ctrl-C to stop the server.');
   await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   await server.close();
 } catch (error) {

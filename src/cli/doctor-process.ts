@@ -1,40 +1,35 @@
 /**
- * What `wasm-precompile doctor` runs in the node that it asks about, with the flags that it asks about: loads one artifact as
- * a program does. Standard input and output carry JSON.
+ * Loads one artifact as a program does. `wasm-precompile doctor` runs this script with the node and the flags to check.
+ * Standard input and output carry JSON.
  */
 import { readFileSync } from 'node:fs';
 import { checkCompatibility } from '../runtime/node/compatibility.ts';
-import { type Addons, type ArtifactMap, fromArtifact } from '../runtime/node/index.ts';
+import { type Addons, type ArtifactManifest, fromArtifact } from '../runtime/node/index.ts';
 
-export interface Patient {
+export interface CompatibilityRequest {
   /** File URL of the artifact. */
   url: string;
-  manifest: ArtifactMap;
+  manifest: ArtifactManifest;
   addons: Addons;
 }
 
-export interface Examination {
+export interface CompatibilityResult {
   precompiled: boolean;
-  /** Node, CPU level and engine key of what is used, or why native code is not used. */
+  /** Node, CPU level and engine key of the native code; or the reason why it is not used. */
   detail: string;
 }
 
-function examine({ url, manifest, addons }: Patient): Examination {
-  if (manifest.native.length === 0) return { precompiled: false, detail: 'the artifact holds none' };
+function checkArtifact({ url, manifest, addons }: CompatibilityRequest): CompatibilityResult {
+  if (manifest.native.length === 0) return { precompiled: false, detail: 'the artifact contains none' };
   try {
-    fromArtifact(
-      url,
-      manifest,
-      { verify: true, fallback: 'error', checkCompatibility: checkCompatibility },
-      addons,
-    ).loadSync();
+    fromArtifact(url, manifest, { verify: true, fallback: 'error', checkCompatibility }, addons).loadSync();
   } catch (error) {
     const { message } = error as Error;
-    return { precompiled: false, detail: /native code is not used: (.*)\. /.exec(message)?.[1] ?? message };
+    return { precompiled: false, detail: /code is not used: (.*)\. /.exec(message)?.[1] ?? message };
   }
   const version = `v8-${process.versions.v8}-`;
   const used = manifest.native.find(({ engine }) => engine.startsWith(version));
   return { precompiled: true, detail: used ? `${used.node}, ${used.cpu.level}, ${used.engine}` : '' };
 }
 
-console.log(JSON.stringify(examine(JSON.parse(readFileSync(0, 'utf8')) as Patient)));
+console.log(JSON.stringify(checkArtifact(JSON.parse(readFileSync(0, 'utf8')) as CompatibilityRequest)));

@@ -1,24 +1,27 @@
 #!/usr/bin/env node
-/** The `wasm-precompile` command: one file for each subcommand. Exit codes: 0 done, 1 failed, 2 wrong usage. */
+/**
+ * The `wasm-precompile` command: one file in commands/ for each subcommand. Exit codes: 0 success, 1 failure, 2
+ * wrong usage.
+ */
 import { Command, CommanderError } from 'commander';
 import { messageOf, WasmPrecompileError } from '../common/error.ts';
 import { VERSION } from '../common/version.ts';
-import { addonCommand } from './addon.ts';
-import { compileCommand } from './compile.ts';
-import { doctorCommand } from './doctor.ts';
-import { inspectCommand } from './inspect.ts';
-import { profileCommand } from './profile.ts';
-import { reportCommand } from './report.ts';
-import { trainCommand } from './train.ts';
-import { typesCommand } from './types.ts';
+import { addonCommand } from './commands/addon-command.ts';
+import { compileCommand } from './commands/compile-command.ts';
+import { doctorCommand } from './commands/doctor-command.ts';
+import { inspectCommand } from './commands/inspect-command.ts';
+import { profileCommand } from './commands/profile-command.ts';
+import { reportCommand } from './commands/report-command.ts';
+import { trainCommand } from './commands/train-command.ts';
+import { typesCommand } from './commands/types-command.ts';
 
 const FAILED = 1;
 const WRONG_USAGE = 2;
 
 const program = new Command('wasm-precompile')
-  .description('Precompile WebAssembly modules: wire bytes and native code in one ELF file.')
+  .description('Precompile WebAssembly modules: a module and its native code in one ELF file.')
   .version(VERSION)
-  // The options of the command that `train` runs are that command's.
+  // Options after the command of `train` belong to that command.
   .enablePositionalOptions()
   .addCommand(compileCommand())
   .addCommand(inspectCommand())
@@ -28,7 +31,7 @@ const program = new Command('wasm-precompile')
   .addCommand(reportCommand())
   .addCommand(typesCommand())
   .addCommand(addonCommand())
-  .showHelpAfterError('(--help shows what there is)');
+  .showHelpAfterError('(--help lists commands and options)');
 
 throwInsteadOfExiting(program);
 
@@ -36,7 +39,7 @@ try {
   await program.parseAsync();
 } catch (error) {
   if (error instanceof CommanderError) {
-    // Commander has printed its message; for --help and --version it throws code 0.
+    // Commander has printed its message. It throws code 0 for --help and --version.
     process.exitCode = error.exitCode === 0 ? 0 : WRONG_USAGE;
   } else {
     console.error(`wasm-precompile: ${messageOf(error)}`);

@@ -1,14 +1,17 @@
 /**
- * The end of a process by itself, by `process.exit` or by an uncaught error. Node calls `process.emit('exit')` in each of
- * these cases, and the listeners of the program may run WebAssembly: the last moment is after them, whoever was first.
- * There is no listener of ours, which the program could see, or take away with its own.
+ * Detects the end of a process: by itself, by `process.exit` or by an uncaught error. Node calls
+ * `process.emit('exit')` in each case. Exit listeners of the program may still run WebAssembly, so the hook
+ * runs after all of them.
+ *
+ * The recorder adds no listener of its own: the program could see it, or remove it together with its own
+ * listeners.
  */
 export function installExitHook(finish: () => void): void {
   const finishQuietly = () => {
     try {
       finish();
     } catch {
-      // It must not change how the program ends.
+      // An error of the recorder must not change how the program ends.
     }
   };
   wrap('emit', (original, self, args) => {
@@ -19,7 +22,7 @@ export function installExitHook(finish: () => void): void {
       finishQuietly();
     }
   });
-  // What `process.exit` ends with, also when a listener calls that again. Some programs call it at once.
+  // `process.exit` ends with this call, also if a listener calls `process.exit` again. Some programs call it directly.
   wrap('reallyExit', (original, self, args) => {
     finishQuietly();
     return Reflect.apply(original, self, args);

@@ -1,44 +1,47 @@
-/** The end of a process: writes what its modules executed. */
-import { type ModuleResult, names, type RecordFolder } from './folder.ts';
-import { prepare } from './functions.ts';
-import { Module } from './hooks.ts';
-import type { LoadedWasm, Modules } from './modules.ts';
-import { programFlagHash, serialize } from './native.ts';
+/** Records, at the end of a process, which functions of its modules were executed. */
+import type { LoadedModule, LoadedModules } from './loaded-modules.ts';
+import { prepareSerialization } from './prepare-serialization.ts';
+import { type ModuleResult, recordFiles, type RecordFolder } from './record-folder.ts';
+import { programFlagHash, serialize } from './v8-natives.ts';
+import { Module } from './webassembly-hooks.ts';
 
-/** @param addon path of the native loader's binary for this Node */
-export function finish(folder: RecordFolder, modules: Modules, addon: string | undefined): void {
-  // Should V8 abort over a module after all, then over one of those with a start function, whose state is known least.
-  const ordered = [...modules.byHash.values()].toSorted((a, b) => Number(a.start) - Number(b.start));
+/** @param addon path of the native addon for this Node */
+export function finish(folder: RecordFolder, modules: LoadedModules, addon: string | undefined): void {
+  // The state of modules with a start function is known least. They come last, so that if V8 aborts on one of them,
+  // the other modules are already recorded.
+  const ordered = [...modules.byHash.values()].toSorted(
+    (a, b) => Number(a.hasStartFunction) - Number(b.hasStartFunction),
+  );
   for (const entry of ordered) {
-    // It may be one of those that were sent.
-    entry.instantiated ||= modules.foreign;
+    // A module that was transferred between threads may be any of these.
+    entry.instantiated ||= modules.hasTransferredModules;
     try {
       const result = record(folder, entry, addon);
-      folder.write(names.result(process.pid, entry.hash), JSON.stringify(result));
+      folder.write(recordFiles.result(process.pid, entry.hash), JSON.stringify(result));
     } catch {
-      // The folder is gone or full: the command notices that there is no result.
+      // The folder is gone or the disk is full: the command detects the missing result.
     }
   }
   try {
-    folder.write(names.end(process.pid), '');
+    folder.write(recordFiles.end(process.pid), '');
   } catch {
-    // The same.
+    // As above.
   }
 }
 
-function record(folder: RecordFolder, entry: LoadedWasm, addon: string | undefined): ModuleResult {
-  const wire = folder.read(names.wire(entry.hash));
+function record(folder: RecordFolder, entry: LoadedModule, addon: string | undefined): ModuleResult {
+  const wire = folder.read(recordFiles.wire(entry.hash));
   let module;
   try {
-    // Where it was being compiled: V8 gives the one that there is, as long as something uses it.
+    // If the module was still being compiled, V8 returns its existing native module while that is in use.
     module = entry.module ?? compile(wire, entry.options);
   } catch {
     return { kind: 'invalid' };
   }
   try {
-    const preparation = prepare(entry, module, wire);
+    const preparation = prepareSerialization(entry, module, wire);
     if (preparation.kind === 'unused') return preparation;
-    folder.write(names.code(process.pid, entry.hash), serialize(module, addon));
+    folder.write(recordFiles.code(process.pid, entry.hash), serialize(module, addon));
     return {
       kind: 'code',
       flagHash: programFlagHash(),
@@ -49,6 +52,6 @@ function record(folder: RecordFolder, entry: LoadedWasm, addon: string | undefin
   }
 }
 
-/** TypeScript's library does not know the options yet. */
+/** TypeScript's library does not declare the compile options yet. */
 const compile = (wire: Uint8Array, options: object | undefined): WebAssembly.Module =>
   Reflect.construct(Module, [wire, options]) as WebAssembly.Module;

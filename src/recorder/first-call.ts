@@ -1,14 +1,14 @@
 /**
- * Finds out when the first call of a function of an instance begins and ends. The program gets proxies of its exported
- * functions, and exports made of these; whatever in WebAssembly takes nothing but genuine exported functions gets them back
- * from here.
+ * Measures when the first call of an instance's function begins and ends. The program gets proxies of the
+ * exported functions. The WebAssembly API accepts only real exported functions, so the hooks here replace a
+ * proxy by its original.
  */
-import { constructing, replace, replaceIn } from './hooks.ts';
+import { constructing, replace, replaceIn } from './webassembly-hooks.ts';
 
-/** By proxy: an exported function, or the exports of an instance. */
+/** Originals by their proxy: exported functions, and the exports of instances. */
 const originals = new WeakMap<object, object>();
 
-/** What a proxy stands for; anything else as it is. */
+/** Returns the original of a proxy, and any other value unchanged. */
 function unwrap(value: unknown): unknown {
   return (typeof value === 'function' || (typeof value === 'object' && value !== null)) &&
     originals.has(value)
@@ -21,18 +21,18 @@ function unwrapAll(values: unknown[]): unknown[] {
 }
 
 /**
- * Puts proxies in the place of an instance's exported functions.
+ * Replaces an instance's exported functions by proxies.
  *
- * @param returned told once, when the first call has returned or thrown: of which export, and when it began and ended, in
- *   milliseconds of `performance.now`
- * @returns false where the instance exports no function
+ * @param returned called once, when the first call has returned or thrown, with the name of the export and when
+ *   the call began and ended, in milliseconds of `performance.now`
+ * @returns false if the instance exports no function
  */
 export function watchFirstCall(
   instance: WebAssembly.Instance,
   returned: (name: string, start: number, end: number) => void,
 ): boolean {
   const { exports } = instance;
-  let state: 'waiting' | 'running' | 'done' = 'waiting';
+  let state: 'uncalled' | 'running' | 'done' = 'uncalled';
   const watched = Object.create(null) as Record<string, unknown>;
   let functions = 0;
   for (const [name, value] of Object.entries(exports)) {
@@ -41,12 +41,12 @@ export function watchFirstCall(
     functions += 1;
     const proxy = new Proxy(value, {
       apply(target, receiver: unknown, args: unknown[]): unknown {
-        const genuine = unwrapAll(args);
-        if (state !== 'waiting') return Reflect.apply(target, receiver, genuine);
+        const originalArgs = unwrapAll(args);
+        if (state !== 'uncalled') return Reflect.apply(target, receiver, originalArgs);
         state = 'running';
         const start = performance.now();
         try {
-          return Reflect.apply(target, receiver, genuine);
+          return Reflect.apply(target, receiver, originalArgs);
         } finally {
           state = 'done';
           returned(name, start, performance.now());
@@ -62,17 +62,17 @@ export function watchFirstCall(
   return true;
 }
 
-/** An import object that gives the engine genuine functions. Nothing of it is read before the engine does. */
+/** Returns an import object that gives the engine the original functions. It reads nothing before the engine does. */
 export function unwrapImports(imports: unknown): unknown {
   if (typeof imports !== 'object' || imports === null) return imports;
   return view(imports, (module) => {
-    const genuine = unwrap(module);
-    const isObject = typeof genuine === 'object' || typeof genuine === 'function';
-    return isObject && genuine !== null && genuine === module ? view(genuine, unwrap) : genuine;
+    const original = unwrap(module);
+    const isObject = typeof original === 'object' || typeof original === 'function';
+    return isObject && original !== null && original === module ? view(original, unwrap) : original;
   });
 }
 
-/** Proxies of frozen objects may not give other values, so this is one of an object with nothing in it. */
+/** Creates a proxy of an empty object, because a proxy of a frozen object must return that object's own values. */
 function view(object: object, change: (value: unknown) => unknown): object {
   return new Proxy(Object.create(null) as object, {
     get: (_, key) => change(Reflect.get(object, key)),
@@ -85,7 +85,7 @@ function unwrapping(original: (...args: unknown[]) => unknown): (...args: unknow
   });
 }
 
-/** Whatever takes exported functions, besides imports. */
+/** Installs the hooks on everything besides imports that accepts exported functions. */
 export function installUnwrapping(): void {
   for (const name of ['Table', 'Global']) {
     replace(name, (original) =>

@@ -1,19 +1,25 @@
 /**
- * Runs in every node of a training run before the program (`--require`), in its workers, too: finds out which modules
- * the program loads, and at the end has V8 write what they executed into the run's folder. It never prints anything, and
- * whatever goes wrong in it must not reach the program.
+ * Runs before the program in every Node process and worker of a training run (`--require`). It records which
+ * modules the program loads. At the end, V8 serializes them, with what was executed, into the run's folder.
+ *
+ * The script never prints anything, and its errors must not reach the program.
  */
 import { isMainThread, threadId } from 'node:worker_threads';
 import { findAddon } from '../addon/files.ts';
 import { installExitHook } from './exit.ts';
 import { finish } from './finish.ts';
-import { FOLDER_VARIABLE, names, RecordFolder } from './folder.ts';
-import { prepare } from './functions.ts';
-import { installHooks } from './hooks.ts';
-import { FOREIGN, type LoadedWasm, Modules, type ModuleNews } from './modules.ts';
-import { keepTraces } from './native.ts';
+import {
+  type LoadedModule,
+  LoadedModules,
+  type ModuleMessage,
+  TRANSFERRED_MODULE,
+} from './loaded-modules.ts';
+import { prepareSerialization } from './prepare-serialization.ts';
+import { FOLDER_VARIABLE, recordFiles, RecordFolder } from './record-folder.ts';
 import { installSignalHandlers } from './signals.ts';
-import { createTeller, installWorkerHook, listenToWorkers } from './workers.ts';
+import { preserveExecutionTraces } from './v8-natives.ts';
+import { installHooks } from './webassembly-hooks.ts';
+import { createMessageSender, installWorkerHook, receiveWorkerMessages } from './workers.ts';
 
 const path = process.env[FOLDER_VARIABLE];
 const { bun, deno } = process.versions;
@@ -24,20 +30,20 @@ if (path && typeof WebAssembly === 'object' && !bun && !deno) {
     if (isMainThread) recordProcess(folder, path);
     else recordWorker(folder, path);
   } catch {
-    // No access to the folder, a Node that is too different …
+    // The folder is not accessible, or this Node is too different: the program runs without the recorder.
   }
 }
 
 function recordProcess(folder: RecordFolder, folderPath: string): void {
   const { pid, versions, argv, platform, arch } = process;
-  const command = argv.slice(1);
-  folder.write(names.process(pid), JSON.stringify({ pid, node: versions.node, v8: versions.v8, command }));
-  keepTraces();
-  const modules = new Modules(folder, threadId);
-  const workers = listenToWorkers((news) => modules.learn(news));
+  const { node, v8, modules: abi } = versions;
+  folder.write(recordFiles.process(pid), JSON.stringify({ pid, node, v8, command: argv.slice(1) }));
+  preserveExecutionTraces();
+  const modules = new LoadedModules(folder, threadId);
+  const workers = receiveWorkerMessages((message) => modules.receive(message));
   const end = once(() => {
     workers.drain();
-    finish(folder, modules, findAddon({ platform, arch, abi: versions.modules }));
+    finish(folder, modules, findAddon({ platform, arch, abi }));
   });
   installExitHook(end);
   installSignalHandlers(end);
@@ -45,19 +51,23 @@ function recordProcess(folder: RecordFolder, folderPath: string): void {
 }
 
 function recordWorker(folder: RecordFolder, folderPath: string): void {
-  const tell = createTeller();
-  const modules = new Modules(folder, threadId, (news, instance) => {
+  const send = createMessageSender();
+  const modules = new LoadedModules(folder, threadId, (change, instance) => {
     try {
-      if (news !== FOREIGN && instance && news.start) optimiseOne(folder, news);
-      tell(news === FOREIGN ? news : toNews(news));
+      if (change === TRANSFERRED_MODULE) {
+        send(change);
+        return;
+      }
+      if (instance && change.hasStartFunction) optimiseOne(folder, change);
+      send(toMessage(change));
     } catch {
-      // The main thread compiles the bytes, and knows what other threads have told.
+      // The main thread compiles the saved bytes itself, and has the messages of the other threads.
     }
   });
   install(folderPath, modules, () => undefined);
 }
 
-function install(folderPath: string, modules: Modules, beforeWorker: () => void): void {
+function install(folderPath: string, modules: LoadedModules, beforeWorker: () => void): void {
   installHooks(modules);
   installWorkerHook(beforeWorker, folderPath, `--require=${JSON.stringify(__filename)}`);
   Object.defineProperty(globalThis, Symbol.for('wasm-precompile.recorder'), {
@@ -66,25 +76,26 @@ function install(folderPath: string, modules: Modules, beforeWorker: () => void)
       try {
         modules.add(new Uint8Array(wire), { file });
       } catch {
-        // As for all other modules.
+        // No space or no permission: the command reports that nothing was recorded.
       }
     },
   });
 }
 
 /**
- * A module with a start function: the main thread cannot make an instance of it without running that, and the worker may
- * be gone then.
+ * Optimises a function of a module with a start function, in the worker that has an instance. The main thread cannot
+ * create an instance without running the start function, and the worker may be gone at the end.
  */
-function optimiseOne(folder: RecordFolder, entry: LoadedWasm): void {
+function optimiseOne(folder: RecordFolder, entry: LoadedModule): void {
   if (!entry.module || entry.ready) return;
-  const preparation = prepare(entry, entry.module, folder.read(names.wire(entry.hash)));
+  const preparation = prepareSerialization(entry, entry.module, folder.read(recordFiles.wire(entry.hash)));
   if (preparation.kind === 'unused') return;
   entry.ready = preparation.forced ? { forced: preparation.forced } : {};
 }
 
-function toNews({ hash, start, options, module, instantiated, ready }: LoadedWasm): ModuleNews {
-  return { hash, start, options, module, instantiated, ready };
+function toMessage(entry: LoadedModule): ModuleMessage {
+  const { hash, hasStartFunction, options, module, instantiated, ready } = entry;
+  return { hash, hasStartFunction, options, module, instantiated, ready };
 }
 
 function once(action: () => void): () => void {

@@ -1,17 +1,18 @@
 /**
- * Runs in every node of a measured start before the program (`--require`), in its workers, too: finds out how long each
- * step of each module's start takes, and writes that into the run's folder at the end. Like `preload.ts`, it never prints
- * anything, and whatever goes wrong in it must not reach the program.
+ * Runs before the program in every Node process and worker of a measured startup (`--require`). It measures how
+ * long each step takes to start each module, and writes that into the run's folder at the end.
+ *
+ * Like `preload.ts`, the script never prints anything, and its errors must not reach the program.
  */
 import { isMainThread, threadId } from 'node:worker_threads';
 import { installUnwrapping } from './first-call.ts';
-import { FOLDER_VARIABLE, names, RecordFolder } from './folder.ts';
-import { installHooks } from './hooks.ts';
+import { StartupObserver } from './observed-startups.ts';
+import { FOLDER_VARIABLE, type ObservedStartups, recordFiles, RecordFolder } from './record-folder.ts';
 import { installSignalHandlers } from './signals.ts';
-import { Starts } from './startups.ts';
+import { installHooks } from './webassembly-hooks.ts';
 import { installWorkerHook } from './workers.ts';
 
-/** Milliseconds without news after which a worker writes: it may be terminated without an event. */
+/** Milliseconds without a new step after which a worker writes its results: it may be terminated without an event. */
 const QUIET = 200;
 
 const path = process.env[FOLDER_VARIABLE];
@@ -23,39 +24,39 @@ if (path && typeof WebAssembly === 'object' && !bun && !deno) {
     if (isMainThread) recordProcess(folder);
     install(folder, path);
   } catch {
-    // No access to the folder, a Node that is too different …
+    // The folder is not accessible, or this Node is too different: the program runs without the recorder.
   }
 }
 
 function recordProcess(folder: RecordFolder): void {
   const { pid, versions, argv } = process;
   const { node, v8 } = versions;
-  folder.write(names.process(pid), JSON.stringify({ pid, node, v8, command: argv.slice(1) }));
+  folder.write(recordFiles.process(pid), JSON.stringify({ pid, node, v8, command: argv.slice(1) }));
 }
 
 function install(folder: RecordFolder, folderPath: string): void {
   let timer: NodeJS.Timeout | undefined;
-  const starts = new Starts(() => {
+  const observer = new StartupObserver(() => {
     if (isMainThread) return;
     timer ??= setTimeout(save, QUIET).unref();
     timer.refresh();
   });
   const save = () => {
     try {
-      const { timeOrigin } = performance;
-      folder.write(names.starts(process.pid, threadId), JSON.stringify({ timeOrigin, starts: starts.all }));
-      if (isMainThread) folder.write(names.end(process.pid), '');
+      const observed: ObservedStartups = { timeOrigin: performance.timeOrigin, startups: observer.all };
+      folder.write(recordFiles.startups(process.pid, threadId), JSON.stringify(observed));
+      if (isMainThread) folder.write(recordFiles.end(process.pid), '');
     } catch {
-      // The folder is gone or full: the command says that nothing was seen.
+      // The folder is gone or the disk is full: the command reports that no module was observed.
     }
   };
   process.on('exit', save);
   if (isMainThread) installSignalHandlers(save);
-  installHooks(starts);
+  installHooks(observer);
   installUnwrapping();
   installWorkerHook(() => undefined, folderPath, `--require=${JSON.stringify(__filename)}`);
   Object.defineProperty(globalThis, Symbol.for('wasm-precompile.observer'), {
     configurable: true,
-    value: (file: string) => starts.observe(file),
+    value: (file: string) => observer.observe(file),
   });
 }

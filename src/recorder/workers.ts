@@ -1,57 +1,59 @@
 /**
- * Workers. V8 shares the code of a module between threads, and a worker may be terminated at any moment, so workers
- * send their modules to the main thread at once, which writes what all threads executed when the process ends.
+ * Workers. V8 shares the code of a module between threads, and a worker may be terminated at any moment.
+ * Workers therefore send their modules to the main thread at once, and the main thread writes what all threads
+ * executed at the end.
  */
 import nodeModule from 'node:module';
 import threads from 'node:worker_threads';
-import { FOLDER_VARIABLE } from './folder.ts';
-import type { FOREIGN, ModuleNews } from './modules.ts';
+import type { WorkerMessage } from './loaded-modules.ts';
+import { FOLDER_VARIABLE } from './record-folder.ts';
 
 const CHANNEL = 'wasm-precompile.recorder';
 
-type News = ModuleNews | typeof FOREIGN;
-
 const { BroadcastChannel, receiveMessageOnPort } = threads;
 
-/** In a worker: tells the main thread. */
-export function createTeller(): (news: News) => void {
+/** In a worker: returns a function that sends a message to the main thread. */
+export function createMessageSender(): (message: WorkerMessage) => void {
   const channel = new BroadcastChannel(CHANNEL);
   channel.unref();
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows
-  return (news) => channel.postMessage(news);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- only windows have an origin
+  return (message) => channel.postMessage(message);
 }
 
 /**
- * In the main thread: what workers tell, from the moment before the first one starts.
+ * In the main thread: receives the messages of workers.
  *
- * @returns takes in what has not been yet
+ * @returns `start`, to call before the first worker starts, and `drain`, which receives what is still queued
  */
-export function listenToWorkers(learn: (news: News) => void): { start(): void; drain(): void } {
+export function receiveWorkerMessages(receive: (message: WorkerMessage) => void): {
+  start(): void;
+  drain(): void;
+} {
   let channel: threads.BroadcastChannel | undefined;
   return {
     start() {
       if (channel) return;
       channel = new BroadcastChannel(CHANNEL);
       (channel as unknown as EventTarget).addEventListener('message', (event) =>
-        learn((event as MessageEvent<News>).data),
+        receive((event as MessageEvent<WorkerMessage>).data),
       );
       channel.unref();
     },
     drain() {
       if (!channel) return;
-      // The types know message ports only.
+      // The declared parameter type is a message port, but Node also accepts a channel.
       const port = channel as unknown as threads.MessagePort;
       for (;;) {
-        const received = receiveMessageOnPort(port) as { message: News } | undefined;
+        const received = receiveMessageOnPort(port) as { message: WorkerMessage } | undefined;
         if (!received) break;
-        learn(received.message);
+        receive(received.message);
       }
     },
   };
 }
 
 /**
- * Calls `start` before a worker is made, and lets workers with an environment of their own record, too.
+ * Calls `start` before a worker is created, and makes workers with an environment of their own record as well.
  *
  * @param folder the value of the environment variable
  * @param preload the option of node that runs this script
@@ -63,7 +65,7 @@ export function installWorkerHook(start: () => void, folder: string, preload: st
       try {
         start();
       } catch {
-        // Its modules are lost, the program must not be.
+        // The worker's modules are not recorded, but the program must run.
       }
       const args = [file, withEnvironment(options, folder, preload), ...rest];
       return Reflect.construct(target, args, newTarget === proxy ? target : newTarget) as object;

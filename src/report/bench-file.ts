@@ -1,8 +1,8 @@
-/** Reads the result of `npm run bench -- --json`. */
+/** Reads and validates the result of `npm run bench -- --json`. */
 import { readFile } from 'node:fs/promises';
 import * as v from 'valibot';
 import { messageOf, WasmPrecompileError } from '../common/error.ts';
-import { BENCH_MODES, type BenchResult } from './data.ts';
+import { BENCH_MODES, type BenchResult } from './report-data.ts';
 
 const numbers = <Names extends string>(...names: Names[]) =>
   v.object(v.entriesFromList(names, v.pipe(v.number(), v.finite())));
@@ -30,7 +30,7 @@ const benchSchema: v.GenericSchema<unknown, BenchResult> = v.object({
       module: v.string(),
       node: v.string(),
       modes: v.object({
-        plain: samples,
+        baseline: samples,
         precompiled: samples,
         unsplit: samples,
         profile: samples,
@@ -41,7 +41,7 @@ const benchSchema: v.GenericSchema<unknown, BenchResult> = v.object({
   builds: v.array(
     v.object({
       module: v.string(),
-      mode: v.picklist(['plain', 'precompiled', 'profile']),
+      mode: v.picklist(['baseline', 'precompiled', 'profile']),
       coldSeconds: v.number(),
       ...numbers('cachedSeconds', 'outputSize', 'nativeSize').entries,
     }),
@@ -64,7 +64,7 @@ const benchSchema: v.GenericSchema<unknown, BenchResult> = v.object({
   ),
 });
 
-/** @throws WasmPrecompileError `UNREADABLE_FILE`; `INVALID_BENCH` with the first place where it is something else */
+/** @throws WasmPrecompileError `UNREADABLE_FILE`; `INVALID_BENCH` with the path of the first invalid value */
 export async function readBench(file: string): Promise<BenchResult> {
   let text;
   try {
@@ -77,7 +77,7 @@ export async function readBench(file: string): Promise<BenchResult> {
   const invalid = (reason: string, cause?: unknown) =>
     new WasmPrecompileError(
       'INVALID_BENCH',
-      `${file} is not the result of a benchmark: ${reason}. \`npm run bench -- --json\` in a clone writes one.`,
+      `${file} is not the result of a benchmark: ${reason}. Create one with \`npm run bench -- --json\` in a clone.`,
       { cause },
     );
   let json: unknown;

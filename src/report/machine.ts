@@ -1,7 +1,7 @@
-/** Where and when something was measured. */
+/** Describes the machine and the date of a measurement. */
 import { cpus, totalmem } from 'node:os';
 
-/** `linux x64, Intel(R) Xeon(R) Processor × 2, 24 GiB`. */
+/** Returns, for example, `linux x64, Intel(R) Xeon(R) Processor × 2, 24 GiB`. */
 export function describeMachine(): string {
   const processors = cpus();
   const model = processors[0]?.model.trim() ?? 'unknown processor';
@@ -9,7 +9,7 @@ export function describeMachine(): string {
   return `${process.platform} ${process.arch}, ${model} × ${processors.length}, ${memory} GiB`;
 }
 
-/** The day, in ISO 8601. */
+/** Returns the date in ISO 8601. */
 export function today(): string {
   return new Date().toISOString().slice(0, 10);
 }

@@ -1,11 +1,11 @@
-/** The statistics of benchmark and report: what one number says of several samples, and how sure it is. */
+/** Statistics of benchmark and report: values that summarise samples, and their spread. */
 
-/** NaN of no values. */
+/** Returns the median; NaN without values. */
 export function median(values: readonly number[]): number {
   return quantile(sort(values), 0.5);
 }
 
-/** First and third quartile, between the two nearest values where they are not one of them; NaN of no values. */
+/** Returns the first and third quartile, interpolated between the nearest values; NaN without values. */
 export function quartiles(values: readonly number[]): [low: number, high: number] {
   const sorted = sort(values);
   return [quantile(sorted, 0.25), quantile(sorted, 0.75)];
@@ -18,10 +18,11 @@ export interface Ratio {
 }
 
 /**
- * How many times as large `base` is as `other`, sample by sample: two samples with one index were taken in one round, so
- * what slows a whole round down does not count. The median of these ratios is not the ratio of the medians.
+ * Returns the ratios of `base` to `other`, sample by sample. Samples with the same index were taken in the same
+ * round, so a slowdown of a whole round cancels out. The median of these ratios is not the ratio of the
+ * medians.
  *
- * @returns NaN where there is no pair
+ * @returns NaN without pairs
  */
 export function pairRatios(base: readonly number[], other: readonly number[]): Ratio {
   const ratios = base.slice(0, other.length).map((value, index) => value / (other[index] ?? Number.NaN));
@@ -30,10 +31,10 @@ export function pairRatios(base: readonly number[], other: readonly number[]): R
 }
 
 /**
- * The exponent `k` of the power law `y = c · x^k` that fits points best (least squares of the logarithms): 1 where y grows
- * like x, 0 where it does not grow. Points without a logarithm do not count.
+ * Returns the exponent `k` of the power law `y = c · x^k` that fits points best, by least squares of the
+ * logarithms: 1 if y grows like x, 0 if it does not grow. Points without a logarithm are skipped.
  *
- * @returns NaN where the points have fewer than two places on the x axis
+ * @returns NaN if the points have fewer than two different x values
  */
 export function logSlope(points: readonly { x: number; y: number }[]): number {
   const logs = points

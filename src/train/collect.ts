@@ -1,32 +1,30 @@
-/** Reads what the processes of a run have written: src/recorder/folder.ts says what. */
+/** Reads what the processes of a run have written: src/recorder/record-folder.ts describes the files. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findExecuted, type ExecutedFunction } from '../v8/executed.ts';
 import { messageOf } from '../common/error.ts';
-import type { LoadedModule, ModuleResult, RecordedProcess } from '../recorder/folder.ts';
+import type { ModuleOrigin, ModuleResult, RecordedProcess } from '../recorder/record-folder.ts';
 import { hashModule } from '../wasm/binary/hash.ts';
 import { readModule, type WasmModule } from '../wasm/binary/module.ts';
-import { type RunCode, type TrainedModule, uniteModules } from './modules.ts';
-import { nameModule } from './name.ts';
+import { type RunCode, type TrainedModule, mergeModules } from './trained-modules.ts';
+import { FLAG_HASH_OFFSET } from '../runtime/shared/v8-header.ts';
+import { nameModule } from './module-name.ts';
 
 export interface Collection {
-  /** Those of which it is known what they executed, in the order of names. */
+  /** The modules whose executed functions are known, ordered by name. */
   modules: TrainedModule[];
-  /** Whether the program has loaded any module, recorded or not. */
+  /** Whether the program loaded any module, recorded or not. */
   loaded: boolean;
   /** Sentences about what could not be recorded. */
   problems: string[];
 }
 
 /** A module in one process. */
-interface Record {
+interface RecordedModule {
   hash: string;
   process: RecordedProcess;
-  loaded: LoadedModule;
+  loaded: ModuleOrigin;
 }
-
-/** Of the flag hash in the header of native code, in bytes. */
-const FLAG_HASH_OFFSET = 12;
 
 /** @param folder absolute path */
 export async function collect(folder: string): Promise<Collection> {
@@ -50,8 +48,8 @@ export async function collect(folder: string): Promise<Collection> {
     if (!result) {
       failed(
         files.has(`${pid}.end`)
-          ? 'nothing was written of it: is there space in the folder for temporary files?'
-          : 'the process ended without a chance to record (by SIGKILL or another signal, by process.abort() or by a crash), or still runs',
+          ? 'the process wrote no result for it: check the free space in the folder for temporary files'
+          : 'the process ended before it could record (SIGKILL or another signal, process.abort() or a crash), or still runs',
       );
       continue;
     }
@@ -70,7 +68,7 @@ export async function collect(folder: string): Promise<Collection> {
     const executed =
       result.kind === 'code' && code ? readExecuted(code, record.process.v8, result, module) : [];
     if (!executed) {
-      failed(`the layout of what V8 ${record.process.v8} writes is not known`);
+      failed(`the layout of native code of V8 ${record.process.v8} is unknown`);
       continue;
     }
     const trained = {
@@ -81,28 +79,28 @@ export async function collect(folder: string): Promise<Collection> {
       executed: executed.toSorted((a, b) => a.index - b.index),
       runs: result.kind === 'code' && code ? runOf(record, result, code, executed) : [],
     };
-    // At once: there may be many processes, and each has its copy.
-    modules = uniteModules([...modules, trained]);
+    // Merged in each iteration: there may be many processes, and each has its own copy of the bytes.
+    modules = mergeModules([...modules, trained]);
   }
 
   return { modules, loaded, problems: [...new Set(problems)].toSorted() };
 }
 
-async function readRecords(folder: string, files: ReadonlySet<string>): Promise<Record[]> {
+async function readRecords(folder: string, files: ReadonlySet<string>): Promise<RecordedModule[]> {
   const processes = new Map<string, RecordedProcess>();
   for (const { pid, ...rest } of await readProcesses(folder, files))
     processes.set(String(pid), { pid, ...rest });
-  const records: Record[] = [];
+  const records: RecordedModule[] = [];
   for (const file of [...files].toSorted()) {
     const [, pid = '', hash = ''] = /^(\d+)\.([0-9a-f]{64})\.loaded$/.exec(file) ?? [];
     const recorded = processes.get(pid);
     if (!recorded) continue;
-    records.push({ hash, process: recorded, loaded: await readJson<LoadedModule>(join(folder, file)) });
+    records.push({ hash, process: recorded, loaded: await readJson<ModuleOrigin>(join(folder, file)) });
   }
   return records;
 }
 
-/** The processes of the run that could be recorded so far. */
+/** Returns the processes of the run that the recorder has registered so far. */
 export async function readProcesses(
   folder: string,
   files?: ReadonlySet<string>,
@@ -131,9 +129,9 @@ function readExecuted(
   return executed;
 }
 
-/** Empty where it is not known how the code was made. */
+/** Empty if the flags that produced the code are unknown. */
 function runOf(
-  { hash, process: { v8 } }: Record,
+  { hash, process: { v8 } }: RecordedModule,
   { flagHash }: ModuleResult & { kind: 'code' },
   bytes: Buffer,
   executed: readonly ExecutedFunction[],
@@ -149,7 +147,7 @@ function commandOf({ command }: RecordedProcess): string {
   return text.length > 100 ? `${text.slice(0, 100)}…` : text || 'node';
 }
 
-/** Written by our own recorder, whole or not at all. */
+/** Needs no validation: the recorder writes each file completely or not at all. */
 export async function readJson<Value>(file: string): Promise<Value> {
   return JSON.parse(await readFile(file, 'utf8')) as Value;
 }

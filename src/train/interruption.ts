@@ -1,13 +1,13 @@
-/** Ctrl-C and the like during a training: they end the command, and this process only after it. */
+/** Handles Ctrl-C and similar signals during a run: they end the command first, and this process after it. */
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 export interface Interruption {
-  /** Options of `train`: the first signal asks all that runs to end, the second ends it. */
+  /** Options of `train`: the first signal asks all processes to end, the second kills them. */
   options: { interrupt: AbortSignal; kill: AbortSignal };
-  /** Signals have their usual effect again. */
+  /** Restores the usual effect of signals. */
   stop(): void;
-  /** After `stop`: the effect that the signal would have had, if there was one and nobody else has listened to it. */
+  /** After `stop`: sends this process the received signal again, unless another listener handles it. */
   raise(): void;
 }
 
@@ -26,8 +26,8 @@ export function listenForInterruption(): Interruption {
         return;
       }
       kill.abort();
-      // The third time it is this process that ends. Not at once: signal-exit, which execa uses, ends this process if it is
-      // the only one that still listens when its turn comes.
+      // A third signal ends this process. The listener is removed later, because signal-exit, which execa uses,
+      // ends this process if its own listener is the only one left when it is called.
       setImmediate(stop);
     };
     process.on(signal, listener);

@@ -1,12 +1,12 @@
-/** What became of training runs. */
+/** Describes the outcome of training runs. */
 import { messageOf } from '../common/error.ts';
 import { createProfile } from '../profile/create.ts';
-import type { Profile } from '../profile/profile.ts';
-import type { Exit } from './run.ts';
+import type { Profile } from '../profile/startup-profile.ts';
+import type { Exit } from './run-with-preload.ts';
 import type { TrainedRun } from './repeat.ts';
 import type { TrainResult } from './train.ts';
 
-/** The profiles of what was recorded, and all that went wrong with it. */
+/** Returns the profiles of the recorded modules, and all problems. */
 export function makeProfiles({ modules, problems }: TrainResult): {
   profiles: Profile[];
   problems: string[];
@@ -24,9 +24,9 @@ export function makeProfiles({ modules, problems }: TrainResult): {
 }
 
 /**
- * Why a run is not to be trusted as a training, as a sentence; undefined where it is.
+ * Returns a sentence with the reason why a run cannot serve as a training run; undefined if it can.
  *
- * @param recorded number of modules that were recorded
+ * @param recorded number of recorded modules
  */
 export function describeFailure(
   command: readonly string[],
@@ -35,27 +35,27 @@ export function describeFailure(
 ): string | undefined {
   const text = command.join(' ');
   if (!exit.timedOut && (exit.signal === 'SIGKILL' || exit.signal === 'SIGABRT')) {
-    return `${text} was ended by ${exit.signal}: what it executed cannot be recorded then.`;
+    return `${text} was ended by ${exit.signal}, so the functions that it executed could not be recorded.`;
   }
   const failure = describeExit(command, exit);
   if (failure !== undefined) return failure;
   if (!loaded) {
     return (
-      `${text} loaded no WebAssembly module that could be seen. Recorded is what runs in Node with the environment ` +
-      'of the command (NODE_OPTIONS), outside of vm contexts.'
+      `${text} loaded no WebAssembly module that could be recorded. Modules are recorded if they run in Node with the ` +
+      "command's environment (NODE_OPTIONS), outside of vm contexts."
     );
   }
-  return recorded === 0 ? `Nothing of what ${text} executed could be recorded.` : undefined;
+  return recorded === 0 ? `None of the functions that ${text} executed could be recorded.` : undefined;
 }
 
-/** What a run has added to those before it; undefined for the first. */
+/** Describes what a run added to the runs before it; undefined for the first run. */
 export function describeAdded({ number, added }: TrainedRun): string | undefined {
   if (number === 1) return undefined;
   if (added === 0) return 'nothing new';
   return added === 1 ? '1 more function' : `${added} more functions`;
 }
 
-/** How a command did not end well, as a sentence; undefined where it did, or where it was interrupted. */
+/** Returns a sentence about how a command failed; undefined if it succeeded or was interrupted. */
 export function describeExit(command: readonly string[], exit: Exit): string | undefined {
   const text = command.join(' ');
   if (exit.timedOut) return `${text} took longer than its time limit and was ended.`;

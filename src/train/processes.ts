@@ -1,6 +1,6 @@
-/** The processes of a training: the command, and whatever it has started. */
+/** The processes of a run: the command, and all processes that it has started. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { FOLDER_VARIABLE } from '../recorder/folder.ts';
+import { FOLDER_VARIABLE } from '../recorder/record-folder.ts';
 import { readProcesses } from './collect.ts';
 
 export interface RunningProcess {
@@ -9,17 +9,18 @@ export interface RunningProcess {
 }
 
 interface FoundProcess extends RunningProcess {
-  /** Whether it is in the command's process group; a program may leave that. */
+  /** Whether it is in the command's process group, which a program may leave. */
   grouped: boolean;
 }
 
 /**
- * Whether the command gets a process group of its own, so that a signal reaches all of it: shells and others do not pass
- * signals on to what they run. It is a session of its own, too, to which the terminal sends no Ctrl-C: we do.
+ * Whether the command gets a process group of its own, so that a signal reaches all its processes: shells and
+ * other programs do not forward signals. The group is also a separate session, which gets Ctrl-C from us, not
+ * from the terminal.
  */
 export const OWN_GROUP = process.platform !== 'win32';
 
-/** Linux tells everything of each process; elsewhere we know the group, and the processes that record. */
+/** Linux lists all processes in /proc; elsewhere only the group and the recording processes are known. */
 const PROC = existsSync('/proc/self/environ');
 
 export class Processes {
@@ -28,7 +29,7 @@ export class Processes {
   #leaderEnded = false;
 
   /**
-   * @param folder what they record into
+   * @param folder the folder in which the processes record
    * @param leader the command's process
    */
   constructor(folder: string, leader: number) {
@@ -36,26 +37,26 @@ export class Processes {
     this.#leader = leader;
   }
 
-  /** The command has ended, and its number may soon be that of another process. */
+  /** Call when the command has ended: another process may soon get its process id. */
   leaderEnded(): void {
     this.#leaderEnded = true;
   }
 
-  /** Those that have not ended. */
+  /** Returns the processes that still run. */
   running(): Promise<readonly RunningProcess[]> {
     return this.#find();
   }
 
-  /** Sends a signal to all that run, to each once: the second one of a kind is often taken for impatience. */
+  /** Sends a signal to all running processes, to each once: many programs quit immediately at a second signal. */
   async signal(signal: NodeJS.Signals): Promise<void> {
-    // A console sends it to all that run in it, and anything else that we could do ends a process without a chance to record.
+    // On Windows, the console sends Ctrl-C to all its processes. All other means end a process before it can record.
     if (signal === 'SIGINT' && !OWN_GROUP) return;
     const found = await this.#find();
     if (OWN_GROUP && found.some(({ grouped }) => grouped)) send(-this.#leader, signal);
     for (const { pid, grouped } of found) if (!grouped || !OWN_GROUP) send(pid, signal);
   }
 
-  /** For the last moment of this process, which cannot wait. */
+  /** Kills the processes synchronously, for the exit of this process. */
   killNow(): void {
     if (OWN_GROUP) send(-this.#leader, 'SIGKILL');
     else if (!this.#leaderEnded) send(this.#leader, 'SIGKILL');
@@ -74,7 +75,7 @@ export class Processes {
     const stat = readProc(pid, 'stat');
     // `pid (name) state parent group …`, and the name may be anything.
     const [state = 'X', , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // It has ended, and perhaps nobody ever asks how.
+    // The process has ended, but its parent has not collected it.
     if (state === 'Z' || state === 'X') return undefined;
     const grouped = Number(group) === this.#leader;
     if (!grouped && !readProc(pid, 'environ').includes(`${FOLDER_VARIABLE}=${this.#folder}`))
@@ -90,26 +91,26 @@ export class Processes {
     const recorded = (await readProcesses(this.#folder)).filter(({ pid, ended }) => !ended && send(pid, 0));
     const found = recorded
       .filter(({ pid }) => pid !== this.#leader)
-      // Which group they are in is not known: as long as there is ours, they are taken to be in it.
+      // Their group is unknown. While the command's group exists, assume that they are in it.
       .map(({ pid, command }) => ({ pid, command, grouped: OWN_GROUP && leaderRuns }));
     const { command = [] } = recorded.find(({ pid }) => pid === this.#leader) ?? {};
     return leaderRuns ? [{ pid: this.#leader, command, grouped: true }, ...found] : found;
   }
 }
 
-/** @returns whether somebody received it */
+/** @returns whether a process received the signal */
 function send(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);
   } catch {
-    // It has just ended, or is not ours.
+    // The process has just ended, or belongs to another user.
     return false;
   }
 }
 
 /**
- * Of the memory, not of a disk: waiting for it would take longer than reading. Empty where the process is gone, or
- * another user's.
+ * Reads synchronously, because /proc is in memory and an asynchronous read takes longer. Empty if the process
+ * is gone or belongs to another user.
  */
 function readProc(pid: number, file: string): string {
   try {

@@ -1,47 +1,48 @@
 /**
- * Several runs of one command: programs do not execute exactly the same functions at each run. What a garbage collector or a
- * scheduler does depends on time, and a function that one run has missed is compiled, or loaded, at its first call.
+ * Runs a command several times, because programs do not execute exactly the same functions in each run: garbage
+ * collectors and schedulers depend on time. A function that training has missed is compiled, or loaded, at its
+ * first call.
  */
-import { countExecuted, identifyExecuted, uniteModules } from './modules.ts';
+import { countExecuted, fingerprintExecuted, mergeModules } from './trained-modules.ts';
 import { train, type TrainOptions, type TrainResult } from './train.ts';
 
-/** How often a command is run where nobody has said how often, and runs differ (CONTRIBUTING, "Training in a build"). */
+/** Default number of runs, if the runs differ (docs/internals/decisions/training-in-a-build.md). */
 const MOST_RUNS = 5;
 
-/** Milliseconds that all runs so far may have taken for another one to start where nobody has said how many. */
+/** Without a given number of runs, no run starts once all runs together took so many milliseconds. */
 const BUDGET = 10_000;
 
-/** A run, together with all before it. */
+/** A run, with the results of all runs before it. */
 export interface TrainedRun {
-  /** From 1. */
+  /** Counts from 1. */
   number: number;
-  /** How many functions it executed that none before it did. */
+  /** Number of functions that no earlier run executed. */
   added: number;
-  /** What it executed itself, as `identifyExecuted` says it. */
+  /** Fingerprint of the functions that this run executed. */
   executed: string;
-  /** What all of them executed and could not record, and how this one ended. */
+  /** Modules and problems of all runs so far, and how this run ended. */
   result: TrainResult;
 }
 
 export interface RepeatOptions extends TrainOptions {
   /**
-   * How many runs. Default: two, and where these did not execute exactly the same, five; none begins once they took 10 s
-   * together.
+   * Number of runs. Default: two, and five if those two did not execute exactly the same functions. No run
+   * starts once the runs together took 10 s.
    */
   runs?: number | undefined;
-  /** Milliseconds instead of these 10 s. */
+  /** Milliseconds instead of the 10 s. */
   budget?: number | undefined;
-  /** Wraps each run, to show it. */
+  /** Wraps each run, to report it. */
   track?: ((number: number, run: () => Promise<TrainedRun>) => Promise<TrainedRun>) | undefined;
 }
 
 /**
- * Runs a command several times, one run after another. None follows one that did not end well, that recorded no module, or
- * after which `interrupt` is aborted.
+ * Runs a command several times, one run after another. The runs stop after a run that failed or recorded no module, and
+ * when `interrupt` is aborted.
  *
  * @param command an executable and its arguments
- * @returns the last run, and the one before it; and why there is not one more, where that could not be done
- * @throws WasmPrecompileError `TRAINING_FAILED` where the command cannot be started the first time
+ * @returns the last run and the one before it; `stopped` is the error if a further run could not be started
+ * @throws WasmPrecompileError `TRAINING_FAILED` if the command cannot be started the first time
  */
 export async function trainRepeatedly(
   command: readonly string[],
@@ -53,14 +54,14 @@ export async function trainRepeatedly(
   const isEnough = () =>
     runs === undefined
       ? last.number >= MOST_RUNS ||
-        // That a later one executes the same, or nothing new, says little where runs differ.
+        // Only the second run counts: if runs differ, a later run without new functions proves little.
         (last.number === 2 && last.executed === before?.executed) ||
         performance.now() - start > budget
       : last.number >= runs;
-  while (endedWell(last) && options.interrupt?.aborted !== true && !isEnough()) {
+  while (succeeded(last) && options.interrupt?.aborted !== true && !isEnough()) {
     const earlier = last;
     try {
-      // What a run executes may depend on what the one before it has left.
+      // Sequential, because a run may depend on files that the run before it has left.
       // oxlint-disable-next-line no-await-in-loop
       last = await track(earlier.number + 1, () => trainOnce(command, options, earlier));
     } catch (stopped) {
@@ -77,9 +78,9 @@ async function trainOnce(
   before?: TrainedRun,
 ): Promise<TrainedRun> {
   const result = await train(command, options);
-  const executed = identifyExecuted(result.modules);
+  const executed = fingerprintExecuted(result.modules);
   if (!before) return { number: 1, added: countExecuted(result.modules), executed, result };
-  const modules = uniteModules([...before.result.modules, ...result.modules]);
+  const modules = mergeModules([...before.result.modules, ...result.modules]);
   return {
     number: before.number + 1,
     added: countExecuted(modules) - countExecuted(before.result.modules),
@@ -88,12 +89,12 @@ async function trainOnce(
       modules,
       loaded: before.result.loaded || result.loaded,
       exit: result.exit,
-      // The next run has the same ones, of processes with other numbers.
+      // The next run repeats the same problems with other process ids.
       problems: before.result.problems.length > 0 ? before.result.problems : result.problems,
     },
   };
 }
 
-function endedWell({ result: { exit, modules } }: TrainedRun): boolean {
+function succeeded({ result: { exit, modules } }: TrainedRun): boolean {
   return exit.code === 0 && !exit.timedOut && !exit.interrupted && modules.length > 0;
 }

@@ -1,6 +1,6 @@
-/** How often a command is run, as users give it. */
+/** Validates the number of runs that a user gives. */
 
-/** For messages: what was expected. */
+/** The expected value, for messages. */
 export const RUN_COUNT = 'a whole number of runs, 1 or more';
 
 export function isRunCount(count: number): boolean {

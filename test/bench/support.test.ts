@@ -7,12 +7,12 @@ import { measureInTurn } from '../../playground/support/rounds.ts';
 
 const PROGRESS = { update() {}, end() {} };
 
-describe('measuring in turn', () => {
-  it('takes one sample of each candidate in every round, after one to warm up', async () => {
+describe('measureInTurn', () => {
+  it('takes one sample of each candidate in every round, after a warm-up', async () => {
     const order: string[] = [];
     const candidate = (name: string) => async (warmUp: boolean) => order.push(warmUp ? `(${name})` : name);
     const outcomes = await measureInTurn([candidate('a'), candidate('b')], 2, PROGRESS, '');
-    // Every second round goes backwards.
+    // Every second round is in reverse order.
     expect(order).toEqual(['(a)', '(b)', 'b', 'a', 'a', 'b']);
     expect(outcomes).toEqual([
       { warmUp: 1, samples: [4, 5] },
@@ -20,7 +20,7 @@ describe('measuring in turn', () => {
     ]);
   });
 
-  it('leaves out who has failed', async () => {
+  it('skips a candidate that has failed', async () => {
     let starts = 0;
     const failing = async () => {
       starts += 1;
@@ -33,13 +33,13 @@ describe('measuring in turn', () => {
   });
 });
 
-describe('a Node that is not there', () => {
-  it('is missing in all modes, with the reason', async () => {
+describe('a Node version that cannot be installed', () => {
+  it('is reported as missing in all modes, with the reason', async () => {
     const program = { file: 'measure.js' };
     const setup = {
       module: 'm',
       node: { version: '26', missing: 'npm cannot install it' },
-      programs: { plain: program, precompiled: program, unsplit: program, profile: program },
+      programs: { baseline: program, precompiled: program, unsplit: program, profile: program },
       args: [],
     };
     const options = { rounds: 1, timeLimit: 1, progress: PROGRESS, what: '' };
@@ -48,14 +48,14 @@ describe('a Node that is not there', () => {
       {
         module: 'm',
         node: '26',
-        modes: { plain: missing, precompiled: missing, unsplit: missing, profile: missing, warm: missing },
+        modes: { baseline: missing, precompiled: missing, unsplit: missing, profile: missing, warm: missing },
       },
     ]);
   });
 });
 
-describe('a program that is not there', () => {
-  it('is named', async () => {
+describe('a program that does not exist', () => {
+  it('is named in the error', async () => {
     await expect(runProgram(['/nowhere/node'], v.string())).rejects.toThrow(
       'cannot be started: /nowhere/node, ENOENT',
     );
@@ -63,7 +63,7 @@ describe('a program that is not there', () => {
 });
 
 describe('generated modules', () => {
-  it.each([1, 3])('are valid, of the size that was asked for, and run (stride %i)', async (stride) => {
+  it.each([1, 3])('are valid, have the requested size, and run, with stride %i', async (stride) => {
     for (const size of [20_000, 1_000_000]) {
       const bytes = Uint8Array.from(generateModule(size, stride));
       expect(Math.abs(bytes.length - size)).toBeLessThan(size / 20);
@@ -76,15 +76,15 @@ describe('generated modules', () => {
 });
 
 describe('a very large generated module', () => {
-  it('can be made', () => {
+  it('can be generated', () => {
     expect(generateModule(40_000_000, 3).length).toBeGreaterThan(39_000_000);
   });
 });
 
-describe('the line of an output that tells most', () => {
+describe('summarize', () => {
   it.each([
     ['file.js:3\n  throw x;\n\nTypeError: x is y\n    at file.js:3\n\nNode.js v20', 'TypeError: x is y'],
     ['one\ntwo\n', 'two'],
     ['', ''],
-  ])('of %j is %j', (output, line) => expect(summarize(output)).toBe(line));
+  ])('reduces the output %j to the line %j', (output, line) => expect(summarize(output)).toBe(line));
 });

@@ -7,7 +7,7 @@ import { cli } from './support.ts';
 const run = (...args: string[]) => cli(args, { cwd: ROOT });
 
 describe('wasm-precompile', () => {
-  it.each([[['--help']], [['-h']], [['help']]])('shows its commands: %j', async (args) => {
+  it.each([[['--help']], [['-h']], [['help']]])('lists its commands for %j', async (args) => {
     const { exitCode, stdout, stderr } = await run(...args);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(/^Usage: wasm-precompile \[options\] \[command\]/);
@@ -23,14 +23,14 @@ describe('wasm-precompile', () => {
     expect((await run('help', command)).stdout).toBe(stdout);
   });
 
-  it.each(['--version', '-V'])('shows its version: %s', async (option) => {
+  it.each(['--version', '-V'])('prints its version for %s', async (option) => {
     const { version } = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as {
       version: string;
     };
     expect(await run(option)).toEqual({ exitCode: 0, stdout: version, stderr: '' });
   });
 
-  it('shows its commands and fails without one', async () => {
+  it('lists its commands and fails without one', async () => {
     const { exitCode, stdout, stderr } = await run();
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toMatch(/^Usage: wasm-precompile/);
@@ -40,7 +40,7 @@ describe('wasm-precompile', () => {
     [['optimise'], /unknown command 'optimise'/],
     [['compil'], /unknown command 'compil'[^]*compile/],
     [['--fast'], /unknown option '--fast'/],
-  ])('does not know %j', async (args, message) => {
+  ])('rejects %j', async (args, message) => {
     const { exitCode, stdout, stderr } = await run(...args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toMatch(message);

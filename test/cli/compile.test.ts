@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { createProfile } from '../../src/profile/create.ts';
-import { formatProfiles } from '../../src/profile/format.ts';
+import { formatProfiles } from '../../src/profile/profile-text.ts';
 import type { ArtifactManifest } from '../../src/runtime/shared/manifest.ts';
 import { readelf } from '../artifact/tools.ts';
 import { sample, SAMPLE_RESULT, smallest } from '../v8/modules.ts';
@@ -32,7 +32,7 @@ function write(name: string, contents: Uint8Array | string): string {
   return file;
 }
 
-/** What takes a second, on a machine with other work, is told on stderr; that is no matter here. */
+/** Progress on standard error, which appears only on a slow machine. */
 const PROGRESS = /^wasm-precompile: compiling .*\n?/gm;
 
 const compile = async (args: string[], options: RunOptions = { cwd: project }) => {
@@ -53,11 +53,11 @@ const parse = (stdout: string) => JSON.parse(stdout) as Compiled[];
 const files = (folder: string) => readdirSync(path.join(project, folder)).toSorted();
 
 describe('wasm-precompile compile', () => {
-  it('makes an artifact, and says what is in it', async () => {
+  it('writes an artifact, and prints its contents', async () => {
     const { exitCode, stdout, stderr } = await compile(['sample.wasm', '-o', 'out']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toMatch(
-      /^out\/sample\.elf {2}\d+\.\d kB, of which wasm \d+ B\n {2}v8-\S+-linux-x64-[0-9a-f]{8}-[0-9a-f]{8} {2}\d\.\d kB, 9 of 9 functions$/,
+      /^out\/sample\.elf {2}[\d.]+ KiB, of which wasm \d+ B\n {2}v8-\S+-linux-x64-[0-9a-f]{8}-[0-9a-f]{8} {2}[\d.]+ KiB, 9 of 9 functions$/,
     );
     expect(files('out')).toEqual(['sample.elf']);
     readelf(path.join(project, 'out/sample.elf'));
@@ -66,7 +66,7 @@ describe('wasm-precompile compile', () => {
     expect(Buffer.compare(artifact.wire, sample())).toBe(0);
   });
 
-  it('describes the result as JSON, for programs', async () => {
+  it('prints the result as JSON', async () => {
     const { exitCode, stdout, stderr } = await compile(['sample.wasm', '-o', 'out/deep', '--json']);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     const artifact = unpackArtifact(readFileSync(path.join(project, 'out/deep/sample.elf')));
@@ -86,7 +86,7 @@ describe('wasm-precompile compile', () => {
     ]);
   });
 
-  it('makes artifacts that the runtime loads with the manifest that it printed', async () => {
+  it('writes artifacts that the runtime loads with the printed manifest', async () => {
     const node = await ensureNode('24');
     const { stdout } = await compile(['sample.wasm', '-o', 'out', '--json', '--target', node]);
     const [compiled] = parse(stdout);
@@ -122,7 +122,7 @@ describe('wasm-precompile compile', () => {
     readelf(path.join(project, 'out/sample.elf'));
   });
 
-  it('takes globs and files together, each file once', async () => {
+  it('accepts globs and files together, each file once', async () => {
     write('lib/a/one.wasm', smallest());
     write('lib/b/two.wasm', smallest());
     write('lib/b/not.txt', 'no');
@@ -144,7 +144,7 @@ describe('wasm-precompile compile', () => {
     expect(files('out')).toEqual(['one.elf', 'sample.elf', 'two.elf']);
   });
 
-  it('takes files whose names are no globs, though they look like some', async () => {
+  it('accepts file names with glob characters', async () => {
     for (const name of ['a[1].wasm', 'b{2}.wasm', 'what?.wasm', 'a b.wasm', 'é.wasm'])
       write(name, smallest());
     const names = ['a[1].wasm', 'b{2}.wasm', 'what?.wasm', 'a b.wasm', 'é.wasm'];
@@ -153,7 +153,7 @@ describe('wasm-precompile compile', () => {
     expect(files('out')).toEqual(names.map((name) => name.replace('.wasm', '.elf')).toSorted());
   });
 
-  it('takes files above the current folder, and absolute ones', async () => {
+  it('accepts files above the current folder, and absolute paths', async () => {
     mkdirSync(path.join(project, 'below'));
     const cwd = path.join(project, 'below');
     write('two.wasm', smallest());
@@ -164,7 +164,7 @@ describe('wasm-precompile compile', () => {
     expect(files('out')).toEqual(['sample.elf', 'two.elf']);
   });
 
-  it('makes object files that a linker takes', async () => {
+  it('writes object files that a linker accepts', async () => {
     const { exitCode, stdout } = await compile(['sample.wasm', '-o', 'out', '--emit', 'obj', '--json']);
     expect(exitCode).toBe(0);
     const [compiled] = parse(stdout);
@@ -188,7 +188,7 @@ int main(void) {
     );
   });
 
-  it('gives the same file each time, with and without the cache', async () => {
+  it('writes the same file each time, with and without the cache', async () => {
     await compile(['sample.wasm', '-o', 'out']);
     await compile(['sample.wasm', '-o', 'again']);
     const bytes = readFileSync(path.join(project, 'out/sample.elf'));
@@ -202,7 +202,7 @@ int main(void) {
     expect(uncached.native[0]?.statistics).toEqual(unpackArtifact(bytes).native[0]?.statistics);
   });
 
-  it('keeps native code in node_modules/.cache unless told otherwise', async () => {
+  it('caches native code in node_modules/.cache by default', async () => {
     const { exitCode } = await cli(['compile', 'sample.wasm', '-o', 'out'], { cwd: project });
     expect(exitCode).toBe(0);
     expect(files('node_modules/.cache/wasm-precompile')).toHaveLength(1);
@@ -234,13 +234,13 @@ int main(void) {
     expect(found).toEqual(left);
   });
 
-  it('says once why a target gives no native code, and makes the artifact', async () => {
+  it('warns once if a target has no native code, and writes the artifact', async () => {
     const node = await createForeignNode(project, await ensureNode('26'));
     write('two.wasm', smallest());
     const { exitCode, stdout, stderr } = await compile(['sample.wasm', 'two.wasm', '-o', 'out', '-t', node]);
     expect(exitCode).toBe(0);
     expect(stderr).toMatch(
-      /^wasm-precompile: warning: node 26\.\S+ \(V8 14\.6\.\S+\) gives native code only through the native loader, which is not there for it.*$/,
+      /^wasm-precompile: warning: node 26\.\S+ \(V8 14\.6\.\S+\) gives native code only through the native addon, and there is none for it.*$/,
     );
     expect(stdout).toMatch(/^out\/sample\.elf .*\n {2}no native code\nout\/two\.elf .*\n {2}no native code$/);
     expect(files('out')).toEqual(['sample.elf', 'two.elf']);
@@ -260,7 +260,7 @@ describe('wasm-precompile compile --profile', () => {
   const executed = [4, 9].map((index) => ({ index, optimised: false }));
   const profile = formatProfiles([createProfile('sample', sample(), executed)]);
 
-  it.each(['profiles', 'profiles/sample.wasm-profile'])('keeps what %s names', async (given) => {
+  it.each(['profiles', 'profiles/sample.wasm-profile'])('keeps the functions in %s', async (given) => {
     write('profiles/sample.wasm-profile', profile);
     const { exitCode, stdout, stderr } = await compileWithProfile(given);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
@@ -277,7 +277,7 @@ describe('wasm-precompile compile --profile', () => {
       /warning: .*expected the startup profile of .*"sample".*found "other"/,
     ],
     ['is damaged', profile.slice(0, -4), /warning: .*sample\.wasm-profile:\d+: expected .*cut off/],
-  ])('says that a profile %s, and keeps all functions', async (_, text, message) => {
+  ])('warns that a profile %s, and keeps all functions', async (_, text, message) => {
     write('sample.wasm-profile', text);
     const { exitCode, stdout, stderr } = await compileWithProfile('sample.wasm-profile');
     expect(exitCode).toBe(0);
@@ -312,7 +312,7 @@ describe('wasm-precompile compile fails', () => {
     expect(existsSync(path.join(project, 'out'))).toBe(false);
   });
 
-  it('for one file of several: the others are made, and the failure is told', async () => {
+  it('for one file of several, writes the others, and reports the failure', async () => {
     write('text.wasm', 'not wasm');
     const { exitCode, stdout, stderr } = await compile([
       'text.wasm',
@@ -330,33 +330,33 @@ describe('wasm-precompile compile fails', () => {
     expect(files('out')).toEqual(['sample.elf']);
   });
 
-  it('for one file of several: JSON is whole', async () => {
+  it('for one file of several, prints valid JSON', async () => {
     const { exitCode, stdout } = await compile(['sample.wasm', 'missing.wasm', '-o', 'out', '--json']);
     expect(exitCode).toBe(1);
     expect(parse(stdout).map(({ output }) => output)).toEqual(['out/sample.elf']);
   });
 
-  it('where the output cannot be written', async () => {
+  it('if the output cannot be written', async () => {
     write('file', '');
     const { exitCode, stderr } = await compile(['sample.wasm', '-o', 'file/out']);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^wasm-precompile: file\/out\/sample\.elf: cannot be written: (ENOTDIR|EEXIST)/);
   });
 
-  it('where a folder has the name of the output', async () => {
+  it('if a folder has the name of the output', async () => {
     mkdirSync(path.join(project, 'out/sample.elf'), { recursive: true });
     const { exitCode, stderr } = await compile(['sample.wasm', '-o', 'out']);
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^wasm-precompile: out\/sample\.elf: cannot be written: EISDIR/);
-    // No temporary file stays.
+    // No temporary file is left.
     expect(files('out')).toEqual(['sample.elf']);
   });
 
   it.each([
     ['runs full', 'size=72k', ':', /cannot be written: ENOSPC/],
     ['is read-only', 'size=4m', 'mount -o remount,ro out', /cannot be written: EROFS/],
-  ])('where the disk %s: what was there before stays', async (_, options, script, message) => {
-    // In a mount namespace of its own, which ends with the command. What is on the disk then goes to standard output.
+  ])('if the disk %s, and keeps the earlier file', async (_, options, script, message) => {
+    // Runs in a separate mount namespace, which ends with the command. The contents of the disk go to standard output.
     const node = JSON.stringify(process.execPath);
     const command = JSON.stringify(path.join(ROOT, 'dist/cli/index.js'));
     const setUp = `mkdir out && mount -t tmpfs -o ${options} none out && echo before > out/sample.elf && ${script}`;
@@ -375,7 +375,7 @@ describe('wasm-precompile compile fails', () => {
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: 'sample.elf\nbefore' });
   });
 
-  it('not where only the cache cannot be written', async () => {
+  it('not if only the cache cannot be written', async () => {
     write('file', '');
     const { exitCode, stderr } = await cli(['compile', 'sample.wasm', '-o', 'out', '--cache', 'file/cache'], {
       cwd: project,
@@ -410,9 +410,9 @@ describe('wasm-precompile compile is used wrongly', () => {
     [
       'names that collide',
       ['sample.wasm', 'other/sample.wasm', '-o', 'out'],
-      /other\/sample\.wasm and \S+\/sample\.wasm would both become out\/sample\.elf/,
+      /other\/sample\.wasm and \S+\/sample\.wasm would both be written to out\/sample\.elf/,
     ],
-  ])('with %s: exit code 2', async (_, args, message) => {
+  ])('with %s and exits with code 2', async (_, args, message) => {
     write('other/sample.wasm', smallest());
     const { exitCode, stdout, stderr } = await cli(['compile', ...args, '--no-cache'], { cwd: project });
     expect(exitCode).toBe(2);

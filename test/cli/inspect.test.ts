@@ -3,7 +3,7 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { createProfile } from '../../src/profile/create.ts';
-import { formatProfiles } from '../../src/profile/format.ts';
+import { formatProfiles } from '../../src/profile/profile-text.ts';
 import { sample, smallest } from '../v8/modules.ts';
 import { SQL_JS, temporaryFolder } from '../v8/support.ts';
 import { ensureNode } from '../support/nodes.ts';
@@ -17,13 +17,13 @@ const read = (name: string) => readFileSync(path.join(folder, name));
 
 beforeAll(async () => {
   writeFileSync(path.join(folder, 'sample.wasm'), sample());
-  writeFileSync(path.join(folder, 'plain.wasm'), smallest());
+  writeFileSync(path.join(folder, 'no-native.wasm'), smallest());
   const nodes = await Promise.all([ensureNode('22'), ensureNode('24')]);
   const compile = (...args: string[]) => compileCommand([...args, '-o', '.'], { cwd: folder });
   for (const outcome of [
     await compile('sample.wasm', '-t', ...nodes),
     await compile('sample.wasm', '--emit', 'obj', '-t', ...nodes),
-    await compile('plain.wasm', '-t', await createForeignNode(folder, await ensureNode('26'))),
+    await compile('no-native.wasm', '-t', await createForeignNode(folder, await ensureNode('26'))),
     await compile(SQL_JS, '-t', ...nodes),
   ]) {
     expect(outcome.exitCode).toBe(0);
@@ -34,11 +34,11 @@ describe('wasm-precompile inspect', () => {
   it.each([
     ['sample.elf', 'artifact'],
     ['sample.o', 'object file'],
-  ])('says what is in %s', async (name, form) => {
+  ])('shows the contents of %s', async (name, form) => {
     const { exitCode, stdout, stderr } = await inspect(name);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     const { manifest, sourceSha256, nativeSections } = unpackArtifact(read(name));
-    expect(stdout).toMatch(new RegExp(`^${name}: ${form} of \\d+\\.\\d kB, format 1, x64\n`));
+    expect(stdout).toMatch(new RegExp(`^${name}: ${form} of [\\d.]+ KiB, format 1, x64\n`));
     expect(stdout).toContain(`source    SHA-256 ${sourceSha256}`);
     expect(stdout).toContain(`build id  ${manifest.buildId}`);
     const segments = [
@@ -100,25 +100,25 @@ describe('wasm-precompile inspect', () => {
     }
   });
 
-  it('says what is in an artifact without native code', async () => {
-    const { exitCode, stdout } = await inspect('plain.elf');
+  it('shows the contents of an artifact without native code', async () => {
+    const { exitCode, stdout } = await inspect('no-native.elf');
     expect(exitCode).toBe(0);
     expect(stdout).toContain('export function run () → (i32)');
     expect(stdout).not.toContain('native code of');
-    expect(JSON.parse((await inspect('plain.elf', '--json')).stdout)).toMatchObject({ native: [] });
+    expect(JSON.parse((await inspect('no-native.elf', '--json')).stdout)).toMatchObject({ native: [] });
   });
 
-  it('says to how many functions an artifact was trimmed', async () => {
+  it('shows to how many functions an artifact was trimmed', async () => {
     const executed = [4, 9].map((index) => ({ index, optimised: false }));
     const profile = formatProfiles([createProfile('sample', sample(), executed)]);
     mkdirSync(path.join(folder, 'trimmed'));
     writeFileSync(path.join(folder, 'trimmed/sample.wasm-profile'), profile);
     writeFileSync(
       path.join(folder, 'trimmed/empty.wasm-profile'),
-      formatProfiles([createProfile('plain', smallest(), [])]),
+      formatProfiles([createProfile('no-native', smallest(), [])]),
     );
     const flags = ['-o', 'trimmed', '--profile', 'trimmed'];
-    const { exitCode } = await compileCommand(['sample.wasm', 'plain.wasm', ...flags], { cwd: folder });
+    const { exitCode } = await compileCommand(['sample.wasm', 'no-native.wasm', ...flags], { cwd: folder });
     expect(exitCode).toBe(0);
 
     const { stdout } = await inspect('trimmed/sample.elf');
@@ -132,8 +132,8 @@ describe('wasm-precompile inspect', () => {
     expect(native).toMatchObject([{ functions: 9, executed: 2, compiled: 2 }]);
     expect(native[0]?.largest.map(({ index }) => index).toSorted()).toEqual([4, 9]);
 
-    // The layout is known, though no function is there.
-    expect((await inspect('trimmed/plain.elf')).stdout).toMatch(
+    // The layout is known, although no function is compiled.
+    expect((await inspect('trimmed/no-native.elf')).stdout).toMatch(
       /trimmed to a startup profile of 0 functions\n.*\n {2}0 of 1 functions compiled, 0 B of instructions/,
     );
   });
@@ -184,7 +184,7 @@ describe('wasm-precompile inspect', () => {
       () => read('sample.elf').fill(9, 140_000, 140_001),
       /last\.elf/,
     ],
-  ])('fails for %s, with exit code 1', async (_, name, contents, message) => {
+  ])('exits with code 1 for %s', async (_, name, contents, message) => {
     writeFileSync(path.join(folder, name), contents());
     for (const args of [[name], [name, '--json']]) {
       const { exitCode, stdout, stderr } = await inspect(...args);
@@ -198,7 +198,7 @@ describe('wasm-precompile inspect', () => {
   it.each([
     ['missing.elf', /missing\.elf: cannot be read: ENOENT/],
     ['folder', /folder: cannot be read: EISDIR/],
-  ])('fails for what cannot be read: %s', async (name, message) => {
+  ])('fails if %s cannot be read', async (name, message) => {
     mkdirSync(path.join(folder, 'folder'), { recursive: true });
     const { exitCode, stderr } = await inspect(name);
     expect(exitCode).toBe(1);
@@ -209,7 +209,7 @@ describe('wasm-precompile inspect', () => {
     ['no file', [], /missing required argument 'file'/],
     ['two files', ['sample.elf', 'sample.o'], /too many arguments/],
     ['an unknown option', ['sample.elf', '--xml'], /unknown option '--xml'/],
-  ])('is used wrongly with %s: exit code 2', async (_, args, message) => {
+  ])('exits with code 2 for %s', async (_, args, message) => {
     const { exitCode, stdout, stderr } = await inspect(...args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toMatch(message);

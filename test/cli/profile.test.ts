@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { readProfiles, writeProfiles } from '../../src/profile/files.ts';
-import { formatProfiles, parseProfiles } from '../../src/profile/format.ts';
+import { readProfiles, writeProfiles } from '../../src/profile/profile-files.ts';
+import { formatProfiles, parseProfiles } from '../../src/profile/profile-text.ts';
 import { mergeProfiles } from '../../src/profile/merge.ts';
 import { readFunctionBodies } from '../../src/wasm/binary/code.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
@@ -21,7 +21,7 @@ const recorded = { ...profileOfNames(wire, ['alpha', 'gamma']), name: 'module' }
 const nextRecorded = { ...profileOfNames(nextWire, ['first', 'gamma']), name: 'module' };
 const other = profileOf('other', [entry(4), entry(6, { optimised: true, name: 'o' })]);
 
-/** Bytes of the function bodies of a module. */
+/** Returns the sizes of the function bodies of a module, in bytes. */
 const sizes = (bytes: Uint8Array) => readFunctionBodies(bytes, readModule(bytes)).map(({ size }) => size);
 const sum = (numbers: number[]) => numbers.reduce((total, size) => total + size, 0);
 
@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 
 describe('wasm-precompile profile', () => {
-  it('shows what is in a folder', async () => {
+  it('shows the profiles of a folder', async () => {
     const { exitCode, stdout, stderr } = await profile('before');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toBe(
@@ -68,7 +68,7 @@ describe('wasm-precompile profile', () => {
     );
   });
 
-  it('says what it covers of the module', async () => {
+  it('shows what it covers of the module', async () => {
     const [alpha = 0, , gamma = 0] = sizes(wire);
     const { exitCode, stdout } = await profile('before', '-m', 'module.wasm', '-m', 'next/module.wasm');
     expect(exitCode).toBe(0);
@@ -102,7 +102,7 @@ describe('wasm-precompile profile', () => {
     ]);
   });
 
-  it('tells a profile that contradicts the module', async () => {
+  it('detects a profile that contradicts the module', async () => {
     const wrong = { ...recorded, executed: [entry(2), ...recorded.executed.slice(1)] };
     writeFileSync(at('wrong.wasm-profile'), formatProfiles([wrong]));
     const { exitCode, stdout } = await profile('wrong.wasm-profile', '-m', 'module.wasm');
@@ -112,13 +112,13 @@ describe('wasm-precompile profile', () => {
     );
   });
 
-  it('tells a different module', async () => {
+  it('detects a different module', async () => {
     const foreign = { ...profileOfAll('wasm_bg', readFileSync(SQL_JS)) };
     writeFileSync(at('foreign.wasm-profile'), formatProfiles([foreign]));
     const { exitCode, stdout } = await profile('foreign.wasm-profile', '--module', SWC);
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(
-      /wasm_bg\.wasm: a different module, \d+ of 1968 functions found, .* of 1\d\.\d MB/,
+      /wasm_bg\.wasm: a different module, \d+ of 1968 functions found, .* of 1\d(?:\.\d)? MiB/,
     );
   });
 
@@ -135,7 +135,7 @@ describe('wasm-precompile profile', () => {
 describe('wasm-precompile profile --merge', () => {
   const more = { ...recorded, executed: profileOfAll('module', wire).executed.slice(0, 2) };
 
-  it('makes one file', async () => {
+  it('writes one file', async () => {
     await writeProfiles(at('more'), [more]);
     const { exitCode, stdout } = await profile('before', 'more', '--merge', '-o', 'deep/all.wasm-profile');
     expect(exitCode).toBe(0);
@@ -145,7 +145,7 @@ describe('wasm-precompile profile --merge', () => {
     expect(stdout).toMatch(/^deep\/all\.wasm-profile$/m);
   });
 
-  it('makes a folder, and adds to what is there', async () => {
+  it('writes a folder, and merges into existing profiles', async () => {
     const first = await profile('before', '--merge', '-o', 'merged', '--json');
     expect(JSON.parse(first.stdout)).toMatchObject({
       files: ['merged/module.wasm-profile', 'merged/other.wasm-profile'],
@@ -156,7 +156,7 @@ describe('wasm-precompile profile --merge', () => {
     expect(await readProfiles(at('merged'))).toEqual(mergeProfiles([recorded, other, more]));
   });
 
-  it('fails where it cannot write', async () => {
+  it('fails if it cannot write', async () => {
     const { exitCode, stderr } = await profile('before', '--merge', '-o', 'module.wasm/x.wasm-profile');
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/^wasm-precompile: module\.wasm\/x\.wasm-profile: cannot be written: /);
@@ -164,7 +164,7 @@ describe('wasm-precompile profile --merge', () => {
 });
 
 describe('wasm-precompile profile --diff', () => {
-  it('prints what came and went', async () => {
+  it('prints added and removed functions', async () => {
     const { exitCode, stdout, stderr } = await profile('before', 'after', '--diff');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toBe(
@@ -181,7 +181,7 @@ describe('wasm-precompile profile --diff', () => {
     );
   });
 
-  it('prints that nothing changed', async () => {
+  it('prints unchanged profiles', async () => {
     const { exitCode, stdout } = await profile('--diff', 'before', 'before');
     expect(exitCode).toBe(0);
     expect(stdout).toBe('module: 0 added, 0 removed, 2 in both\nother: 0 added, 0 removed, 2 in both');
@@ -209,7 +209,7 @@ describe('wasm-precompile profile fails', () => {
     [
       'for a missing file',
       ['none'],
-      /^wasm-precompile: none: expected a startup profile or a folder of them/,
+      /^wasm-precompile: none: expected a startup profile or a folder with startup profiles/,
     ],
     ['for a folder without profiles', ['next'], /next: expected startup profiles \(\*\.wasm-profile\)/],
     ['for a file that is no profile', ['module.wasm'], /module\.wasm: ?.*expected/],
@@ -218,7 +218,7 @@ describe('wasm-precompile profile fails', () => {
     [
       'for a module without a profile',
       ['before', '-m', 'unknown.wasm'],
-      /unknown\.wasm: expected its startup profile.*unknown, in before; found those of module, other\. Record it/,
+      /unknown\.wasm: expected a startup profile of this module.*unknown, in before; found profiles of module, other\. Record one/,
     ],
   ])('%s, with exit code 1', async (_, args, message) => {
     const { exitCode, stdout, stderr } = await profile(...args);
@@ -231,7 +231,7 @@ describe('wasm-precompile profile fails', () => {
     ['without a path', [], /missing required argument 'paths'/],
     ['with an unknown option', ['before', '--xml'], /unknown option '--xml'/],
     ['when merging to nowhere', ['before', '--merge'], /--merge needs --output/],
-    ['with an output for nothing', ['before', '-o', 'x'], /--output is for --merge/],
+    ['with an output for nothing', ['before', '-o', 'x'], /--output requires --merge/],
     ['when comparing one', ['before', '--diff'], /--diff takes two files or folders, not 1/],
     ['when comparing three', ['before', 'after', 'before', '--diff'], /not 3/],
     [

@@ -1,8 +1,8 @@
-/** `wasm-precompile report`, of real builds and of their programs. */
+/** `wasm-precompile report`, with real builds and their programs. */
 import { cp, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { ReportData, StartupReport } from '../../src/report/data.ts';
+import type { ReportData, StartupReport } from '../../src/report/report-data.ts';
 import { createBenchResult } from '../report/bench-result.ts';
 import { readReport } from '../report/read.ts';
 import { build } from '../support/bundlers.ts';
@@ -44,7 +44,7 @@ beforeAll(async () => {
   expect(built.warnings).toEqual([]);
 });
 
-/** In the project's folder. */
+/** Runs the command in the project's folder. */
 const report = (...args: string[]) => cli(['report', ...args], { cwd: project.folder });
 
 const readPage = (name = 'wasm-precompile-report.html') => readReport(project.path(name));
@@ -56,7 +56,7 @@ function expectDone({ exitCode, stderr }: Outcome): void {
 }
 
 describe('a folder', () => {
-  test('becomes a page beside it', async () => {
+  test('gets a page beside it', async () => {
     const outcome = await report('out');
     expectDone(outcome);
     expect(outcome.stdout).toBe(project.path('wasm-precompile-report.html'));
@@ -64,7 +64,7 @@ describe('a folder', () => {
     expect(data).toMatchObject({
       title: 'WebAssembly in out',
       command: 'wasm-precompile report out',
-      starts: [],
+      startups: [],
     });
     expect(data.artifacts.map(({ name }) => name)).toEqual(['one', 'sql', 'two']);
     const [one, sql] = data.artifacts;
@@ -78,13 +78,13 @@ describe('a folder', () => {
     const sizes = sql?.native[0]?.largest.map(([, size]) => size) ?? [];
     expect(sizes).toHaveLength(400);
     expect(sizes).toEqual(sizes.toSorted((a, b) => b - a));
-    // Nothing is left of writing it, and nothing is in the output.
+    // No temporary file is left, and the output folder is unchanged.
     expect((await project.list()).filter((file) => /report|tmp/.test(file))).toEqual([
       'wasm-precompile-report.html',
     ]);
   });
 
-  test('becomes a page where --output says, and JSON', async () => {
+  test('gets a page at the path of --output, and JSON', async () => {
     const outcome = await report('out', '-o', 'reports/one.html', '--json');
     expectDone(outcome);
     const { file, ...data } = JSON.parse(outcome.stdout) as ReportData & { file: string };
@@ -92,14 +92,14 @@ describe('a folder', () => {
     expect(data).toEqual(await readPage('reports/one.html'));
   });
 
-  test('shows what is whole, and lists what is damaged with the reason', async () => {
+  test('shows valid artifacts, and lists damaged ones with the reason', async () => {
     await cp(project.path('out'), project.path('damaged'), { recursive: true });
     const [one = '', sql = ''] = (await project.list('damaged')).filter((file) => file.endsWith('.elf'));
     const bytes = await project.read('damaged', one);
     await writeFile(project.path('damaged', one), bytes.fill(9, 65_540, 65_541));
     await truncate(project.path('damaged', sql), 100_000);
     await writeFile(project.path('damaged/empty.elf'), '');
-    // ELF, and none of ours.
+    // An ELF file that is no artifact.
     await cp('/bin/true', project.path('damaged/true.elf'));
     const { exitCode, stderr } = await report('damaged', '-o', 'damaged.html');
     expect(exitCode).toBe(0);
@@ -119,14 +119,14 @@ describe('a folder', () => {
     [
       'without artifacts',
       'none',
-      /none has no artifact that can be read\. Is it the output of a server build/,
+      /none contains no readable artifact\. Give the output folder of a server build/,
     ],
     [
       'with damaged ones only',
       'bad',
-      /bad has no artifact that can be read\. x\.elf: .*ELF.*build it again\. Is/,
+      /bad contains no readable artifact\. x\.elf: .*ELF.*build it again\. Give/,
     ],
-  ])('%s: exit code 1, no page', async (_, folder, message) => {
+  ])('%s: exits with code 1 and writes no page', async (_, folder, message) => {
     await project.write({ 'none/main.js': '', 'bad/x.elf': 'something else' });
     const { exitCode, stdout, stderr } = await report(folder, '-o', 'no.html');
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
@@ -136,19 +136,19 @@ describe('a folder', () => {
     expect(await project.list()).not.toContain('no.html');
   });
 
-  test('a page that cannot be written: exit code 1', async () => {
+  test('exits with code 1 if the page cannot be written', async () => {
     const { exitCode, stderr } = await report('out', '-o', 'main.js/report.html');
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/main\.js\/report\.html: cannot be written: /);
   });
 });
 
-describe('wrong usage: exit code 2', () => {
+describe('wrong usage exits with code 2', () => {
   test.each([
-    ['no folder', [], /A folder is expected/],
-    ['two folders', ['out', 'out'], /One folder is expected, found out, out\. A command comes after `--`/],
-    ['no folder, but a command', ['--', 'node', 'out/main.js'], /A folder is expected/],
-    ['an empty command', ['out', '--'], /A command is expected after `--`/],
+    ['no folder', [], /Expected a folder: the output of a build/],
+    ['two folders', ['out', 'out'], /Expected one folder, found out, out\. Give a command after `--`/],
+    ['no folder, but a command', ['--', 'node', 'out/main.js'], /Expected a folder: the output of a build/],
+    ['an empty command', ['out', '--'], /Expected a command after `--`/],
     ['an unknown option', ['out', '--xml'], /unknown option '--xml'/],
     ['a wrong time limit', ['out', '--time-limit', 'soon', '--', 'node'], /--time-limit: expected a number/],
   ])('%s', async (_, args, message) => {
@@ -158,44 +158,44 @@ describe('wrong usage: exit code 2', () => {
   });
 });
 
-describe('a start', () => {
-  test.each(NODE_VERSIONS)('is seen step by step in Node %s', async (version) => {
+describe('a startup', () => {
+  test.each(NODE_VERSIONS)('is measured step by step on Node %s', async (version) => {
     const node = await ensureNode(version);
-    // The build was for two of these and for the one that runs the tests, which may be another patch release of Node 20.
+    // The build has two of these as targets, and the node of the tests, which may be another patch release of Node 20.
     const native = version === '24' || version === '26';
     const outcome = await report('out', '--', node, 'out/main.js');
     if (native) expectDone(outcome);
     expect(outcome.exitCode, outcome.stderr).toBe(0);
     expect(outcome.stdout.split('\n')).toEqual([RESULT, project.path('wasm-precompile-report.html')]);
-    const { starts, notes } = await readPage();
+    const { startups, notes } = await readPage();
     expect(notes).toEqual([]);
     for (const name of ['one', 'two', 'sql']) {
-      const start = starts.find(({ module }) => module === name);
-      expect(start?.node).toMatch(new RegExp(`^${version}`));
-      if (native) expect(start?.mode).toBe('precompiled');
-      expect(start && stepsOf(start)).toEqual([
+      const startup = startups.find(({ module }) => module === name);
+      expect(startup?.node).toMatch(new RegExp(`^${version}`));
+      if (native) expect(startup?.mode).toBe('precompiled');
+      expect(startup && stepsOf(startup)).toEqual([
         'map',
-        ...(start?.mode === 'precompiled' ? ['check'] : []),
+        ...(startup?.mode === 'precompiled' ? ['check'] : []),
         'load',
         'instantiate',
         'first call',
       ]);
-      for (const { start: from, end } of start?.steps ?? []) expect(end).toBeGreaterThanOrEqual(from);
-      expect(start?.steps[0]?.start).toBe(0);
+      for (const { start: from, end } of startup?.steps ?? []) expect(end).toBeGreaterThanOrEqual(from);
+      expect(startup?.steps[0]?.start).toBe(0);
     }
-    const calls = starts.map(({ steps }) => steps.at(-1)?.detail);
+    const calls = startups.map(({ steps }) => steps.at(-1)?.detail);
     expect(calls).toEqual(expect.arrayContaining(['value', 'twice']));
   });
 
-  test('prints JSON alone on standard output', async () => {
+  test('prints only JSON to standard output', async () => {
     const { exitCode, stdout, stderr } = await report('out', '--json', '--', process.execPath, 'out/main.js');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: RESULT });
-    expect((JSON.parse(stdout) as ReportData).starts).toHaveLength(3);
+    expect((JSON.parse(stdout) as ReportData).startups).toHaveLength(3);
   });
 
-  test('of modules that the program compiles itself, in the process and in a worker', async () => {
+  test('is measured for modules that the program compiles itself, in the process and in a worker', async () => {
     await project.write({
-      'plain.mjs': `
+      'baseline.mjs': `
         import { readFileSync } from 'node:fs';
         import { Worker, isMainThread } from 'node:worker_threads';
         const read = (name) => readFileSync(new URL(name, import.meta.url));
@@ -211,26 +211,26 @@ describe('a start', () => {
       `,
       'named.wasm': wat('(module $named (func (export "run")))'),
     });
-    const { exitCode } = await report('out', '--', process.execPath, 'plain.mjs');
+    const { exitCode } = await report('out', '--', process.execPath, 'baseline.mjs');
     expect(exitCode).toBe(0);
-    const { starts, notes = [] } = await readPage();
-    const seen = starts.map((start) => [start.module, start.mode, ...stepsOf(start)]);
+    const { startups, notes = [] } = await readPage();
+    const seen = startups.map((startup) => [startup.module, startup.mode, ...stepsOf(startup)]);
     expect(seen.toSorted()).toEqual([
-      [expect.stringMatching(/^module of \d+ B$/), 'plain', 'load', 'instantiate', 'first call'],
-      [expect.stringMatching(/^module of \d+ B$/), 'plain', 'load'],
-      ['named', 'plain', 'load', 'first call'],
+      [expect.stringMatching(/^module of \d+ B$/), 'baseline', 'load', 'instantiate', 'first call'],
+      [expect.stringMatching(/^module of \d+ B$/), 'baseline', 'load'],
+      ['named', 'baseline', 'load', 'first call'],
     ]);
     expect(notes.toSorted()).toEqual([
-      expect.stringMatching(/^module of .*: no instance of it was made where it was loaded/),
-      expect.stringMatching(/^named: .* one call, so the step `load` is both/),
+      expect.stringMatching(/^module of .*: the thread that loaded it created no instance/),
+      expect.stringMatching(/^named: .* one call, so the step `load` includes both/),
     ]);
   });
 
-  test('of nothing: the page says so', async () => {
+  test('without modules adds a warning to the page', async () => {
     const { exitCode, stderr } = await report('out', '--', process.execPath, '-e', '1');
     expect(exitCode).toBe(0);
-    expect(stderr).toMatch(/warning: .* loaded no WebAssembly module that could be seen/);
-    expect((await readPage()).starts).toEqual([]);
+    expect(stderr).toMatch(/warning: .* loaded no WebAssembly module that could be observed/);
+    expect((await readPage()).startups).toEqual([]);
   });
 
   test.each([
@@ -238,7 +238,7 @@ describe('a start', () => {
       'fails',
       `${MAIN} process.exit(3);`,
       [],
-      /failed with exit code 3\. What was seen until then is in the report/,
+      /failed with exit code 3\. The report shows what was measured until then/,
     ],
     [
       'hangs',
@@ -247,7 +247,7 @@ describe('a start', () => {
       /took longer than its time limit/,
     ],
     ['throws', `${MAIN} throw new Error('no');`, [], /failed with exit code 1/],
-  ])('of a program that %s: exit code 1, and a page', async (kind, main, args, message) => {
+  ])('of a program that %s exits with code 1 and writes a page', async (kind, main, args, message) => {
     await project.write({ [`${kind}.js`]: main });
     const { dir } = await build('rollup', project, { entry: `${kind}.js`, output: { dir: kind } });
     const page = `${kind}.html`;
@@ -262,10 +262,10 @@ describe('a start', () => {
     );
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(message);
-    expect((await readPage(page)).starts).toHaveLength(3);
+    expect((await readPage(page)).startups).toHaveLength(3);
   });
 
-  test('of a command that does not exist: exit code 1, no page', async () => {
+  test('of a missing command exits with code 1 and writes no page', async () => {
     const { exitCode, stderr } = await report('out', '-o', 'none.html', '--', 'no-such-command');
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
@@ -276,7 +276,7 @@ describe('a start', () => {
 });
 
 describe('--bench', () => {
-  test('makes a page from the result of a benchmark', async () => {
+  test('writes a page from the result of a benchmark', async () => {
     const bench = createBenchResult();
     await project.write({ 'bench.json': JSON.stringify(bench) });
     const outcome = await report('--bench', 'bench.json');
@@ -294,7 +294,7 @@ describe('--bench', () => {
       '{"rounds":1}',
       /wrong\.json is not the result of a benchmark: machine: .*npm run bench/,
     ],
-  ])('says what is wrong with a file that %s: exit code 1', async (_, contents, message) => {
+  ])('exits with code 1 and the reason for a file that %s', async (_, contents, message) => {
     if (contents !== undefined) await project.write({ 'wrong.json': contents });
     const { exitCode, stdout, stderr } = await report('--bench', 'wrong.json');
     expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });

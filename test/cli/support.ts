@@ -1,4 +1,4 @@
-/** Runs the built command (dist/) in a process of its own. */
+/** Runs the built command (dist/) in a separate process. */
 import path from 'node:path';
 import process from 'node:process';
 import { execa } from 'execa';
@@ -16,7 +16,7 @@ export interface RunOptions {
 
 const COMMAND = path.join(ROOT, 'dist/cli/index.js');
 
-/** `wasm-precompile …`, without the environment of the tests. */
+/** `wasm-precompile …`, without the environment variables of the tests. */
 export async function cli(args: string[], { cwd }: RunOptions): Promise<Outcome> {
   const { exitCode, stdout, stderr } = await execa(process.execPath, [COMMAND, ...args], {
     cwd,

@@ -13,7 +13,7 @@ const COMMAND = path.join(ROOT, 'dist/cli/index.js');
 const folder = mkdtempSync(path.join(tmpdir(), 'wasm-precompile-train-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Uses a module, says so, and goes on for ever, as a server does. */
+/** Calls a module, prints the result, and keeps running, as a server does. */
 const SERVER = `
 import { readFileSync } from 'node:fs';
 const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
@@ -22,14 +22,14 @@ console.log(instance.exports.value());
 setInterval(() => {}, 1000);
 `;
 
-/** What a first signal does not end. */
+/** A program that a first signal does not end. */
 const STUBBORN = `${SERVER} for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => console.log('no'));`;
 
 function start(program: string) {
   const cwd = mkdtempSync(path.join(folder, 'project-'));
   writeFileSync(path.join(cwd, 'one.wasm'), watOfValue(1));
   writeFileSync(path.join(cwd, 'server.mjs'), `console.log(process.pid); ${program}`);
-  // A shell does not pass signals on.
+  // A shell does not forward signals.
   const command = ['sh', '-c', '"$0" server.mjs; true', process.execPath];
   const training = execa(process.execPath, [COMMAND, 'train', '--', ...command], {
     cwd,
@@ -40,31 +40,29 @@ function start(program: string) {
 }
 
 describe('wasm-precompile train, of a server', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('writes the profiles when %s ends it', async (signal) => {
+    const { cwd, training } = start(SERVER);
+    training.stdout.on('data', (text) => {
+      if (/^1$/m.test(String(text))) training.kill(signal);
+    });
+    const { exitCode, stderr } = await training;
+    expect(exitCode, stderr).toBe(0);
+    expect(readdirSync(path.join(cwd, 'wasm-profiles'))).toEqual([expect.stringMatching(/\.wasm-profile$/)]);
+  });
+
   it.each(['SIGINT', 'SIGTERM'] as const)(
-    'ended by %s: writes what was recorded until then',
+    'ends a server that ignores %s at the second signal',
     async (signal) => {
-      const { cwd, training } = start(SERVER);
+      const { training } = start(STUBBORN);
       training.stdout.on('data', (text) => {
-        if (/^1$/m.test(String(text))) training.kill(signal);
+        if (/^(?:1|no)$/m.test(String(text))) training.kill(signal);
       });
-      const { exitCode, stderr } = await training;
-      expect(exitCode, stderr).toBe(0);
-      expect(readdirSync(path.join(cwd, 'wasm-profiles'))).toEqual([
-        expect.stringMatching(/\.wasm-profile$/),
-      ]);
+      const { exitCode, stdout, stderr } = await training;
+      expect(exitCode, stderr).toBe(1);
+      expect(stderr).toMatch(/ended before it could record/);
+      const pid = Number(/^\d+/.exec(stdout)?.[0]);
+      expect(pid).toBeGreaterThan(1);
+      expect(isRunning(pid)).toBe(false);
     },
   );
-
-  it.each(['SIGINT', 'SIGTERM'] as const)('that ignores %s: the second one ends it', async (signal) => {
-    const { training } = start(STUBBORN);
-    training.stdout.on('data', (text) => {
-      if (/^(?:1|no)$/m.test(String(text))) training.kill(signal);
-    });
-    const { exitCode, stdout, stderr } = await training;
-    expect(exitCode, stderr).toBe(1);
-    expect(stderr).toMatch(/ended without a chance to record/);
-    const pid = Number(/^\d+/.exec(stdout)?.[0]);
-    expect(pid).toBeGreaterThan(1);
-    expect(isRunning(pid)).toBe(false);
-  });
 });

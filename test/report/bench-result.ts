@@ -1,15 +1,15 @@
-/** The result of a benchmark that nobody has run: for tests of how it is shown. */
+/** A fictitious benchmark result, for tests of the page. */
 import {
   BENCH_MODES,
   type BenchMode,
   type BenchResult,
   type BenchSample,
   type BenchSamples,
-} from '../../src/report/data.ts';
+} from '../../src/report/report-data.ts';
 
 const NODES = ['20.20.2', '22.22.0', '24.12.0', '26.10.0'];
 
-/** Milliseconds of a plain start, and how many times better the others are. */
+/** Milliseconds of a baseline startup, and the speedup of the other modes. */
 const MODULES = [
   { name: 'sql.js', toolchain: 'C, Emscripten', note: '', wasmSize: 688_197, total: 45, better: 2.6 },
   { name: 'resvg', toolchain: 'Rust, wasm-bindgen', note: '', wasmSize: 2_480_000, total: 62, better: 2.2 },
@@ -26,7 +26,7 @@ const MODULES = [
   { name: 'simd-blur', toolchain: 'C++', note: 'SIMD', wasmSize: 310_000, total: 12, better: 1.4 },
 ];
 
-/** Numbers from 0 to 1, the same ones each time (mulberry32). */
+/** Pseudorandom numbers from 0 to 1, the same in each run (mulberry32). */
 function createRandom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -39,11 +39,11 @@ function createRandom(seed: number): () => number {
 
 export function createBenchResult(): BenchResult {
   const random = createRandom(5);
-  /** Somewhat more now and then, as on a machine that has other work. */
+  /** Occasional outliers, as on a busy machine. */
   const noise = () => 1 + random() * 0.08 + (random() > 0.9 ? random() * 0.4 : 0);
 
   const speed: Readonly<Record<BenchMode, (better: number) => number>> = {
-    plain: () => 1,
+    baseline: () => 1,
     precompiled: (better) => better,
     unsplit: (better) => better * 1.2,
     profile: (better) => better * 1.3,
@@ -55,10 +55,10 @@ export function createBenchResult(): BenchResult {
     return {
       load: scaled * 0.3,
       instantiate: scaled * 0.05,
-      call: scaled * (mode === 'plain' ? 0.65 : 0.15),
+      call: scaled * (mode === 'baseline' ? 0.65 : 0.15),
       total: scaled,
       blocked: scaled * 0.8,
-      peakMemory: (48e6 + wasmSize * (mode === 'plain' ? 4 : 6)) * noise(),
+      peakMemory: (48e6 + wasmSize * (mode === 'baseline' ? 4 : 6)) * noise(),
     };
   }
 
@@ -66,7 +66,7 @@ export function createBenchResult(): BenchResult {
     { total, better, wasmSize }: (typeof MODULES)[number],
     mode: BenchMode,
   ): BenchSamples => ({
-    loaded: mode === 'plain' ? 'compiled' : 'precompiled, mapped',
+    loaded: mode === 'baseline' ? 'compiled' : 'precompiled, mapped',
     samples: Array.from({ length: 11 }, () => sample(total / speed[mode](better), wasmSize, mode)),
   });
 
@@ -81,7 +81,7 @@ export function createBenchResult(): BenchResult {
         module: module.name,
         node,
         modes: {
-          plain: samplesOf(module, 'plain'),
+          baseline: samplesOf(module, 'baseline'),
           precompiled: samplesOf(module, 'precompiled'),
           unsplit: samplesOf(module, 'unsplit'),
           profile:
@@ -93,13 +93,13 @@ export function createBenchResult(): BenchResult {
       })),
     ),
     builds: MODULES.slice(0, 4).flatMap(({ name, wasmSize }) =>
-      (['plain', 'precompiled', 'profile'] as const).map((mode) => ({
+      (['baseline', 'precompiled', 'profile'] as const).map((mode) => ({
         module: name,
         mode,
-        coldSeconds: 0.6 + (mode === 'plain' ? 0 : wasmSize / 9e5) * noise(),
+        coldSeconds: 0.6 + (mode === 'baseline' ? 0 : wasmSize / 9e5) * noise(),
         cachedSeconds: 0.6 + (mode === 'profile' ? 0.9 : 0.1) * noise(),
-        outputSize: wasmSize * (mode === 'plain' ? 1 : 3.6),
-        nativeSize: mode === 'plain' ? 0 : wasmSize * 2.6,
+        outputSize: wasmSize * (mode === 'baseline' ? 1 : 3.6),
+        nativeSize: mode === 'baseline' ? 0 : wasmSize * 2.6,
       })),
     ),
     growth: NODES.slice(2).flatMap((node) =>
@@ -108,7 +108,7 @@ export function createBenchResult(): BenchResult {
           node,
           mode,
           wasmSize,
-          fileSize: wasmSize * (mode === 'plain' ? 1 : 4.1),
+          fileSize: wasmSize * (mode === 'baseline' ? 1 : 4.1),
           buildSeconds: 0.5 + wasmSize / 1e6,
           load: ((0.4 + wasmSize / 4e5) * noise()) / speed[mode](1.5),
           total: ((1 + wasmSize / 1e5) * noise()) / speed[mode](2.5),

@@ -1,15 +1,16 @@
-/** The page in a real browser, as its reader opens it: from a file, in light and dark, on wide and narrow screens. */
+/** The report page in a real browser: opened from a file, in light and dark themes, on wide and narrow screens. */
 import { readFile } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { type Browser, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ReportData } from '../../src/report/data.ts';
-import { writeReport } from '../../src/report/write.ts';
+import type { ReportData } from '../../src/report/report-data.ts';
+import { formatBytes } from '../../src/common/format-bytes.ts';
+import { writeReport } from '../../src/report/write-report.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { createProject, type Project } from '../support/project.ts';
 import { createBenchResult } from './bench-result.ts';
 
-/** What would end the script, or become an element, if anything took it for HTML. */
+/** Text that would end the script or create elements if it were parsed as HTML. */
 const HOSTILE =
   '</script><script>document.title = "hacked"</script><!--<img src=x onerror="document.title=1">';
 
@@ -56,7 +57,7 @@ const BUILD: ReportData = {
     { file: 'assets/other.elf', name: HOSTILE, size: 300_000, wireSize: 290_000, native: [] },
   ],
   unreadable: [{ file: 'assets/broken.elf', reason: `${HOSTILE} section .wasm is damaged` }],
-  starts: [
+  startups: [
     {
       module: 'sql-wasm',
       node: '26.10.0',
@@ -70,7 +71,7 @@ const BUILD: ReportData = {
       ],
     },
   ],
-  notes: ['other: no call of its exported functions was seen.'],
+  notes: ['other: none of its exported functions was called.'],
 };
 
 let browser: Browser;
@@ -88,7 +89,7 @@ beforeAll(async () => {
     date,
     command,
     artifacts: [],
-    starts: [],
+    startups: [],
     bench,
   });
 });
@@ -101,7 +102,7 @@ interface Visit {
   requested: string[];
 }
 
-/** Opens a page as a file, and waits until its charts are drawn. */
+/** Opens a page from a file, and waits until its charts are drawn. */
 async function visit(
   name: string,
   { scheme = 'light', width = 1280 }: { scheme?: 'light' | 'dark'; width?: number } = {},
@@ -121,12 +122,12 @@ async function visit(
   return { page, errors, requested };
 }
 
-/** All text that is drawn. */
+/** All text in the charts. */
 const drawnText = (page: Page) => page.locator('.chart svg text').allTextContents();
 
 const background = (page: Page) => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
 
-/** The colours of what is drawn. */
+/** The fill colours in the charts. */
 const fills = (page: Page) =>
   page
     .locator('.chart svg path')
@@ -138,17 +139,17 @@ describe.each(['build', 'bench'])('the page of a %s', (name) => {
     ['dark', 1280],
     ['light', 380],
     ['dark', 380],
-  ] as const)('is drawn in %s, %d pixels wide, and asks for nothing', async (scheme, width) => {
+  ] as const)('is drawn in %s, %d pixels wide, without any request', async (scheme, width) => {
     const { page, errors, requested } = await visit(`${name}.html`, { scheme, width });
     expect(errors).toEqual([]);
     expect(requested).toEqual([pathToFileURL(project.path(`${name}.html`)).href]);
-    // Nothing reaches out of a narrow screen.
+    // The page fits on a narrow screen.
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
     expect(await page.title()).toMatch(/^WebAssembly/);
     await page.close();
   });
 
-  test('is drawn anew when the reader switches to dark', async () => {
+  test('is redrawn when the theme switches to dark', async () => {
     const { page, errors } = await visit(`${name}.html`);
     const light = [await background(page), await fills(page)];
     await page.emulateMedia({ colorScheme: 'dark' });
@@ -158,7 +159,7 @@ describe.each(['build', 'bench'])('the page of a %s', (name) => {
     await page.close();
   });
 
-  test('says in words what each chart shows, and has its numbers in tables', async () => {
+  test('describes each chart in words, and lists its numbers in tables', async () => {
     const { page } = await visit(`${name}.html`);
     const charts = await page.locator('.chart[role=img]').all();
     expect(charts.length).toBeGreaterThan(1);
@@ -167,7 +168,7 @@ describe.each(['build', 'bench'])('the page of a %s', (name) => {
     await page.close();
   });
 
-  test('contains the licences of what draws it', async () => {
+  test('contains the licences of its libraries', async () => {
     const html = await readFile(project.path(`${name}.html`), 'utf8');
     for (const text of [
       'Apache License',
@@ -180,28 +181,28 @@ describe.each(['build', 'bench'])('the page of a %s', (name) => {
 });
 
 describe('a build', () => {
-  test('shows what its artifacts hold', async () => {
+  test('shows the contents of its artifacts', async () => {
     const { page } = await visit('build.html');
     const rows = await page.locator('#artifacts tbody tr').allInnerTexts();
     expect(rows.map((row) => row.split('\t'))).toMatchObject([
       [
         'sql-wasm',
-        '688.2 kB',
+        formatBytes(688_197),
         'V8 13.6.233.17-node.53, linux x64',
-        '900.0 kB',
+        formatBytes(900_000),
         '524 / 524 / 1,968',
         'assets/sql-wasm-BX2218C2.elf',
-        '3.8 MB',
+        formatBytes(3_800_000),
       ],
-      ['V8 14.6.233.17-node.53, linux x64', '800.0 kB', '524 / 524 / 1,968'],
-      [HOSTILE, '290.0 kB', 'no native code', '–', '–', 'assets/other.elf', '300.0 kB'],
-      ['All', '978.2 kB', '', '1.7 MB', '', '', '4.1 MB'],
+      ['V8 14.6.233.17-node.53, linux x64', formatBytes(800_000), '524 / 524 / 1,968'],
+      [HOSTILE, formatBytes(290_000), 'no native code', '–', '–', 'assets/other.elf', formatBytes(300_000)],
+      ['All', formatBytes(978_197), '', formatBytes(1_700_000), '', '', formatBytes(4_100_000)],
       ['assets/broken.elf', `${HOSTILE} section .wasm is damaged`],
     ]);
     await page.close();
   });
 
-  test('draws a tile for each large function, and one for all others', async () => {
+  test('draws a tile for each large function, and one for all other functions', async () => {
     const { page, errors } = await visit('build.html');
     const drawn = await drawnText(page);
     for (const text of ['sqlite3VdbeExec', 'yy_reduce', '[17]', '519 others']) {
@@ -214,7 +215,7 @@ describe('a build', () => {
     await page.close();
   });
 
-  test('tells the whole name of a function, as text', async () => {
+  test('shows the full name of a function as text', async () => {
     const { page, errors } = await visit('build.html');
     await page.locator('#functions svg text', { hasText: '</scr' }).first().hover();
     await expect.poll(() => page.locator('#functions strong').allTextContents()).toContain(HOSTILE);
@@ -223,9 +224,9 @@ describe('a build', () => {
     await page.close();
   });
 
-  test('draws each step of a start', async () => {
+  test('draws each step of a startup', async () => {
     const { page } = await visit('build.html');
-    const drawn = await page.locator('#starts .chart svg text').allTextContents();
+    const drawn = await page.locator('#startups .chart svg text').allTextContents();
     expect(drawn).toEqual(
       expect.arrayContaining(['map', 'check', 'load', 'instantiate', 'first call', '2.3 ms', '0.25 ms']),
     );
@@ -236,24 +237,24 @@ describe('a build', () => {
 });
 
 describe('a benchmark', () => {
-  test('draws every module in every Node, and says why there is no result', async () => {
+  test('draws every module on every Node, and shows the reason for a missing result', async () => {
     const { page } = await visit('bench.html');
     const drawn = await page.locator('#bench .chart svg text').allTextContents();
     for (const node of [20, 22, 24, 26]) {
       expect(drawn.filter((text) => text === `Node ${node}`)).toHaveLength(6);
     }
     expect(drawn.filter((text) => text.startsWith('no result: the process was killed'))).toHaveLength(1);
-    // 6 modules, 4 Nodes, 4 modes that are compared with plain, one of them missing.
+    // 6 modules, 4 Nodes, 4 modes that are compared with the baseline; one result is missing.
     expect(drawn.filter((text) => /^[\d.]+ ms · [\d.]+×$/.test(text))).toHaveLength(6 * 4 * 4 - 1);
     await page.close();
   });
 
-  test('shows another measure where the reader chooses one', async () => {
+  test('shows another metric when the reader selects one', async () => {
     const { page, errors } = await visit('bench.html');
     await page.locator('#bench select').selectOption('peak memory');
     const texts = () => page.locator('#bench .chart svg text').allTextContents();
     await expect
-      .poll(async () => (await texts()).filter((text) => / MB · /.test(text)).length)
+      .poll(async () => (await texts()).filter((text) => / MiB · /.test(text)).length)
       .toBe(6 * 4 * 4 - 1);
     await page.locator('#bench summary').click();
     const row = page.locator('#bench tbody tr', { hasText: 'no result' });
@@ -267,7 +268,7 @@ describe('a benchmark', () => {
     const texts = () => page.locator('#growth .chart svg text').allTextContents();
     const slopes = (await texts()).filter((text) => /^\w+, slope 0\.\d\d$/.test(text));
     expect(slopes.map((text) => text.split(',', 1)[0])).toEqual([
-      'plain',
+      'baseline',
       'precompiled',
       'unsplit',
       'profile',
@@ -286,19 +287,19 @@ describe('a benchmark', () => {
     );
     const builds = await page.locator('#builds tbody tr').allInnerTexts();
     expect(builds).toHaveLength(12);
-    expect(builds[0]).toMatch(/^sql\.js\tplain\t0\.60 s/);
-    expect(builds[9]).toMatch(/^esbuild\tplain\t0.60 s\t/);
+    expect(builds[0]).toMatch(/^sql\.js\tbaseline\t0\.60 s/);
+    expect(builds[9]).toMatch(/^esbuild\tbaseline\t0.60 s\t/);
     expect(await page.locator('#bench .notes').innerText()).toContain('Node 23 is missing');
     await page.close();
   });
 });
 
-test('a report of nothing says so', async () => {
+test('a report without data says that there is nothing to show', async () => {
   await writeReport(project.path('empty.html'), {
     ...BUILD,
     artifacts: [],
     unreadable: [],
-    starts: [],
+    startups: [],
     notes: [],
   });
   const page = await browser.newPage();

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import type { ReportData } from '../../src/report/data.ts';
+import type { ReportData } from '../../src/report/report-data.ts';
 
-/** What a page shows, read back from its file. */
+/** Reads the data of a page from its file. */
 export async function readReport(file: string): Promise<ReportData> {
   const html = await readFile(file, 'utf8');
   const [, json = ''] = /<script type="application\/json" id="data">(.*)<\/script>/.exec(html) ?? [];

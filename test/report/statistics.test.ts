@@ -12,7 +12,7 @@ describe('median', () => {
     expect(median(values)).toBe(expected);
   });
 
-  it('leaves its values as they are', () => {
+  it('does not change its arguments', () => {
     const values = [3, 1, 2];
     median(values);
     expect(values).toEqual([3, 1, 2]);
@@ -37,7 +37,7 @@ describe('quartiles', () => {
 });
 
 describe('pairRatios', () => {
-  it('compares samples of one round', () => {
+  it('compares samples of the same round', () => {
     // The second round was slow for both.
     expect(pairRatios([10, 100, 12], [5, 50, 4])).toEqual({ median: 2, min: 2, max: 3 });
   });
@@ -52,7 +52,7 @@ describe('pairRatios', () => {
     expect(median([1, 9, 2]) / median([1, 3, 4])).toBeCloseTo(2 / 3);
   });
 
-  it('has as many pairs as there are samples of both', () => {
+  it('ignores samples without a counterpart', () => {
     expect(pairRatios([2, 4, 100], [1, 1])).toEqual({ median: 3, min: 2, max: 4 });
     expect(pairRatios([2], [1, 1])).toEqual({ median: 2, min: 2, max: 2 });
     expect(pairRatios([], [1])).toEqual({ median: Number.NaN, min: Number.NaN, max: Number.NaN });
@@ -66,7 +66,7 @@ describe('logSlope', () => {
     expect(logSlope(power(exponent))).toBeCloseTo(exponent, 10);
   });
 
-  it('is what fits best', () => {
+  it('fits points that are no power law', () => {
     expect(
       logSlope([
         { x: 1, y: 1 },
@@ -76,11 +76,14 @@ describe('logSlope', () => {
     ).toBeCloseTo(1, 10);
   });
 
-  it('does not count what has no logarithm', () => {
+  it('skips points without a logarithm', () => {
     expect(logSlope([...power(1), { x: 5, y: 0 }, { x: -1, y: 3 }])).toBeCloseTo(1, 10);
   });
 
-  it.each([[[]], [[{ x: 2, y: 3 }]], [power(1).map(({ y }) => ({ x: 4, y }))]])('is NaN for %j', (points) => {
-    expect(logSlope(points)).toBeNaN();
-  });
+  it.each([[[]], [[{ x: 2, y: 3 }]], [power(1).map(({ y }) => ({ x: 4, y }))]])(
+    'returns NaN for %j',
+    (points) => {
+      expect(logSlope(points)).toBeNaN();
+    },
+  );
 });

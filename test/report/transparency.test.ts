@@ -1,6 +1,6 @@
-/** A program whose start is measured does what it does otherwise, whatever it does with exported functions. */
+/** Measuring a startup does not change what a program does, in particular with exported functions. */
 import { describe, expect, test } from 'vitest';
-import { measureStartups } from '../../src/report/startups.ts';
+import { measureStartups } from '../../src/report/measure-startups.ts';
 import { ensureNode, NODE_VERSIONS } from '../support/nodes.ts';
 import { createProject, type Project, run } from '../support/project.ts';
 import { wat } from '../support/wat.ts';
@@ -32,7 +32,7 @@ const print = (value) => console.log(JSON.stringify(value, (_, each) => typeof e
 `;
 
 const PROGRAMS: Record<string, string> = {
-  'what exports look like': `
+  'the shape of exports': `
     print([Object.keys(exports), Object.isFrozen(exports), Object.getPrototypeOf(exports), instance.exports === exports]);
     print([exports.add === exports.add, exports.add.name, exports.add.length, typeof exports.add]);
     print([String(instance), Object.keys(instance), instance instanceof WebAssembly.Instance]);
@@ -46,7 +46,7 @@ const PROGRAMS: Record<string, string> = {
       print((await WebAssembly.instantiate(importing, imports)).exports.run());
       print((await WebAssembly.instantiate(read('./second.wasm'), imports)).instance.exports.run());
     }`,
-  'imports that are wrong': `
+  'invalid imports': `
     for (const imports of [undefined, {}, { first: {} }, { first: 5 }, { first: { add: 5 } }, 5, null]) {
       try { new WebAssembly.Instance(importing, imports); } catch (error) { print([error.constructor.name, error.message]); }
       await WebAssembly.instantiate(importing, imports).catch((error) => print([error.constructor.name, error.message]));
@@ -84,13 +84,13 @@ async function createPrograms(): Promise<Project> {
 const project = await createPrograms();
 
 describe.each(NODE_VERSIONS)('Node %s', (version) => {
-  test.each(Object.keys(PROGRAMS))('%s', async (name) => {
+  test.each(Object.keys(PROGRAMS))('prints the same with measured startups: %s', async (name) => {
     const node = await ensureNode(version);
     const file = project.path(`${name}.mjs`);
     const expected = await run(file, { node });
     expect(expected.exitCode, expected.stderr).toBe(0);
     let output = '';
-    const { exit, starts, notes } = await measureStartups([node, file], {
+    const { exit, startups, notes } = await measureStartups([node, file], {
       cwd: '/',
       env: { NODE_OPTIONS: '' },
       output: (text) => {
@@ -99,13 +99,13 @@ describe.each(NODE_VERSIONS)('Node %s', (version) => {
     });
     expect(output.trimEnd()).toBe(expected.stdout);
     expect(exit.code).toBe(0);
-    const first = starts.find(({ module }) => module === 'first');
+    const first = startups.find(({ module }) => module === 'first');
     expect(first?.steps.map((step) => step.name)).toEqual(['load', 'instantiate', 'first call']);
     expect(notes.filter((note) => note.startsWith('first'))).toEqual([]);
   });
 });
 
-test('Emscripten’s and wasm-bindgen’s glue code works with what it gets', async () => {
+test('code of Emscripten and wasm-bindgen works with the proxies', async () => {
   const packages = await createProject({
     'main.mjs': `
       import { readFileSync } from 'node:fs';
@@ -113,7 +113,7 @@ test('Emscripten’s and wasm-bindgen’s glue code works with what it gets', as
       import { initWasm, Resvg } from '@resvg/resvg-wasm';
       const SQL = await initSqlJs();
       const database = new SQL.Database();
-      // A function of JavaScript in the module's table.
+      // Puts a JavaScript function into the module's table.
       database.create_function('half', (value) => value / 2);
       console.log(JSON.stringify(database.exec('select half(84)')[0].values));
       await initWasm(readFileSync(new URL(import.meta.resolve('@resvg/resvg-wasm/index_bg.wasm'))));
@@ -121,12 +121,12 @@ test('Emscripten’s and wasm-bindgen’s glue code works with what it gets', as
     `,
   });
   let output = '';
-  const { starts, failure } = await measureStartups([process.execPath, packages.path('main.mjs')], {
+  const { startups, failure } = await measureStartups([process.execPath, packages.path('main.mjs')], {
     output: (text) => {
       output += text;
     },
   });
   expect(failure, output).toBeUndefined();
   expect(output).toBe('[[42]]\ntrue\n');
-  expect(starts.length).toBeGreaterThanOrEqual(2);
+  expect(startups.length).toBeGreaterThanOrEqual(2);
 });

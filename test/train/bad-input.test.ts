@@ -1,8 +1,10 @@
-/** What can go wrong: `wasm-precompile train` says so, and writes what it has. */
+/** Failures of `wasm-precompile train`: it reports them, and writes the profiles that it has. */
+import { EventEmitter, once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { execa } from 'execa';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { CHECKOUT, type Project } from '../support/project.ts';
 import { wat } from '../support/wat.ts';
 import { createProgram, ENDED, executedBy, isRunning, NODES, train, trainCommand } from './support.ts';
@@ -20,21 +22,23 @@ beforeAll(async () => {
     'abort.cjs': 'start().a(); process.abort();',
     'stubborn.cjs': `
       start().a();
-      for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => {});
+      for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => console.log(signal));
       setInterval(() => {}, 1000);
       console.log(process.pid);
     `,
     'slow.cjs': `
       start().nop();
-      process.on('SIGTERM', () => setTimeout(() => process.exit(5), 7000));
+      process.on('SIGTERM', () => console.log('SIGTERM'));
+      process.on('SIGUSR2', () => process.exit(5));
       setInterval(() => {}, 1000);
+      console.log(process.pid);
     `,
     'forever.cjs': `
       const child = require('node:child_process').fork(join(__dirname, 'hang.cjs'), { detached: true, stdio: 'ignore' });
       console.log(child.pid);
-      setTimeout(() => { child.disconnect(); child.unref(); }, 500);
+      child.on('message', () => { child.disconnect(); child.unref(); });
     `,
-    'hang.cjs': 'console.log(start().a()); setInterval(() => {}, 1000);',
+    'hang.cjs': 'console.log(start().a()); process.send?.("started"); setInterval(() => {}, 1000);',
     'hang-in-shell.cjs': `
       start().a();
       require('node:child_process').spawn('sh', ['-c', '"$0" hang.cjs; true', process.execPath], { stdio: 'inherit' });
@@ -65,14 +69,14 @@ beforeAll(async () => {
 const node = process.execPath;
 const run = (...args: string[]) => trainCommand(project, args);
 
-/** How many functions a run that writes to `merged` executed. */
+/** Returns how many functions a run executed, which writes to `merged`. */
 async function executed(...args: string[]): Promise<number | undefined> {
   const { stdout } = await run('-o', 'merged', '--json', ...args);
   return (JSON.parse(stdout) as { modules: { executed: number }[] }).modules[0]?.executed;
 }
 
 describe('the command', () => {
-  test('writes a profile, and says where', async () => {
+  test('writes a profile, and prints its path', async () => {
     const { exitCode, stdout, stderr } = await run('-o', 'good', '--', node, 'a.cjs');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     expect(stdout).toBe('1\nsample  2  of 10 functions  good/sample.wasm-profile');
@@ -80,7 +84,7 @@ describe('the command', () => {
     expect(text).toMatch(/^functions 2 of 10\n2 [0-9a-f]{16} run "helper"\n3 [0-9a-f]{16} run "a"$/m);
   });
 
-  test('has wasm-profiles as its default folder, and prints JSON', async () => {
+  test('writes to wasm-profiles by default, and prints JSON', async () => {
     const { exitCode, stdout, stderr } = await run('--json', '--', node, 'a.cjs');
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '1' });
     expect(JSON.parse(stdout)).toEqual({
@@ -98,7 +102,7 @@ describe('the command', () => {
     });
   });
 
-  test('replaces profiles, or adds to them', async () => {
+  test('replaces profiles, or merges into them', async () => {
     expect(await executed('--', node, 'a.cjs')).toBe(2);
     expect(await executed('--merge', '--', node, 'nop.cjs')).toBe(1);
     expect((await project.read('merged/sample.wasm-profile')).toString()).toContain('functions 3 of 10');
@@ -109,7 +113,7 @@ describe('the command', () => {
   test.each([
     ['with --', ['--', node, '--no-warnings', 'spaces.mjs', '-o', 'x y', '--json']],
     ['without', [node, '--no-warnings', 'spaces.mjs', '-o', 'x y', '--json']],
-  ])('leaves the options of the command to it, %s', async (_, args) => {
+  ])('passes options to the command, %s', async (_, args) => {
     expect((await run(...args)).stdout).toBe('["-o","x y","--json"]');
   });
 
@@ -123,7 +127,7 @@ describe('the command', () => {
       /--time-limit: expected a number of seconds above 0, .* found "0"/,
     ],
     [
-      'a time limit that no timer holds',
+      'a time limit above the maximum of timers',
       ['--time-limit', '2147484', '--', node, 'a.cjs'],
       /--time-limit: expected a number of seconds above 0, at most 2147483 .* found "2147484"/,
     ],
@@ -132,34 +136,38 @@ describe('the command', () => {
       ['--time-limit', 'long', '--', node, 'a.cjs'],
       /--time-limit: expected .* found "long"/,
     ],
-  ])('is used wrongly with %s: exit code 2', async (_, args, message) => {
+  ])('exits with code 2 for %s', async (_, args, message) => {
     const { exitCode, stdout, stderr } = await run(...args);
     expect({ exitCode, stdout }).toEqual({ exitCode: 2, stdout: '' });
     expect(stderr).toMatch(message);
   });
 
   test.each([
-    ['a command that is not there', ['no-such-command'], /no-such-command cannot be started: .*ENOENT/],
+    ['a missing command', ['no-such-command'], /no-such-command cannot be started: .*ENOENT/],
     ['a program that loads no module', [node, 'nothing.cjs'], /loaded no WebAssembly module/],
     ['a program whose module is damaged', [node, 'invalid.cjs'], /loaded no WebAssembly module/],
-    ['a program that is no node', ['true'], /loaded no WebAssembly module/],
-    ['SIGKILL', [node, 'kill.cjs'], /kill\.cjs was ended by SIGKILL: what it executed cannot be recorded/],
+    ['a program that is not Node', ['true'], /loaded no WebAssembly module/],
+    [
+      'SIGKILL',
+      [node, 'kill.cjs'],
+      /kill\.cjs was ended by SIGKILL, so the functions that it executed could not be recorded/,
+    ],
     [
       'process.abort',
       [node, 'abort.cjs'],
-      /abort\.cjs was ended by SIGABRT: what it executed cannot be recorded/,
+      /abort\.cjs was ended by SIGABRT, so the functions that it executed could not be recorded/,
     ],
     [
       'a module that cannot be recorded',
       [node, 'starting-alone.cjs'],
-      /it has a start function and exports no function[^]*Nothing of what .* could be recorded/,
+      /it has a start function and exports no function[^]*None of the functions that .* could be recorded/,
     ],
     [
-      'a module with a start function that only another thread has instances of',
+      'a module with a start function whose instances are in another thread',
       [node, 'starting-posted.cjs'],
-      /it has a start function, and its instances were in another thread[^]*Nothing of what .* could be recorded/,
+      /it has a start function, and its instances were in another thread or were never created[^]*None of the functions that .* could be recorded/,
     ],
-  ])('%s: exit code 1 and nothing written', async (_, command, message) => {
+  ])('exits with code 1 and writes no profile for %s', async (_, command, message) => {
     const { exitCode, stderr } = await run('-o', 'none', '--', ...command);
     expect(stderr).toMatch(message);
     expect(exitCode).toBe(1);
@@ -171,19 +179,19 @@ describe('the command', () => {
       'exit code 3',
       ['exit-3.cjs'],
       [],
-      /exit-3\.cjs failed with exit code 3\. What was recorded .* written to partly/,
+      /exit-3\.cjs failed with exit code 3\. The profiles recorded until then are in partly/,
     ],
     [
       'an uncaught error',
       ['throw.cjs'],
       [],
-      /Error: on purpose[^]*throw\.cjs failed with exit code 1\. What/,
+      /Error: on purpose[^]*throw\.cjs failed with exit code 1\. The profiles/,
     ],
     [
       'a hanging program',
       ['hang.cjs'],
       ['--time-limit', '5'],
-      /hang\.cjs took longer than its time limit[^]* written to partly/,
+      /hang\.cjs took longer than its time limit[^]* until then are in partly/,
     ],
     [
       'a program that hangs below a shell',
@@ -191,14 +199,14 @@ describe('the command', () => {
       ['--time-limit', '5'],
       /took longer than its time limit/,
     ],
-  ])('%s: exit code 1, and a profile', async (_, command, flags, message) => {
+  ])('exits with code 1 and writes a profile for %s', async (_, command, flags, message) => {
     const { exitCode, stdout, stderr } = await run('-o', 'partly', ...flags, '--', node, ...command);
     expect(stderr).toMatch(message);
     expect(stdout).toContain('sample  2  of 10 functions  partly/sample.wasm-profile');
     expect(exitCode).toBe(1);
   });
 
-  test('a module that never runs has a profile without functions', async () => {
+  test('writes a profile without functions for a module that never runs', async () => {
     const { exitCode, stdout } = await run('-o', 'unused', '--', node, 'unused.cjs');
     expect({ exitCode, stdout }).toEqual({
       exitCode: 0,
@@ -206,19 +214,48 @@ describe('the command', () => {
     });
   });
 
-  test('a folder that cannot be written', async () => {
+  test('fails if the folder cannot be written', async () => {
     const { exitCode, stderr } = await run('-o', 'sample.wasm/x', '--', node, 'a.cjs');
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(/sample\.wasm\/x/);
   });
 });
 
-/** Of the processes whose numbers a program has printed. */
+/** Returns the process ids in a program's output that still run. */
 function stillRunning({ output }: { output: string }): number[] {
   const pids = [...output.matchAll(/^\d{2,}$/gm)].map(([pid]) => Number(pid));
   expect(pids).not.toEqual([]);
   return pids.filter(isRunning);
 }
+
+/** Milliseconds, by the test's own clock. */
+const TIME_LIMIT = 1000;
+
+/** Starts a training run whose time limit and grace period pass only when the test advances its clock. */
+function trainUntilReady(command: readonly string[]) {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const lines = new EventEmitter();
+  let output = '';
+  const result = train(project, command, {
+    timeLimit: TIME_LIMIT,
+    output(text) {
+      output += text;
+      lines.emit('more');
+    },
+  });
+  /** Resolves with the first line that matches. */
+  const printed = async (line: RegExp) => {
+    // Each look follows an event.
+    // oxlint-disable-next-line no-await-in-loop
+    while (!line.test(output)) await once(lines, 'more');
+    return line.exec(output)?.[0] ?? '';
+  };
+  return { result, ready: printed(/^\d+$/m).then(Number), printed };
+}
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe('train', () => {
   test('waits for processes that outlive the command', async () => {
@@ -226,18 +263,18 @@ describe('train', () => {
     expect(executedBy(result)).toEqual({ sample: ['nop'] });
   });
 
-  test('ends processes that outlive the command for long, and records them', async () => {
+  test('ends processes that outlive the command by 5 s, and records them', async () => {
     const result = await train(project, [node, 'forever.cjs']);
     expect(result.exit).toEqual(ENDED);
     expect(result.problems).toEqual([
-      expect.stringMatching(/^Process \d+ \(.*hang\.cjs\) still ran 5 s after the command, and was ended\.$/),
+      expect.stringMatching(/^Process \d+ \(.*hang\.cjs\) still ran 5 s after the command and was ended\.$/),
     ]);
     expect(executedBy(result)).toEqual({ sample: ['helper', 'a'] });
     expect(stillRunning(result)).toEqual([]);
   });
 
   test.runIf(process.platform === 'linux')(
-    'ends what is no node and has left the process group',
+    'ends processes other than Node that have left the process group',
     async () => {
       const result = await train(project, ['sh', '-c', 'setsid sleep 1000 & echo $! >&1; "$0" a.cjs', node]);
       expect(result.problems).toEqual([expect.stringMatching(/^Process \d+ \(sleep 1000\) still ran 5 s/)]);
@@ -245,24 +282,37 @@ describe('train', () => {
     },
   );
 
-  test('kills, 10 s after its time limit, what ignores signals below a shell that does not', async () => {
-    const start = performance.now();
-    const result = await train(project, ['sh', '-c', '"$0" stubborn.cjs; true', node], { timeLimit: 1000 });
-    expect(performance.now() - start).toBeGreaterThan(11_000);
+  test('kills a process that ignores signals, below a shell that does not, 10 s after the time limit', async () => {
+    const training = trainUntilReady(['sh', '-c', '"$0" stubborn.cjs; true', node]);
+    const pid = await training.ready;
+    vi.advanceTimersByTime(TIME_LIMIT);
+    await training.printed(/^SIGTERM$/m);
+    vi.advanceTimersByTime(9_999);
+    await setImmediate();
+    expect(isRunning(pid)).toBe(true);
+    vi.advanceTimersByTime(1);
+    const result = await training.result;
     expect(result.exit).toMatchObject({ signal: 'SIGTERM', timedOut: true });
     expect(result.problems).toEqual([
-      expect.stringMatching(/stubborn\.cjs\): the process ended without a chance/),
+      expect.stringMatching(/stubborn\.cjs\): the process ended before it could record/),
     ]);
-    expect(stillRunning(result)).toEqual([]);
+    expect(isRunning(pid)).toBe(false);
   });
 
-  test('lets a program end for 10 s after its time limit', async () => {
-    const result = await train(project, [node, 'slow.cjs'], { timeLimit: 1000 });
+  test('gives a program 10 s to end after its time limit', async () => {
+    const training = trainUntilReady([node, 'slow.cjs']);
+    const pid = await training.ready;
+    vi.advanceTimersByTime(TIME_LIMIT);
+    await training.printed(/^SIGTERM$/m);
+    vi.advanceTimersByTime(9_999);
+    await setImmediate();
+    process.kill(pid, 'SIGUSR2');
+    const result = await training.result;
     expect(result).toMatchObject({ exit: { code: 5, timedOut: true }, problems: [] });
     expect(executedBy(result)).toEqual({ sample: ['nop'] });
   });
 
-  test('kills at once when it is told to', async () => {
+  test('kills all processes at once when `kill` is aborted', async () => {
     let output = '';
     const [interrupt, kill] = [new AbortController(), new AbortController()];
     const result = await train(project, ['sh', '-c', '"$0" stubborn.cjs; true', node], {
@@ -281,7 +331,7 @@ describe('train', () => {
   test.each([
     ['process.exit', 'process.exit(7)', { exitCode: 7 }],
     ['an error', 'throw new Error("on purpose")', { exitCode: 1 }],
-  ])('leaves nothing where its own process ends by %s', async (_, end, outcome) => {
+  ])('leaves no process if its own process ends by %s', async (_, end, outcome) => {
     const { exitCode, stdout } = await execa(
       node,
       [
@@ -297,11 +347,11 @@ describe('train', () => {
       { cwd: project.folder, reject: false },
     );
     expect({ exitCode }).toEqual(outcome);
-    // Nobody is there to wait for it.
+    // No process waits for these processes, so poll.
     await expect.poll(() => stillRunning({ output: stdout }), { timeout: 10_000 }).toEqual([]);
   });
 
-  test('ends a program when it is told to', async () => {
+  test('ends a program when `interrupt` is aborted', async () => {
     const controller = new AbortController();
     const result = await train(project, [node, 'hang.cjs'], {
       output: () => controller.abort('SIGTERM'),
@@ -311,7 +361,7 @@ describe('train', () => {
     expect(executedBy(result)).toEqual({ sample: ['helper', 'a'] });
   });
 
-  test('leaves no folder behind', async () => {
+  test('removes its temporary folder', async () => {
     const temporary = await createProgram({
       'kill.cjs': 'start().a(); process.kill(process.pid, "SIGKILL");',
     });
@@ -323,7 +373,7 @@ describe('train', () => {
     expect(readdirSync(temporary.path('tmp'))).toEqual(['x']);
   });
 
-  test.each(NODES)('a hundred modules in Node $version', async ({ node: executable }) => {
+  test.each(NODES)('records a hundred modules on Node $version', async ({ node: executable }) => {
     const many = await createProgram({
       ...Object.fromEntries(
         Array.from({ length: 100 }, (_, index) => [

@@ -1,4 +1,4 @@
-/** Modules from npm, on their own and in the plugin's output. */
+/** Training with modules from npm, and with the plugin's output. */
 import { readFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -27,14 +27,14 @@ const svg = '<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><cir
 const resvg = new Resvg(svg);
 const picture = resvg.render();
 console.log(picture.width);
-// Here and not when they are collected, which one run may live to see and the next may not.
+// Free them explicitly: whether the garbage collector does it before the end differs between runs.
 picture.free();
 resvg.free();
 `;
 
 /**
- * What V8 itself says that it compiles: a function when it is first called. In three runs, since a line is lost where several
- * threads print at once.
+ * Returns the functions whose compilation V8 traces, which happens at their first call. Combines three runs,
+ * because a line is lost when several threads print at the same time.
  */
 async function tracedBy(node: string, file: string): Promise<number[]> {
   const runs = [1, 2, 3].map(() => execa(node, ['--trace-wasm-compilation-times', file]));
@@ -43,11 +43,11 @@ async function tracedBy(node: string, file: string): Promise<number[]> {
   return [...new Set(Array.from(traced, ([, index]) => Number(index)))].toSorted((x, y) => x - y);
 }
 
-describe.each(NODES)('Node $version: what V8 says that it compiles at first calls', ({ node }) => {
+describe.each(NODES)('Node $version: records the functions that V8 traces at first calls', ({ node }) => {
   test.each([
     ['sql.js', SQL, '[[14]]\n'],
     ['@resvg/resvg-wasm', RESVG, '20\n'],
-  ])('in %s', async (_, program, output) => {
+  ])('of %s', async (_, program, output) => {
     const project = await createProject({ 'main.mjs': program });
     const result = await train(project, [node, 'main.mjs']);
     expect(result).toMatchObject({ output, exit: ENDED, problems: [] });
@@ -76,22 +76,22 @@ describe.each(BUNDLERS)("%s: the plugin's output", (bundler) => {
     }));
   });
 
-  test.each(NODES)('in Node $version, with the names of the sources', async ({ node }) => {
+  test.each(NODES)('is recorded on Node $version with the names of the sources', async ({ node }) => {
     const result = await train(project, [node, `${output}/main.js`]);
     expect(result).toMatchObject({ output: '25\n', exit: ENDED, problems: [] });
     expect(executedBy(result)).toEqual({ sample: ['escape'], math: [0] });
   });
 
-  test('the profile is that of the source', async () => {
+  test('has the same profile as the source', async () => {
     await trainCommand(project, ['-o', 'from-output', '--', process.execPath, `${output}/main.js`]);
     await project.write({
-      'plain.mjs': `
+      'source.mjs': `
         import { readFileSync } from 'node:fs';
         const imports = { env: { call() {}, other() {} } };
         (await WebAssembly.instantiate(readFileSync('sample.wasm'), imports)).instance.exports.escape();
       `,
     });
-    await trainCommand(project, ['-o', 'from-source', '--', process.execPath, 'plain.mjs']);
+    await trainCommand(project, ['-o', 'from-source', '--', process.execPath, 'source.mjs']);
     const [fromOutput, fromSource] = await Promise.all(
       ['from-output', 'from-source'].map((folder) =>
         readFile(project.path(folder, 'sample.wasm-profile'), 'utf8'),

@@ -1,9 +1,9 @@
-/** Several threads and processes, and the ways in which they end. */
+/** Training with several threads and processes, and with all ways in which a process ends. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Project } from '../support/project.ts';
 import { createProgram, ENDED, executedBy, NODES, train } from './support.ts';
 
-/** In a worker: runs functions of a new instance, says so, and stays. */
+/** In a worker: runs functions of a new instance, reports that, and may keep running. */
 const IN_WORKER = `
   const { parentPort, workerData } = require('node:worker_threads');
   const own = start();
@@ -13,7 +13,7 @@ const IN_WORKER = `
   if (workerData.then === 'spin') for (;;);
 `;
 
-/** \`run(calls, then, options)\`: a worker that has run. */
+/** `run(calls, then, options)` starts a worker, and resolves when it has run the functions. */
 const WORKERS = `
   const { Worker } = require('node:worker_threads');
   const run = (calls, then, options) => new Promise((resolve) => {
@@ -119,7 +119,7 @@ describe.each(NODES)('Node $version', ({ node }) => {
             process.once('SIGTERM', () => { own.nop(); setImmediate(() => process.kill(process.pid, 'SIGTERM')); });
             setTimeout(() => process.kill(process.pid, 'SIGTERM'), 20);
           },
-          // As signal-exit does, which looks whether it is alone.
+          // As signal-exit does, which checks that there is no other listener.
           alone: () => {
             const listener = () => {
               if (process.listeners('SIGINT').length > 1) return;
@@ -146,14 +146,14 @@ describe.each(NODES)('Node $version', ({ node }) => {
     ['workers with an environment of their own', 'own-environment.cjs', ['helper', 'a', 'never', 'b']],
     ['a module that was posted to a worker', 'posted.cjs', ['never', 'b']],
     ['three processes and four workers', 'children.cjs', ['helper', 'a', 'trap', 'escape', 'hot', 'nop']],
-    ['a cluster, whose workers end by SIGTERM', 'cluster.cjs', ['helper', 'a', 'listed', 'indirect']],
-  ])('%s', async (_, file, executed) => {
+    ['a cluster whose workers are ended by SIGTERM', 'cluster.cjs', ['helper', 'a', 'listed', 'indirect']],
+  ])('records %s', async (_, file, executed) => {
     const result = await train(project, [node, file]);
     expect(result).toMatchObject({ output: '', exit: ENDED, problems: [] });
     expect(executedBy(result)).toEqual({ sample: executed });
   });
 
-  test('a worker that is terminated, with a start function', async () => {
+  test('records a terminated worker with a start function', async () => {
     const result = await train(project, [node, 'starting-worker.cjs']);
     expect(result).toMatchObject({ exit: ENDED, problems: [] });
     expect(executedBy(result)).toEqual({ starting: [1, 2, 3] });
@@ -179,7 +179,7 @@ describe.each(NODES)('Node $version', ({ node }) => {
     ['handled', { code: 4 }, ['helper', 'a', 'nop']],
     ['once', { signal: 'SIGTERM' }, ['helper', 'a', 'nop']],
     ['alone', { signal: 'SIGINT' }, ['helper', 'a']],
-  ])('ends by %s as without recording', async (way, exit, executed) => {
+  ])('ends by %s as without the recorder', async (way, exit, executed) => {
     const result = await train(project, [node, 'end.cjs', way]);
     expect(result).toMatchObject({ exit: { ...ENDED, code: undefined, ...exit }, problems: [] });
     expect(executedBy(result)).toEqual({ sample: executed });

@@ -1,9 +1,9 @@
-/** Exactly what a program executed, in whatever way it loads its module. */
+/** Training records exactly the executed functions, for every way to load a module. */
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Project } from '../support/project.ts';
 import { createProgram, ENDED, executedBy, FUNCTIONS, NODES, train } from './support.ts';
 
-/** Ways to get at the exports, as the body of an async function. */
+/** Ways to get the exports, as bodies of an async function. */
 const WAYS = {
   'new Module and new Instance': 'return start();',
   compile: 'return new WebAssembly.Instance(await WebAssembly.compile(bytes), imports).exports;',
@@ -56,7 +56,7 @@ describe.each(NODES)('Node $version', ({ node }) => {
       'hot.cjs': `
         const own = start();
         own.nop();
-        // V8 optimises in the background.
+        // V8 optimises on a background thread.
         const timer = setInterval(() => { for (let i = 0; i < 20; i++) own.hot(1000000); }, 5);
         setTimeout(() => clearInterval(timer), 600);
       `,
@@ -99,27 +99,27 @@ describe.each(NODES)('Node $version', ({ node }) => {
     });
   });
 
-  test.each(Object.keys(WAYS))('%s', async (way) => {
+  test.each(Object.keys(WAYS))('records a module from %s', async (way) => {
     const result = await train(project, [node, `${way}.cjs`]);
     expect(result).toMatchObject({ output: '1\n', exit: ENDED, problems: [] });
     expect(executedBy(result)).toEqual({ sample: ['helper', 'a'] });
   });
 
   test.each([
-    ['nothing', [], []],
+    ['no function', [], []],
     ['a function that calls no other', ['nop'], ['nop']],
     ['a call', ['b'], ['never', 'b']],
     ['an indirect call', ['indirect'], ['listed', 'indirect']],
     ['a function that traps', ['trap'], ['trap']],
     ['a function that an exception leaves', ['escape'], ['escape']],
-    ['everything', ['a', 'b', 'trap', 'escape', 'hot', 'indirect', 'nop'], Object.keys(FUNCTIONS)],
-  ])('%s', async (_, calls, executed) => {
+    ['all functions', ['a', 'b', 'trap', 'escape', 'hot', 'indirect', 'nop'], Object.keys(FUNCTIONS)],
+  ])('records %s', async (_, calls, executed) => {
     const result = await train(project, [node, 'run.cjs', ...calls]);
     expect(result).toMatchObject({ exit: ENDED, problems: [] });
     expect(executedBy(result)).toEqual({ sample: executed });
   });
 
-  test('a function that V8 optimised is told from others', async () => {
+  test('distinguishes functions that V8 optimised', async () => {
     const { modules } = await train(project, [node, 'hot.cjs']);
     expect(modules[0]?.executed).toEqual([
       { index: FUNCTIONS.hot, optimised: true },
@@ -127,25 +127,25 @@ describe.each(NODES)('Node $version', ({ node }) => {
     ]);
   });
 
-  test('a module without instances', async () => {
+  test('records a module without instances', async () => {
     const result = await train(project, [node, 'no-instance.cjs']);
     expect(result).toMatchObject({ loaded: true, exit: ENDED, problems: [] });
     expect(executedBy(result)).toEqual({ sample: [] });
   });
 
-  test('an imported function that is exported again is not the own one', async () => {
+  test('does not record an imported function that is exported again', async () => {
     expect(executedBy(await train(project, [node, 'imported.cjs']))).toEqual({ sample: ['helper', 'a'] });
   });
 
-  test('an instance that is gone by the end', async () => {
+  test('records an instance that is collected before the end', async () => {
     expect(executedBy(await train(project, [node, 'collected.cjs']))).toEqual({ sample: ['helper', 'a'] });
   });
 
-  test('an ES module', async () => {
+  test('records an ES module', async () => {
     expect(executedBy(await train(project, [node, 'import.mjs']))).toEqual({ sample: ['escape'] });
   });
 
-  test('a fetched module, without those that Node itself loads for fetch', async () => {
+  test('records a fetched module, without modules that Node itself loads for fetch', async () => {
     const result = await train(project, [node, 'fetch.cjs']);
     expect(result).toMatchObject({ exit: ENDED, problems: [] });
     expect(executedBy(result)).toEqual({ sample: ['nop'] });
@@ -154,7 +154,7 @@ describe.each(NODES)('Node $version', ({ node }) => {
   test.each([
     ['alone', [], [1, 2]],
     ['and others', ['y'], [1, 2, 3]],
-  ])('a start function %s', async (_, calls, executed) => {
+  ])('records a start function %s', async (_, calls, executed) => {
     expect(executedBy(await train(project, [node, 'starting.cjs', ...calls]))).toEqual({
       starting: executed,
     });
@@ -166,13 +166,13 @@ describe.each(NODES)('Node $version', ({ node }) => {
     ['--no-wasm-lazy-compilation'],
     ['--frozen-intrinsics'],
     ['--max-old-space-size=200'],
-  ])('with %s', async (flag) => {
+  ])('records with %s', async (flag) => {
     const result = await train(project, [node, flag, '--no-warnings', 'run.cjs', 'a']);
     expect(result).toMatchObject({ exit: ENDED, problems: [], output: '' });
     expect(executedBy(result)).toEqual({ sample: ['helper', 'a'] });
   });
 
-  test('the NODE_OPTIONS of the user stay', async () => {
+  test('keeps the NODE_OPTIONS of the user', async () => {
     const own = await createProgram({ 'run.cjs': 'start().a();', 'first.cjs': 'console.log("first");' });
     const result = await train(own, [node, 'run.cjs'], {
       env: { NODE_OPTIONS: `--require "${own.path('first.cjs')}"` },

@@ -1,4 +1,4 @@
-/** Several runs of one command, which executes something else each time. */
+/** Several runs of one command that executes other functions each time. */
 import { chmod } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -13,7 +13,7 @@ const { trainRepeatedly } = (await import(path.join(CHECKOUT, 'dist/train/repeat
   ) => ReturnType<typeof import('../../src/train/repeat.ts').trainRepeatedly>;
 };
 
-/** Each run takes the next argument: names of exports, or one of the cases. The file `runs` counts them. */
+/** Each run uses the next argument: names of exports, or one of the cases. The file `runs` counts the runs. */
 const PROGRAM = `
 const { spawnSync } = require('node:child_process');
 const file = join(__dirname, 'runs');
@@ -32,7 +32,7 @@ switch (step) {
     break;
   case 'optimised': {
     const own = start();
-    // V8 optimises in the background.
+    // V8 optimises on a background thread.
     const timer = setInterval(() => { for (let i = 0; i < 20; i++) own.hot(1000000); }, 5);
     setTimeout(() => clearInterval(timer), 600);
     break;
@@ -65,7 +65,7 @@ async function repeat(steps: readonly string[], options: RepeatOptions = {}) {
     cwd: project.folder,
     env: { NODE_OPTIONS: '' },
     output: () => {},
-    // However slow the machine is.
+    // Independent of the speed of the machine.
     budget: Number.POSITIVE_INFINITY,
     track: async (number, run) => {
       const result = await run();
@@ -83,34 +83,34 @@ const A_AND_B = ['helper', 'a', 'never', 'b'];
 
 describe('a command is run', () => {
   test.each([
-    ['twice where both execute the same', {}, ['a', 'a', 'b'], 2, A],
+    ['twice if both execute the same', {}, ['a', 'a', 'b'], 2, A],
     [
-      'five times where the second executes something else',
+      'five times if the second executes other functions',
       {},
       ['a', 'b', 'b', 'a', 'nop', 'trap'],
       5,
       [...A_AND_B, 'nop'],
     ],
-    ['five times where the second executes less', {}, ['a+b', 'a', 'a', 'a', 'nop'], 5, [...A_AND_B, 'nop']],
-    ['once where that took longer than all runs may', { budget: 0 }, ['a', 'b'], 1, A],
-    ['once where that is asked for', { runs: 1 }, ['a', 'b'], 1, A],
-    ['twice where that is asked for', { runs: 2 }, ['a', 'b', 'nop'], 2, A_AND_B],
     [
-      'as often as is asked for, also after a run without anything new',
-      { runs: 3 },
-      ['a', 'a', 'b'],
-      3,
-      A_AND_B,
+      'five times if the second executes fewer functions',
+      {},
+      ['a+b', 'a', 'a', 'a', 'nop'],
+      5,
+      [...A_AND_B, 'nop'],
     ],
+    ['once if that exceeded the time budget', { budget: 0 }, ['a', 'b'], 1, A],
+    ['once if `runs` is 1', { runs: 1 }, ['a', 'b'], 1, A],
+    ['twice if `runs` is 2', { runs: 2 }, ['a', 'b', 'nop'], 2, A_AND_B],
+    ['as often as `runs`, also after a run without new functions', { runs: 3 }, ['a', 'a', 'b'], 3, A_AND_B],
     [
-      'as often as is asked for, however often and long that is',
+      'as often as `runs`, regardless of the budget',
       { runs: 7, budget: 0 },
       ['a', 'b', 'nop', 'trap', 'escape', 'hot', 'indirect'],
       7,
       Object.keys(FUNCTIONS),
     ],
-    ['five times where the second loads nothing', {}, ['a', 'nothing', 'a', 'a', 'b'], 5, A_AND_B],
-    ['once where it loads nothing', { runs: 3 }, ['nothing', 'a'], 1, undefined],
+    ['five times if the second loads no module', {}, ['a', 'nothing', 'a', 'a', 'b'], 5, A_AND_B],
+    ['once if it loads no module', { runs: 3 }, ['nothing', 'a'], 1, undefined],
   ])('%s', async (_, options, steps, runs, executed) => {
     const { last } = await repeat(steps, options);
     expect(last).toMatchObject({ number: runs, result: { exit: ENDED, problems: [] } });
@@ -118,7 +118,7 @@ describe('a command is run', () => {
     expect(last.result.loaded).toBe(executed !== undefined);
   });
 
-  test('no more where it is not there any more: what it executed before stays', async () => {
+  test('no more if it is gone, and keeps the earlier results', async () => {
     const project = await createSteps();
     const script = '#!/bin/sh\n"$NODE" steps.cjs a b\nrm "$0"\n';
     await project.write({ 'once.sh': script });
@@ -134,7 +134,7 @@ describe('a command is run', () => {
     expect(stopped).toMatchObject({ code: 'TRAINING_FAILED', message: expect.stringContaining('once.sh') });
   });
 
-  test('no more once it was interrupted, also between two runs', async () => {
+  test('no more after an interruption, also between two runs', async () => {
     const interrupt = new AbortController();
     const { last } = await repeat(['a', 'b'], {
       interrupt: interrupt.signal,
@@ -148,7 +148,7 @@ describe('a command is run', () => {
   });
 });
 
-test('each run tells how many functions none before it has executed', async () => {
+test('each run reports how many functions no earlier run executed', async () => {
   const { tracked } = await repeat(['a', 'b', 'nop', 'a'], { runs: 4 });
   expect(tracked).toEqual([
     [1, 2],
@@ -161,7 +161,7 @@ test('each run tells how many functions none before it has executed', async () =
 test.each([
   ['first', ['optimised', 'nop']],
   ['last', ['nop', 'optimised']],
-])('what the %s run has optimised stays', async (_, steps) => {
+])('keeps the functions that the %s run optimised', async (_, steps) => {
   const { last } = await repeat(steps, { runs: 2 });
   const [module] = last.result.modules;
   expect(module?.executed).toEqual([
@@ -171,16 +171,16 @@ test.each([
   expect(module?.runs.map(({ optimised }) => [...optimised])).toEqual([[FUNCTIONS.hot]]);
 });
 
-test('what could not be recorded is told once', async () => {
+test('reports a recording failure once', async () => {
   const { last } = await repeat(['killed child', 'killed child'], { runs: 2 });
-  expect(last.result.problems).toEqual([expect.stringMatching(/killed\.cjs.*ended without a chance/)]);
+  expect(last.result.problems).toEqual([expect.stringMatching(/killed\.cjs.*ended before it could record/)]);
 });
 
 describe('a run that', () => {
   test.each([
     ['fails', 'fail', { exit: { code: 3 } }],
     ['hangs', 'hang', { exit: { timedOut: true } }],
-  ])('%s is the last one, and told from those before', async (_, step, result) => {
+  ])('%s is the last one, and is separate from the run before', async (_, step, result) => {
     const { last, before } = await repeat(['a', step, 'b'], { runs: 3, timeLimit: 5000 });
     expect(last).toMatchObject({ number: 2, result });
     expect(before).toMatchObject({ number: 1, result: { exit: ENDED } });
@@ -204,7 +204,7 @@ describe('wasm-precompile train', () => {
     expect(await countRuns(project)).toBe(1);
   });
 
-  test('--runs: as often as that, and says what each has added', async () => {
+  test('runs the command --runs times, and prints what each run added', async () => {
     const project = await createSteps();
     const { exitCode, stdout, stderr } = await trainCommand(project, [
       '--runs',
@@ -223,7 +223,7 @@ describe('wasm-precompile train', () => {
     expect(stdout).toMatch(/^sample {2}5 {2}of 10 functions/);
   });
 
-  test('--runs: not again after one that fails', async () => {
+  test('stops after a run that fails', async () => {
     const project = await createSteps();
     const { exitCode, stdout, stderr } = await trainCommand(project, [
       '--runs=3',
@@ -231,18 +231,23 @@ describe('wasm-precompile train', () => {
       ...command(['a', 'fail', 'b']),
     ]);
     expect(exitCode).toBe(1);
-    expect(stderr).toMatch(/ failed with exit code 3\. What was recorded .* written to wasm-profiles/);
+    expect(stderr).toMatch(
+      / failed with exit code 3\. The profiles recorded until then are in wasm-profiles/,
+    );
     expect(stdout).toMatch(/^sample {2}3 {2}of 10 functions/);
     expect(await countRuns(project)).toBe(2);
   });
 
-  test.each(['0', '-1', '1.5', 'many', ''])('--runs %j: exit code 2, and nothing is run', async (runs) => {
-    const project = await createSteps();
-    const { exitCode, stderr } = await trainCommand(project, ['--runs', runs, '--', ...command(['a'])]);
-    expect(exitCode).toBe(2);
-    expect(stderr).toContain(
-      `--runs: expected a whole number of runs, 1 or more, found ${JSON.stringify(runs)}`,
-    );
-    expect(await project.list()).not.toContain('runs');
-  });
+  test.each(['0', '-1', '1.5', 'many', ''])(
+    '--runs %j: exits with code 2 and runs no command',
+    async (runs) => {
+      const project = await createSteps();
+      const { exitCode, stderr } = await trainCommand(project, ['--runs', runs, '--', ...command(['a'])]);
+      expect(exitCode).toBe(2);
+      expect(stderr).toContain(
+        `--runs: expected a whole number of runs, 1 or more, found ${JSON.stringify(runs)}`,
+      );
+      expect(await project.list()).not.toContain('runs');
+    },
+  );
 });

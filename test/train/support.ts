@@ -1,4 +1,4 @@
-/** Programs that are run by the built `train` (dist/), each in a folder of its own. */
+/** Runs programs with the built `train` (dist/), each in a separate folder. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -13,7 +13,7 @@ export const NODES = await Promise.all(
   NODE_VERSIONS.map(async (version) => ({ version, node: await ensureNode(version) })),
 );
 
-/** The recorder is a file of the build. */
+/** Imports the build, because the preload script of the recorder exists only there. */
 const { train: trainBuilt } = (await import(path.join(CHECKOUT, 'dist/train/train.js'))) as {
   train: (command: readonly string[], options?: TrainOptions) => Promise<TrainResult>;
 };
@@ -67,7 +67,10 @@ export const STARTING = wat(`
   (start $start)
 )`);
 
-/** Names for scripts: `bytes`, `imports`, `attempt(f)`, `start()`, which gives the exports of a new instance. */
+/**
+ * Declares for scripts: `bytes`, `imports`, `attempt(f)`, and `start()`, which returns the exports of a new
+ * instance.
+ */
 export const COMMON = `
 const fs = require('node:fs');
 const { join } = require('node:path');
@@ -77,7 +80,7 @@ function attempt(f) { try { f(); } catch {} }
 function start() { return new WebAssembly.Instance(new WebAssembly.Module(bytes), imports).exports; }
 `;
 
-/** A project with the modules above and scripts; those named `.cjs` begin with `COMMON`. */
+/** Creates a project with the modules above and scripts; `.cjs` scripts begin with `COMMON`. */
 export function createProgram(scripts: Files): Promise<Project> {
   const files: Files = { 'sample.wasm': SAMPLE, 'starting.wasm': STARTING };
   for (const [name, text] of Object.entries(scripts)) {
@@ -87,7 +90,7 @@ export function createProgram(scripts: Files): Promise<Project> {
 }
 
 export interface Trained extends TrainResult {
-  /** What the program printed. */
+  /** Output of the program. */
   output: string;
 }
 
@@ -109,7 +112,7 @@ export async function train(
   return { ...result, output };
 }
 
-/** By module, in ascending order: names from `FUNCTIONS` for the sample, else indices. */
+/** Returns the executed functions of each module in ascending order: names for the sample, otherwise indices. */
 export function executedBy({ modules }: Pick<TrainResult, 'modules'>): Record<string, (string | number)[]> {
   const known = new Map<number, string>(Object.entries(FUNCTIONS).map(([name, index]) => [index, name]));
   return Object.fromEntries(
@@ -120,7 +123,7 @@ export function executedBy({ modules }: Pick<TrainResult, 'modules'>): Record<st
   );
 }
 
-/** A good end. */
+/** The exit of a successful program. */
 export const ENDED = { code: 0, signal: undefined, timedOut: false, interrupted: false };
 
 export interface CommandResult {
@@ -149,7 +152,7 @@ export async function trainCommand(
   return { exitCode, stdout, stderr };
 }
 
-/** Whether a process has not ended: one that nobody has asked how it ended has. */
+/** Returns whether a process runs. A zombie process does not. */
 export function isRunning(pid: number): boolean {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');

@@ -1,11 +1,11 @@
-/** A program that is recorded behaves as it does otherwise. */
+/** Recording does not change the behaviour of a program. */
 import { execa } from 'execa';
 import { describe, expect, test } from 'vitest';
 import { createProject } from '../support/project.ts';
 import { ensureRuntime } from '../support/runtimes.ts';
 import { createProgram, NODES, train } from './support.ts';
 
-/** Prints everything about `WebAssembly` that a program can see. */
+/** Prints everything about `WebAssembly` that a program can observe. */
 const LOOK = `
   process.env.NODE_OPTIONS = '';
   const seen = {};
@@ -53,15 +53,15 @@ const LOOK = `
 `;
 
 describe.each(NODES)('Node $version', ({ node }) => {
-  test('WebAssembly looks and fails as without recording', async () => {
+  test('keeps the shape and the errors of WebAssembly', async () => {
     const project = await createProgram({ 'look.cjs': LOOK });
-    const plain = await execa(node, ['--no-warnings', 'look.cjs'], { cwd: project.folder });
+    const baseline = await execa(node, ['--no-warnings', 'look.cjs'], { cwd: project.folder });
     const { output, exit } = await train(project, [node, '--no-warnings', 'look.cjs']);
     expect(exit.code).toBe(0);
-    expect(JSON.parse(output)).toEqual(JSON.parse(plain.stdout));
+    expect(JSON.parse(output)).toEqual(JSON.parse(baseline.stdout));
   });
 
-  test('a program without modules, and npm before it', async () => {
+  test('runs a program without modules below npm', async () => {
     const project = await createProject({
       'package.json': JSON.stringify({ scripts: { start: `"${node}" main.cjs` } }),
       'main.cjs': 'console.log(process.argv.length, process.execArgv.length);',
@@ -75,7 +75,7 @@ describe.each(NODES)('Node $version', ({ node }) => {
     });
   });
 
-  test('a program that may not write', async () => {
+  test('runs a program without write permission', async () => {
     const flag =
       node.includes('/20.19/') || node.includes('/22/') ? '--experimental-permission' : '--permission';
     const project = await createProgram({ 'run.cjs': 'console.log(start().a());' });
@@ -90,7 +90,7 @@ describe.each(NODES)('Node $version', ({ node }) => {
   });
 });
 
-test.each(['bun', 'deno'] as const)('%s runs as ever', async (name) => {
+test.each(['bun', 'deno'] as const)('runs %s without recording', async (name) => {
   const project = await createProgram({ 'run.cjs': 'console.log(start().a());' });
   const args = name === 'deno' ? ['run', '--allow-all'] : [];
   const { output, exit } = await train(project, [await ensureRuntime(name), ...args, 'run.cjs']);

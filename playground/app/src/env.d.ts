@@ -1,4 +1,4 @@
-/** What the application uses of modules that bring no types. */
+/** Types for modules without types, as far as the application uses them. */
 
 declare module 'sql.js' {
   export interface Database {
@@ -26,7 +26,7 @@ declare module '*.css?raw' {
 
 interface ImportMeta {
   readonly env: {
-    /** How the application is built: `plain` or `precompiled`. */
+    /** How the application is built: `baseline`, `precompiled` …. */
     readonly MODE: string;
   };
 }

@@ -1,16 +1,16 @@
-/** The page: each result with how long its module took to start. */
+/** The page: each result with the startup times of its module. */
 import type { QueryResult } from './modules/sql.ts';
 import { QUERY } from './modules/sql-statements.ts';
 import { SAMPLE } from './sample-source.ts';
-import { digest, type Start, type StartTimes } from './start.ts';
+import { digest, type Startup, type StartupTimes } from './startup.ts';
 import style from './page.css?raw';
 
 export interface PageContents {
-  /** How the application was built. */
+  /** Mode of the build. */
   mode: string;
-  sql: Start<QueryResult>;
-  resvg: Start<Uint8Array>;
-  swc: Start<string>;
+  sql: Startup<QueryResult>;
+  resvg: Startup<Uint8Array>;
+  swc: Startup<string>;
 }
 
 export function renderPage({ mode, sql, resvg, swc }: PageContents): string {
@@ -25,7 +25,7 @@ export function renderPage({ mode, sql, resvg, swc }: PageContents): string {
 <header>
   <h1>Three wasm modules, one page</h1>
   <p>Built <strong class="${escape(mode)}">${escape(mode)}</strong>, served by Node ${process.versions.node}.
-  From nothing to all three results: <strong>${milliseconds(total)}</strong>.</p>
+  Time from the request to all three results: <strong>${milliseconds(total)}</strong>.</p>
 </header>
 <main>
 ${renderSection('sql.js', 'Numbers from a query', sql, longest, `${renderRows(sql.result)}${renderSource('The query', QUERY)}`)}
@@ -38,17 +38,17 @@ ${renderSection(
 )}
 ${renderSection('@swc/wasm-web', 'Code transformed', swc, longest, `<pre>${escape(swc.result)}</pre>${renderSource('From this TypeScript', SAMPLE)}`)}
 </main>
-<footer>The modules started at the first request to this server; reloading shows the same page. Restart the server
-to measure again.</footer>
+<footer>The modules were started at the first request to this server; reloading shows the same page. Restart the
+server to measure again.</footer>
 </html>
 `;
 }
 
-/** `data-result` lets a program compare the page with what it expects. */
+/** `data-result` is the digest that the playground compares between builds. */
 function renderSection(
   name: string,
   title: string,
-  start: Start<unknown>,
+  start: Startup<unknown>,
   longest: number,
   body: string,
 ): string {
@@ -59,7 +59,7 @@ function renderSection(
 </section>`;
 }
 
-function renderTimes({ load, instantiate, call, total }: StartTimes, longest: number): string {
+function renderTimes({ load, instantiate, call, total }: StartupTimes, longest: number): string {
   const steps = { load, instantiate, 'first call': call };
   const bars = Object.entries(steps).map(
     ([step, time], index) =>

@@ -1,4 +1,4 @@
-/** A file for compilers. */
+/** Input for compilers. */
 export const SAMPLE = `import { useState } from 'react';
 
 enum Unit { Celsius, Fahrenheit }

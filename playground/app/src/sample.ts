@@ -1,12 +1,12 @@
-/** What a process tells of one start. */
+/** Measures one startup in this process. */
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker } from 'node:worker_threads';
-import { digest, type StartModule, type StartTimes, startStopwatch } from './start.ts';
+import { digest, type StartModule, type StartupTimes, startStopwatch } from './startup.ts';
 
 export interface Sample {
-  times: StartTimes;
+  times: StartupTimes;
   /** SHA-256 of the first result. */
   digest: string;
   /** Peak resident set size of the process, in bytes. */
@@ -14,30 +14,31 @@ export interface Sample {
 }
 
 /**
- * Starts a module and prints a `Sample` as JSON; then ends the process, since threads of the module may not end by
- * themselves.
+ * Starts a module and prints a `Sample` as JSON. Then it ends the process, because threads of the module may
+ * keep running.
  *
- * With `warm` as the last argument it does so in a process that has loaded and run the module before: the limit. V8 shares
- * native code within a process; a worker leaves everything else as cold as it is in other processes.
+ * With `warm` as the last argument, a worker loads and runs the module before: the limit. V8 shares native code
+ * within a process. Everything else of the worker is separate, so the main thread is as cold as in other
+ * processes.
  *
- * @param url of the program
+ * @param url URL of the program
  */
-export async function measureStart(start: StartModule, url: string): Promise<void> {
+export async function measureStartup(start: StartModule, url: string): Promise<void> {
   if (!isMainThread) {
     await start(startStopwatch());
-    // Stays alive, and so does the native code.
+    // Keeps the worker alive, and with it the native code.
     parentPort?.on('message', () => {});
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- it is not a window
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- only windows have an origin
     parentPort?.postMessage('done');
     return;
   }
   const warm = process.argv.at(-1) === 'warm';
   if (warm) await once(new Worker(fileURLToPath(url), { argv: process.argv.slice(2) }), 'message');
-  // The stopwatch wants a loop that has turned.
+  // The stopwatch needs an event loop that has completed an iteration.
   await new Promise((resolve) => setImmediate(resolve));
   const stopwatch = startStopwatch(warm ? 'load' : undefined);
   const result = await start(stopwatch);
-  // Before the digest, which is not part of the start.
+  // Read before the digest is computed, which is not part of the startup.
   const peakMemory = readPeakMemory();
   const sample: Sample = { times: stopwatch.times(), digest: digest(result), peakMemory };
   writeSync(1, `${JSON.stringify(sample)}\n`);
@@ -46,7 +47,7 @@ export async function measureStart(start: StartModule, url: string): Promise<voi
 
 const STATUS = '/proc/self/status';
 
-/** Linux counts the parent process, as it was before `exec`, into `maxRSS`; its own file does not. */
+/** On Linux, `maxRSS` includes the parent process before `exec`; the status file does not. */
 function readPeakMemory(): number {
   const kibibytes = existsSync(STATUS)
     ? Number(/^VmHWM:\s*(\d+) kB$/m.exec(readFileSync(STATUS, 'utf8'))?.[1])

@@ -1,19 +1,20 @@
 /**
- * The server: one page, from three wasm modules that start at the first request, one after the other, so that
- * each has the machine to itself. Listens on PORT (a free one without it) and prints its URL.
+ * The server of one page with the results of three wasm modules. The modules are started at the first request,
+ * one after the other, so that each has the whole machine. Listens on PORT (default: a free port) and prints
+ * its URL.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { MODULES } from './modules/index.ts';
 import { renderPage } from './page.ts';
-import { timeStart } from './start.ts';
+import { timeStartup } from './startup.ts';
 
 let page: Promise<string> | undefined;
 
 async function createPage(): Promise<string> {
-  const sql = await timeStart((await MODULES['sql.js']()).start);
-  const resvg = await timeStart((await MODULES['@resvg/resvg-wasm']()).start);
-  const swc = await timeStart((await MODULES['@swc/wasm-web']()).start);
+  const sql = await timeStartup((await MODULES['sql.js']()).start);
+  const resvg = await timeStartup((await MODULES['@resvg/resvg-wasm']()).start);
+  const swc = await timeStartup((await MODULES['@swc/wasm-web']()).start);
   return renderPage({ mode: import.meta.env.MODE, sql, resvg, swc });
 }
 

@@ -1,6 +1,6 @@
-/** The workload that a build of the bench measures. */
+/** The workload of a benchmark build. */
 declare module 'bench:workload' {
-  export const start: import('../../app/src/start.ts').StartModule;
+  export const start: import('../../app/src/startup.ts').StartModule;
 }
 
 declare module '*.webp?inline' {

@@ -1,4 +1,4 @@
-/** Builds one task with one bundler, in a process of its own: `tsx build.ts <peer> <PeerJob as JSON>`. */
+/** Builds one task with one bundler, in a separate process: `tsx build.ts <peer> <PeerJob as JSON>`. */
 import { folderSize } from '../../support/folder-size.ts';
 import { BUILDERS } from './bundlers.ts';
 import { PEER_IDS, type PeerJob } from './peers.ts';
@@ -9,5 +9,5 @@ if (id === undefined) throw new Error(`unknown peer ${name}`);
 const job = JSON.parse(text) as PeerJob;
 await BUILDERS[id](job);
 console.log(JSON.stringify({ outputSize: await folderSize(job.outDir) }));
-// Some of them leave something running.
+// Some bundlers leave handles open.
 process.exit();

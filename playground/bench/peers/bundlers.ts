@@ -1,4 +1,4 @@
-/** The bundlers and plugins, each as its documents say, for a program for Node. */
+/** The bundlers and plugins, each configured as in its documentation, for a Node program. */
 import { nodeResolve } from '@rollup/plugin-node-resolve';
 import { wasm as rollupWasm } from '@rollup/plugin-wasm';
 import { rollup, type Plugin as RollupPlugin } from 'rollup';
@@ -9,12 +9,12 @@ import vitePluginWasm from 'vite-plugin-wasm';
 import webpack from 'webpack';
 import type { PeerId, PeerJob } from './peers.ts';
 
-/** What glue code is external. */
+/** JavaScript packages that stay external. */
 const EXTERNAL = ['sql.js'];
 
 const TARGET = 'node20.19';
 
-/** Its types are those of its CommonJS build. */
+/** The package declares the types of its CommonJS build. */
 const createVitePluginWasm = vitePluginWasm as unknown as () => PluginOption;
 
 export const BUILDERS: Readonly<Record<PeerId, (job: PeerJob) => Promise<void>>> = {
@@ -23,7 +23,7 @@ export const BUILDERS: Readonly<Record<PeerId, (job: PeerJob) => Promise<void>>>
   'vite-plugin-wasm': (job) => buildWithVite(job, [createVitePluginWasm()]),
   'unwasm-vite': (job) => buildWithVite(job, [unwasm({})]),
   'unwasm-rollup': (job) => buildWithRollup(job, unwasm({}) as RollupPlugin),
-  // Its `node` uses `require`, which ES modules do not have.
+  // The value `node` uses `require`, which ES modules do not have.
   'rollup-wasm': (job) => buildWithRollup(job, rollupWasm({ targetEnv: 'auto-inline' })),
   webpack: buildWithWebpack,
 };

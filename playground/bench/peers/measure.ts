@@ -1,10 +1,10 @@
-/** Other ways to bundle wasm, measured in turn on the same tasks: time to the first result, size of the output. */
+/** Measures other bundlers and plugins in turn on the same tasks: time to the first result, and size of the output. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as v from 'valibot';
 import { messageOf } from '../../../src/common/error.ts';
-import type { PeerResult } from '../../../src/report/data.ts';
+import type { PeerResult } from '../../../src/report/report-data.ts';
 import { type InstalledNode, latestNode } from '../../support/nodes.ts';
 import { runProgram } from '../../support/program.ts';
 import { measureInTurn } from '../../support/rounds.ts';
@@ -20,7 +20,7 @@ const BUILD = fileURLToPath(new URL('build.ts', import.meta.url));
 /** Seconds. */
 const BUILD_TIME_LIMIT = 300;
 
-/** From before anything of the task is loaded. */
+/** Measures from just before the task is loaded. */
 const MAIN = `import { createHash } from 'node:crypto';
 
 const start = performance.now();
@@ -34,7 +34,7 @@ console.log(JSON.stringify({ total, digest }));
 const sampleSchema = v.object({ total: v.number(), digest: v.string() });
 const factsSchema = v.object({ outputSize: v.number() });
 
-/** Tasks of `--quick`. */
+/** Number of tasks with `--quick`. */
 const QUICK_TASKS = 1;
 
 export async function measurePeers(context: BenchContext): Promise<PeerResult[]> {
@@ -59,7 +59,7 @@ async function measureTask(task: Task, node: InstalledNode, context: BenchContex
     if (program.missing !== undefined) throw new Error(program.missing);
     const { output } = await runProgram([node.path, program.file], sampleSchema, { timeLimit });
     expected ??= output.digest;
-    if (output.digest !== expected) throw new Error('the result is another one than that of the others');
+    if (output.digest !== expected) throw new Error('the result differs from the others');
     return output.total;
   });
   const outcomes = await measureInTurn(candidates, rounds, progress, `Peers, ${task.name}`);
@@ -97,7 +97,7 @@ async function buildTask(task: Task, peer: Peer, node: InstalledNode, parent: st
   }
 }
 
-/** `vite-plugin-wasm 3.5.0, vite 8.3.8`. */
+/** Returns, for example, `vite-plugin-wasm 3.5.0, vite 8.3.8`. */
 async function describePeer({ packages }: Peer): Promise<string> {
   const names = packages.map(async (name) => {
     const folder = name === 'unplugin-wasm-precompile' ? CHECKOUT : join(PACKAGES, name);

@@ -1,11 +1,11 @@
-/** Other ways to bundle wasm, and ours. Without their code, which takes long to load. */
+/** Other bundlers and plugins, and ours. Does not import their code, which takes long to load. */
 import type { Form, Task } from './tasks.ts';
 
 export interface Peer {
   id: PeerId;
-  /** Whose versions its name has. */
+  /** Packages whose versions are part of the displayed name. */
   packages: readonly string[];
-  /** How it lets a task import. */
+  /** Import form of each task. */
   forms: Readonly<Record<Task['name'], Form>>;
 }
 
@@ -43,11 +43,11 @@ export const PEERS: readonly Peer[] = [
   { id: 'webpack', packages: ['webpack'], forms: { 'sql.js': 'exports', tiktoken: 'exports' } },
 ];
 
-/** What one of them is to build. */
+/** Argument of a build. */
 export interface PeerJob {
-  /** Absolute path of the folder that `main.js` is in, which imports the task. */
+  /** Absolute path of the folder with `main.js`, which imports the task. */
   folder: string;
   outDir: string;
-  /** For those that make native code. */
+  /** Node executable, for plugins that compile native code. */
   target: string;
 }

@@ -1,30 +1,30 @@
-/** What all bundlers are asked to do, as source text for each form of import that one of them has. */
+/** Tasks for all bundlers, as source text for each form of import. */
 import { SAMPLE } from '../../app/src/sample-source.ts';
 
 /**
- * - `init`: a default export that takes imports and gives an instance, by `?init`; `function`: one that
- *   gives `{ instance }`
- * - `module`: a default export that is a module: `?module`
+ * - `init`: the default export (`?init`) takes imports and returns an instance
+ * - `function`: the default export takes imports and returns `{ instance }`
+ * - `module`: the default export (`?module`) is a module
  * - `exports`: the WebAssembly/ESM integration
  */
 export type Form = 'init' | 'function' | 'module' | 'exports';
 
 export interface Task {
   name: string;
-  /** What the entry imports, relative to `node_modules`. */
+  /** File that the entry imports, relative to `node_modules`. */
   file: string;
   /**
-   * A module that exports `run`, which gives the first result.
+   * Returns a module that exports `run`, which returns the first result.
    *
-   * @param path of `file`, relative
+   * @param path relative path of `file`
    */
   source(form: Form, path: string): string;
 }
 
 const QUERIES: Record<Form, string> = { init: '?init', function: '', module: '?module', exports: '' };
 
-/** sql.js: its glue code has imports of its own, `a.a` to `a.z`, and hands them over. */
-const handingOver: Task = {
+/** sql.js: its generated code creates the imports, `a.a` to `a.z`, and passes them to the caller. */
+const sqlJsTask: Task = {
   name: 'sql.js',
   file: 'sql.js/dist/sql-wasm.wasm',
   source(form, path) {
@@ -40,10 +40,10 @@ ${imported}
 
 export async function run() {
   const SQL = await new Promise((resolve, reject) => {
-    const handOver = async (imports, done) => done(${instance});
+    const instantiateAndPass = async (imports, done) => done(${instance});
     initSqlJs({
       instantiateWasm(imports, done) {
-        handOver(imports, done).catch(reject);
+        instantiateAndPass(imports, done).catch(reject);
         return {};
       },
     }).then(resolve, reject);
@@ -56,8 +56,8 @@ export async function run() {
   },
 };
 
-/** tiktoken, as wasm-bindgen makes it for bundlers: its glue code imports the wasm, whose imports lead back to it. */
-const integrated: Task = {
+/** tiktoken, in wasm-bindgen's output for bundlers: its generated code imports the wasm, which imports that code. */
+const tiktokenTask: Task = {
   name: 'tiktoken',
   file: 'tiktoken/lite/tiktoken.js',
   source: (_, path) => `import { Tiktoken } from ${JSON.stringify(path)};
@@ -71,4 +71,4 @@ export async function run() {
 `,
 };
 
-export const TASKS: readonly Task[] = [handingOver, integrated];
+export const TASKS: readonly Task[] = [sqlJsTask, tiktokenTask];

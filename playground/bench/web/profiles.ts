@@ -1,4 +1,4 @@
-/** Startup profiles for pages: what a start of the same workload executes in Node. */
+/** Records startup profiles for pages, from a startup of the same workload in Node. */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
@@ -8,8 +8,8 @@ import { build, type Plugin } from 'vite';
 const COMMAND = fileURLToPath(new URL('../../../dist/cli/index.js', import.meta.url));
 
 /**
- * @param folder where to build the program, and to write the profiles
- * @param workload resolves `web:workload`
+ * @param folder folder for the program and the profiles
+ * @param workload plugin that resolves `web:workload`
  * @returns the folder with the profiles
  */
 export async function recordProfiles(folder: string, workload: Plugin): Promise<string> {
@@ -17,9 +17,9 @@ export async function recordProfiles(folder: string, workload: Plugin): Promise<
   await build({
     configFile: false,
     logLevel: 'warn',
-    // Nothing is precompiled: that takes its time, and makes no difference to what is recorded.
+    // No module is precompiled: that takes time, and does not change what is recorded.
     plugins: [workload, wasmPrecompile({ threshold: Number.POSITIVE_INFINITY })],
-    // The program is no part of this package, and finds none of its dependencies.
+    // The program is outside of this package and does not find its dependencies.
     ssr: { noExternal: true },
     build: {
       ssr: entry,

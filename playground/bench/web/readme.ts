@@ -1,6 +1,6 @@
 /**
- * `npm run bench:web:readme -- <files>`: writes the README's figures on pages from the samples that
- * `npm run bench:web -- --json <file>` has kept, in one file or in several.
+ * `npm run bench:web:readme -- <files>`: writes the README's figures on pages from the samples of
+ * `npm run bench:web -- --json <file>`, in one file or several.
  */
 import { readFile } from 'node:fs/promises';
 import { formatBytes } from '../../../src/common/format-bytes.ts';
@@ -14,7 +14,7 @@ import { ratioTo } from './table.ts';
 try {
   const files = process.argv.slice(2);
   if (files.length === 0) {
-    throw new UsageError('expected paths of files that `npm run bench:web -- --json` has written');
+    throw new UsageError('expected paths of files written by `npm run bench:web -- --json`');
   }
   const results = await Promise.all(
     files.map(async (file) => JSON.parse(await readFile(file, 'utf8')) as WebBenchResult),
@@ -42,18 +42,18 @@ function describe(results: readonly WebBenchResult[]): string {
   const [{ machine, date, browser, rounds } = { machine: '', date: '', browser: '', rounds: 0 }] = results;
   const commands = [...new Set(results.map(({ command }) => `\`${command}\``))].join(', ');
   const foot =
-    `Vite alone: from the start of the navigation to the first result, with bytes on the wire for the whole page. Others: how many ` +
-    `times as long, median of the ratios of ${rounds} rounds; below 1, the plugin is better; with bytes where they differ. ${browser}, ` +
+    `Vite alone: from the start of the navigation to the first result, with bytes on the wire for the whole page. Others: ratio ` +
+    `to Vite alone, median of ${rounds} rounds; below 1, the plugin is better; with bytes if they differ. ${browser}, ` +
     `${commands}; ${machine}, ${date}.`;
   return `${formatMarkdown([head, ...lines])}\n\n${foot}`;
 }
 
-/** First visits before cached ones, hosts that compress before those that do not. */
+/** Sorts first visits before cached ones, and hosts that compress before those that do not. */
 function order({ visit, compressed }: WebCase): number {
   return (visit === 'first' ? 0 : 2) + (compressed ? 0 : 1);
 }
 
-/** `stream`; with a startup profile: `stream`, split. */
+/** Returns, for example, `stream`; with a startup profile: `stream`, split. */
 function describeDelivery(mode: WebMode): string {
   if (mode === 'all-split') return "`stream`, split, `preload: 'all'`";
   const [delivery = mode, split] = mode.split('-');

@@ -1,4 +1,4 @@
-/** What `bench:web` keeps: every sample. */
+/** The result of `bench:web`, with all samples. */
 import type { WebMode } from '../../web/modes.ts';
 
 export interface WebBenchResult {
@@ -7,7 +7,6 @@ export interface WebBenchResult {
   command: string;
   browser: string;
   rounds: number;
-  /** Milliseconds of other work in the page. */
   cases: WebCase[];
 }
 
@@ -17,7 +16,7 @@ export interface WebCase {
   /** Bytes of the module. */
   wasmSize: number;
   visit: 'first' | 'cached';
-  /** Whether the host compresses; on cached visits it does not matter. */
+  /** Whether the host compresses; irrelevant for cached visits. */
   compressed: boolean;
   network: string;
   modes: { mode: WebMode; outcome: WebOutcome }[];
@@ -29,8 +28,8 @@ export type WebOutcome =
       missing?: undefined;
       /** Milliseconds to the first result, in the order of the rounds. */
       totals: number[];
-      /** Milliseconds of the main thread. */
+      /** Milliseconds in which the main thread was busy. */
       blocked: number[];
-      /** On the wire, for the whole page. */
+      /** Bytes on the wire, for the whole page. */
       bytes: number;
     };

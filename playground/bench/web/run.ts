@@ -1,6 +1,6 @@
 /**
- * `npm run bench:web`: pages that start a module, without the plugin and in each delivery: first and cached visits, from hosts
- * that compress and hosts that do not, over several networks. In Chromium, each visit by a fresh process.
+ * `npm run bench:web`: measures pages that start a module, without the plugin and in each delivery. Visits are first or
+ * cached, from hosts that compress or do not, over several networks. Each visit uses a fresh Chromium process.
  */
 import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -34,7 +34,7 @@ import {
 
 const APP = fileURLToPath(new URL('app/', import.meta.url));
 
-/** Modules of the bench, with their pages. */
+/** Modules of the benchmark, with their pages. */
 const PAGES: Readonly<Record<string, string>> = { 'sql.js': 'sql.ts', resvg: 'resvg.ts', swc: 'swc.ts' };
 
 const VISITS = ['first', 'cached'] as const;
@@ -94,7 +94,7 @@ function readSettings(args: readonly string[]): Settings {
         .default([...NETWORK_IDS], 'all'),
     )
     .option('--rounds <n>', 'rounds of visits', parseCount, 5)
-    .option('--json <file>', 'write every sample to a file')
+    .option('--json <file>', 'write all samples to a file')
     .allowExcessArguments(false)
     .exitOverride()
     .parse(args, { from: 'user' })
@@ -112,7 +112,8 @@ function chooseFrom<Name extends string>(known: readonly Name[], value: string, 
 async function run(settings: Settings): Promise<void> {
   const { module, rounds, json } = settings;
   const chromium = findProgram('chromium');
-  if (chromium === undefined) throw new Error('there is no chromium: run `npm run setup`, or install it');
+  if (chromium === undefined)
+    throw new Error('chromium is not installed: run `npm run setup`, or install it');
   const folder = await mkdtemp(join(tmpdir(), 'bench-web-'));
   const progress = createProgressLine();
   const cases: WebCase[] = [];
@@ -159,7 +160,7 @@ async function measureModule(
       progress.update(`${name}: building ${mode} …`);
       const dir = join(folder, name, mode);
       await buildPage(APP, mode, dir, { plugins: [workload], profile: isSplit ? recorded : undefined });
-      // As on a host: files that have just been written are not cached in parts.
+      // As on a real host: Chromium does not cache ranges of files that were modified just now.
       const hourAgo = Date.now() / 1000 - 3600;
       for (const file of await listFiles(dir)) await utimes(file, hourAgo, hourAgo);
       for (const compressed of [false, true]) {
@@ -209,7 +210,7 @@ async function measureModule(
     }
     const cachedOn = visits.includes('cached') ? networks : [];
     for (const host of hosts.filter(({ compressed }) => compressed && cachedOn.length > 0)) {
-      progress.update(`${name}: a visit that fills the cache, ${host.mode} …`);
+      progress.update(`${name}: filling the cache, ${host.mode} …`);
       const profile = await createProfile();
       profiles.set(host, profile);
       await prime(profile, host.server.url);
@@ -225,7 +226,7 @@ async function measureModule(
   return cases;
 }
 
-/** A mode that computes something else than the first one is missing. */
+/** If a mode computes another result than the first one, its result is missing. */
 function summarize(outcomes: readonly Outcome<Sample>[], index: number): WebOutcome {
   const [first] = outcomes;
   const outcome = outcomes[index];
@@ -233,7 +234,7 @@ function summarize(outcomes: readonly Outcome<Sample>[], index: number): WebOutc
     return { missing: outcome?.missing ?? 'nothing was measured' };
   const { samples } = outcome;
   if (first?.missing === undefined && samples[0]?.result !== first?.samples[0]?.result) {
-    return { missing: 'it computes something else' };
+    return { missing: 'its result differs' };
   }
   return {
     totals: samples.map(({ total }) => total),

@@ -1,12 +1,12 @@
-/** What `npm run bench:web` prints. */
-import { formatTable } from '../../../src/cli/format.ts';
+/** The output of `npm run bench:web`. */
+import { formatTable } from '../../../src/cli/format-table.ts';
 import { formatBytes } from '../../../src/common/format-bytes.ts';
 import { median, pairRatios } from '../../../src/report/statistics.ts';
 import type { WebBenchResult, WebCase, WebOutcome } from './result.ts';
 
 const LEGEND = `Milliseconds from the start of the navigation to the first result, of a page whose entry works for 300 ms first; medians
-of visits by fresh processes. Ratio: to the page without the plugin, median of the rounds (least–greatest); below 1, the plugin is better.
-blocked  the main thread had something to do
+of visits by fresh processes. Ratio: to the page without the plugin, median of the rounds (minimum–maximum); below 1, the plugin is better.
+blocked  the main thread was busy
 bytes    on the wire, for the whole page`;
 
 export function formatWebResult({ machine, date, command, browser, rounds, cases }: WebBenchResult): string {
@@ -43,10 +43,10 @@ export function formatWebResult({ machine, date, command, browser, rounds, cases
 
 export function describeHost({ visit, compressed }: WebCase): string {
   if (visit === 'cached') return '';
-  return compressed ? 'brotli' : 'plain';
+  return compressed ? 'brotli' : 'uncompressed';
 }
 
-/** How many times as long as the page without the plugin. */
+/** Returns the ratio to the page without the plugin. */
 export function ratioTo(
   { modes }: WebCase,
   outcome: Exclude<WebOutcome, { missing: string }>,

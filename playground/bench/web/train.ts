@@ -1,4 +1,4 @@
-/** A start, as pages have it: it is recorded. */
+/** The training program: starts the workload as pages do. */
 import { start } from 'web:workload';
 
 const call = await start();

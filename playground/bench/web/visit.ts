@@ -1,4 +1,4 @@
-/** One visit of a page by a fresh Chromium, with or without what an earlier visit has left. */
+/** One visit of a page with a fresh Chromium process, with or without the cache of an earlier visit. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,10 +6,10 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { findProgram } from '../../../test/support/tools.ts';
 
 export interface Network {
-  /** As options name it. */
+  /** Name in options. */
   id: string;
   name: string;
-  /** Bits in a second, and milliseconds for each request; undefined: as fast as it goes. */
+  /** Bits per second, and milliseconds per request; undefined: no throttling. */
   throttle?: { bits: number; latency: number };
 }
 
@@ -22,13 +22,13 @@ export const NETWORKS: readonly Network[] = [
 export interface PageSample {
   /** Milliseconds, from the start of the navigation to the first result. */
   total: number;
-  /** Milliseconds for which the main thread had something to do meanwhile. */
+  /** Milliseconds in which the main thread was busy. */
   blocked: number;
-  /** Of the module: to tell that all builds compute the same. */
+  /** Result of the module, to check that all builds compute the same. */
   result: string;
 }
 
-/** Time for Chromium to write code to its cache, which no page can see: milliseconds. */
+/** Milliseconds for Chromium to write code to its cache, which a page cannot observe. */
 const UNTIL_CACHED = 4000;
 
 export function createProfile(): Promise<string> {
@@ -43,7 +43,7 @@ export function visit(profile: string, url: string, network: Pick<Network, 'thro
   return inPage(profile, (page, context) => open(page, context, url, network));
 }
 
-/** A visit that lasts until the browser has cached what it can. */
+/** Visits a page until the browser has cached its code. */
 export async function prime(profile: string, url: string): Promise<void> {
   await inPage(profile, async (page, context) => {
     await open(page, context, url, {});

@@ -1,6 +1,6 @@
-/** The modules of the pages, each behind an import of its own. */
+/** The modules of the pages, each with a separate import. */
 
-/** Loads a module and makes it ready; gives what does its work, whose result can be compared. */
+/** Loads and initialises a module; returns a function that does its work, whose result can be compared. */
 export type StartInPage = () => Promise<() => string>;
 
 export const WORKLOADS = {

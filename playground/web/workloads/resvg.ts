@@ -1,4 +1,4 @@
-/** @resvg/resvg-wasm (Rust, wasm-bindgen): its glue code takes a module. */
+/** @resvg/resvg-wasm (Rust, wasm-bindgen): its generated code takes a module. */
 import { initWasm, Resvg } from '@resvg/resvg-wasm';
 import svg from '../../app/src/picture.svg?raw';
 

@@ -1,6 +1,6 @@
 /** sql.js (SQLite, Emscripten). */
 import instantiate from 'sql.js/dist/sql-wasm.wasm?init';
-import { startSqlJs } from '../../app/src/modules/sql-start.ts';
+import { startSqlJs } from '../../app/src/modules/start-sql.ts';
 import { QUERY, SCHEMA } from '../../app/src/modules/sql-statements.ts';
 
 export async function start(): Promise<() => string> {

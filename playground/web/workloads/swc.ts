@@ -1,4 +1,4 @@
-/** @swc/wasm-web (Rust, wasm-bindgen): its glue code takes a module. */
+/** @swc/wasm-web (Rust, wasm-bindgen): its generated code takes a module. */
 import initSwc, { transformSync } from '@swc/wasm-web';
 import { SAMPLE } from '../../app/src/sample-source.ts';
 

@@ -1,8 +1,8 @@
-/** What each artifact holds, as a table. */
+/** The contents of each artifact, as a table. */
 import { formatBytes } from '../../common/format-bytes.ts';
-import type { ArtifactReport, NativeReport, UnreadableFile } from '../data.ts';
+import type { ArtifactReport, NativeReport, UnreadableFile } from '../report-data.ts';
 import { type Cell, paragraph, type Row, table } from './dom.ts';
-import { formatCount, formatEngine } from './format.ts';
+import { formatCount, formatEngine } from './format-numbers.ts';
 import { section, type Section } from './section.ts';
 
 const HEADS = ['Module', 'Wasm#', 'Engine', 'Native code#', 'Functions#', 'File', 'File size#'];
@@ -14,13 +14,13 @@ export function artifactSection(
   if (artifacts.length === 0 && unreadable.length === 0) return undefined;
   const children = [];
   if (artifacts.length > 0) {
-    const some = artifacts.some(({ native }) => native.some(({ executed }) => executed !== undefined));
+    const hasProfile = artifacts.some(({ native }) => native.some(({ executed }) => executed !== undefined));
     children.push(
       paragraph(
-        'Each artifact holds a module and its native code, once for each engine that the build was for. ',
-        some
-          ? 'Functions: those that the startup profile names, those that have native code, and all that the module declares. The others are compiled when they are first called.'
-          : 'Functions: those that have native code, of all that the module declares.',
+        'Each artifact contains a module and its native code for each target of the build. ',
+        hasProfile
+          ? 'Functions: in the startup profile / with native code / declared by the module. Functions without native code are compiled at their first call.'
+          : 'Functions: with native code / declared by the module.',
       ),
       table('Artifacts', HEADS, [...artifacts.flatMap(rowsOf), ...total(artifacts)]),
     );
@@ -40,22 +40,22 @@ export function artifactSection(
   return section('artifacts', 'Artifacts', ...children);
 }
 
-function rowsOf({ file, name, size, wireSize, parts, native }: ArtifactReport): Row[] {
+function rowsOf({ file, name, size, wireSize, split, native }: ArtifactReport): Row[] {
   const rows = Math.max(native.length, 1);
   const module: Cell = { content: name, rows, head: true };
-  const [start, ...later] = parts ?? [];
-  const split =
-    start === undefined ? '' : `, a start: ${formatBytes(start)}, ${later.length} more at first calls`;
-  const wire: Cell = { content: `${formatBytes(wireSize)}${split}`, rows };
-  const whole: Cell[] = [
+  const loaded = split
+    ? `, ${formatBytes(split.startupSize)} at startup, ${split.secondarySizes.length} secondary modules at first calls`
+    : '';
+  const wire: Cell = { content: `${formatBytes(wireSize)}${loaded}`, rows };
+  const fileCells: Cell[] = [
     { content: file, rows },
     { content: formatBytes(size), rows },
   ];
   const [first, ...others] = native;
   if (!first) {
-    return [[module, wire, { content: 'no native code', missing: true }, '–', '–', ...whole]];
+    return [[module, wire, { content: 'no native code', missing: true }, '–', '–', ...fileCells]];
   }
-  return [[module, wire, ...nativeCells(first), ...whole], ...others.map(nativeCells)];
+  return [[module, wire, ...nativeCells(first), ...fileCells], ...others.map(nativeCells)];
 }
 
 function nativeCells({ engine, size, functions, compiled, executed }: NativeReport): Cell[] {

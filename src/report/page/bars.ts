@@ -1,7 +1,7 @@
-/** Horizontal bars: one group of them for each category, with whiskers for spread, or floating ones in a row. */
+/** Horizontal bar charts: a group of bars for each category, with whiskers, or floating bars in one row. */
 import type { CustomSeriesRenderItemAPI, CustomSeriesRenderItemParams } from 'echarts';
 import { createChart, type Chart, type Drawing, tooltip, tooltipText } from './chart.ts';
-import { trimZeros } from './format.ts';
+import { trimZeros } from './format-numbers.ts';
 import type { Theme } from './theme.ts';
 
 export interface Bar {
@@ -10,22 +10,22 @@ export interface Bar {
   to: number;
   /** Ends of the whisker. */
   spread?: readonly [low: number, high: number];
-  /** Beside the bar. */
+  /** Text beside the bar. */
   label: string;
   /** Lines of the tooltip. */
   more: readonly string[];
 }
 
-/** Nothing to draw, and why. */
+/** The reason why a bar is missing. */
 export interface NoBar {
   missing: string;
 }
 
 export interface BarSeries {
   name: string;
-  /** As in {@link Theme.colour}. */
+  /** Name for {@link Theme.colour}. */
   colour: string;
-  /** One for each category; undefined leaves its place empty. */
+  /** One for each category; undefined leaves the place empty. */
   bars: readonly (Bar | NoBar | undefined)[];
 }
 
@@ -33,10 +33,10 @@ export interface BarGroups {
   label: string;
   categories: readonly string[];
   series: readonly BarSeries[];
-  /** All series in one row, each category having at most one bar. */
+  /** Draws all series in one row; each category has at most one bar. */
   overlay?: boolean;
   format: (value: number) => string;
-  /** Of the axis, where several charts are to have the same scale. */
+  /** End of the axis, to give several charts the same scale. */
   maximum?: number;
 }
 
@@ -70,7 +70,7 @@ export function drawBars(groups: BarGroups): Drawing {
           showMaxLabel: false,
           formatter: (value: number) => (value === 0 ? '0' : trimZeros(groups.format(value))),
         },
-        // The scale ends where the labels do, and not at a round number.
+        // The scale ends at the last label, which is not a round number.
         splitLine: { showMaxLine: false, lineStyle: { color: theme.line } },
         axisLine: { show: false },
       },
@@ -102,20 +102,20 @@ export function drawBars(groups: BarGroups): Drawing {
   };
 }
 
-/** Pixels that the names beside the axis take. */
+/** Width of the names beside the axis, in pixels. */
 function categoryWidth(categories: readonly string[], width: number): number {
   const longest = Math.max(...categories.map((category) => category.length));
   return Math.min(longest * 6.8 + 18, width * 0.45);
 }
 
-/** Where the axis ends, so that there is room for the labels. */
+/** Returns the end of the axis that leaves room for the labels. */
 function scaleEnd({ series, categories }: BarGroups, width: number): number {
   const bars = series.flatMap(({ bars: all }) => all.filter((bar) => bar !== undefined && 'to' in bar));
   const end = Math.max(0, ...bars.map(({ to, spread }) => Math.max(to, spread?.[1] ?? 0)));
   const longest = Math.max(0, ...bars.map(({ label }) => label.length));
   const room = Math.max(width - categoryWidth(categories, width) - 16, 60);
-  const part = Math.min((longest * 6.2 + 14) / room, 0.6);
-  return end > 0 ? end / (1 - part) : 1;
+  const labelShare = Math.min((longest * 6.2 + 14) / room, 0.6);
+  return end > 0 ? end / (1 - labelShare) : 1;
 }
 
 function renderBar(theme: Theme, api: CustomSeriesRenderItemAPI, { bars, colour }: BarSeries, row: number) {
@@ -169,7 +169,7 @@ function renderBar(theme: Theme, api: CustomSeriesRenderItemAPI, { bars, colour 
   };
 }
 
-/** What fits beside a bar of a text that may have any length. */
+/** Shortens a text of any length to fit beside a bar. */
 export function shorten(text: string): string {
   return text.length > 40 ? `${text.slice(0, 39)}…` : text;
 }
@@ -179,7 +179,7 @@ function describe({ categories, series }: BarGroups, parameters: unknown): HTMLE
   const one = series[seriesIndex];
   const bar = one?.bars[value[0]];
   if (!one || !bar) return '';
-  const title = [categories[value[0]], one.name].filter((part) => part !== '').join(', ');
+  const title = [categories[value[0]], one.name].filter((text) => text !== '').join(', ');
   return 'missing' in bar
     ? tooltipText(title, `no result: ${bar.missing}`)
     : tooltipText(title, bar.label, ...bar.more);

@@ -1,4 +1,4 @@
-/** The benchmark: each module in each mode and each Node. */
+/** The benchmark: each module in each mode on each Node. */
 import { formatBytes } from '../../common/format-bytes.ts';
 import {
   BENCH_MODES,
@@ -7,11 +7,11 @@ import {
   type BenchModule,
   type BenchResult,
   type BenchSample,
-} from '../data.ts';
+} from '../report-data.ts';
 import { median, pairRatios, quartiles } from '../statistics.ts';
 import { type Bar, barChart, type BarGroups, type BarSeries, drawBars, type NoBar } from './bars.ts';
 import { type Cell, details, element, paragraph, type Row, table } from './dom.ts';
-import { formatMilliseconds, formatRatio, formatRatios } from './format.ts';
+import { formatMilliseconds, formatRatio, formatRatios } from './format-numbers.ts';
 import { type Metric, type Metrics, selectMetric } from './metric.ts';
 import { colourOf, modeLegend } from './modes.ts';
 import { card, cards, notes, section, type Section } from './section.ts';
@@ -42,8 +42,8 @@ export function benchSection({ cases, modules, rounds, missing }: BenchResult): 
     'bench',
     'Benchmark',
     paragraph(
-      `Medians of ${rounds} rounds of fresh processes; the whisker is from the least to the greatest. ×: how many times better than ` +
-        'plain, median of the ratios within rounds. Each module has a scale of its own.',
+      `Medians of ${rounds} rounds of fresh processes; whiskers show minimum and maximum. ×: speedup over the baseline, median of ` +
+        'the ratios within rounds. Each module has its own scale.',
     ),
     element('div', { class: 'controls' }, choice),
     modeLegend(),
@@ -54,7 +54,7 @@ export function benchSection({ cases, modules, rounds, missing }: BenchResult): 
 }
 
 function describeModule({ toolchain, note, wasmSize }: BenchModule): string {
-  return [toolchain, note, formatBytes(wasmSize)].filter((part) => part !== '').join(' · ');
+  return [toolchain, note, formatBytes(wasmSize)].filter((text) => text !== '').join(' · ');
 }
 
 function groupsOf(name: string, cases: readonly BenchCase[], metric: Metric<BenchSample>): BarGroups {
@@ -78,7 +78,7 @@ function summarize(each: BenchCase, metric: Metric<BenchSample>): string {
   return `Node ${each.node}: ${modes.join(', ')}`;
 }
 
-/** Undefined where there is no result. */
+/** Undefined without a result. */
 function valuesOf({ modes }: BenchCase, mode: BenchMode, metric: Metric<BenchSample>): number[] | undefined {
   const result = modes[mode];
   return result.missing === undefined ? result.samples.map(metric.value) : undefined;
@@ -89,17 +89,17 @@ function barOf(each: BenchCase, mode: BenchMode, metric: Metric<BenchSample>): B
   if (result.missing !== undefined) return { missing: result.missing };
   const values = result.samples.map(metric.value);
   const middle = metric.format(median(values));
-  const plain = mode === 'plain' ? undefined : valuesOf(each, 'plain', metric);
-  const ratios = plain && pairRatios(plain, values);
+  const baseline = mode === 'baseline' ? undefined : valuesOf(each, 'baseline', metric);
+  const ratios = baseline && pairRatios(baseline, values);
   const [least, greatest] = [Math.min(...values), Math.max(...values)];
   return {
     to: median(values),
     spread: [least, greatest],
     label: ratios ? `${middle} · ${formatRatio(ratios.median)}` : middle,
     more: [
-      `from ${metric.format(least)} to ${metric.format(greatest)}, half of them between ` +
+      `from ${metric.format(least)} to ${metric.format(greatest)}, half of the samples between ` +
         quartiles(values).map(metric.format).join(' and '),
-      ...(ratios ? [`plain to ${mode}: ${formatRatios(ratios)}`] : []),
+      ...(ratios ? [`baseline / ${mode}: ${formatRatios(ratios)}`] : []),
       result.loaded,
     ],
   };
@@ -108,7 +108,7 @@ function barOf(each: BenchCase, mode: BenchMode, metric: Metric<BenchSample>): B
 function casesTable(cases: readonly BenchCase[], metric: Metric<BenchSample>): HTMLElement {
   return table(
     `Benchmark: ${metric.label}`,
-    ['Module', 'Node', 'Mode', 'Loaded', 'Median#', 'Least–greatest#', 'Quartiles#', 'Plain to it#'],
+    ['Module', 'Node', 'Mode', 'Loaded', 'Median#', 'Min–max#', 'Quartiles#', 'Speedup#'],
     cases.flatMap((each) =>
       BENCH_MODES.map((mode, index): Row => {
         const head: Cell[] =
@@ -130,12 +130,12 @@ function resultCells(each: BenchCase, mode: BenchMode, metric: Metric<BenchSampl
     return [{ content: `no result: ${result.missing}`, missing: true }, '–', '–', '–', '–'];
   }
   const values = result.samples.map(metric.value);
-  const plain = mode === 'plain' ? undefined : valuesOf(each, 'plain', metric);
+  const baseline = mode === 'baseline' ? undefined : valuesOf(each, 'baseline', metric);
   return [
     result.loaded,
     metric.format(median(values)),
     `${metric.format(Math.min(...values))} – ${metric.format(Math.max(...values))}`,
     quartiles(values).map(metric.format).join(' – '),
-    plain ? formatRatios(pairRatios(plain, values)) : '–',
+    baseline ? formatRatios(pairRatios(baseline, values)) : '–',
   ];
 }

@@ -1,4 +1,4 @@
-/** A drawing by Apache ECharts, as SVG: only those parts of it are in the page that are registered here. */
+/** SVG charts by Apache ECharts. The page contains only the components that are registered here. */
 import { CustomChart, LineChart, TreemapChart } from 'echarts/charts';
 import { GridComponent, LegendComponent, TooltipComponent } from 'echarts/components';
 import { type EChartsCoreOption, init, use } from 'echarts/core';
@@ -11,7 +11,7 @@ use([CustomChart, LineChart, TreemapChart, GridComponent, LegendComponent, Toolt
 export interface Drawing {
   /** CSS pixels. */
   height: number;
-  /** What there is to see, for those who do not. */
+  /** Description of the chart for screen readers. */
   label: string;
   /** @param width CSS pixels */
   option(theme: Theme, width: number): EChartsCoreOption;
@@ -22,7 +22,7 @@ export interface Chart {
   draw(drawing: Drawing): void;
 }
 
-/** Every chart of the page. */
+/** Redraws each chart of the page. */
 const redraws: (() => void)[] = [];
 
 const observer = new ResizeObserver((entries) => {
@@ -34,7 +34,7 @@ onThemeChange(() => {
   for (const redraw of redraws) redraw();
 });
 
-/** Draws itself as soon as it is in the page, and again where its width or the theme changes. */
+/** Creates a chart that is drawn when it is in the page, and again when its width or the theme changes. */
 export function createChart(first: Drawing): Chart {
   const box = element('div', { class: 'chart', role: 'img' });
   let drawing = first;
@@ -61,7 +61,7 @@ export function createChart(first: Drawing): Chart {
   };
 }
 
-/** What all drawings have. They do not move: nobody waits for numbers. */
+/** Options of all charts. Animations are off, so that numbers appear immediately. */
 function common({ text, font }: Theme): EChartsCoreOption {
   return {
     animation: false,
@@ -70,7 +70,7 @@ function common({ text, font }: Theme): EChartsCoreOption {
   };
 }
 
-/** Of an element, so that nothing in a name is taken for HTML. */
+/** Creates a tooltip from an element, so that names are not parsed as HTML. */
 export function tooltip(theme: Theme, describe: (parameters: unknown) => HTMLElement | string): object {
   return {
     confine: true,

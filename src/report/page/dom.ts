@@ -1,4 +1,4 @@
-/** Elements, and tables of numbers. All text goes in as text: names come from modules that anybody may have made. */
+/** Creates elements and tables. All strings are inserted as text, because names come from untrusted modules. */
 
 export type Child = Node | string;
 
@@ -15,18 +15,18 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
 
 export interface Cell {
   content: Child;
-  /** Rows that it is for, from here on down; default: 1. */
+  /** Number of rows that the cell spans; default: 1. */
   rows?: number;
   title?: string;
-  /** Names its row. */
+  /** The header cell of its row. */
   head?: boolean;
-  /** Not a result, but why there is none. */
+  /** The reason why a result is missing. */
   missing?: boolean;
 }
 
 export type Row = readonly (Cell | string)[];
 
-/** The column heads; those that end in a `#` (not shown) are of numbers. */
+/** @param heads column heads; a `#` at the end, which is not shown, marks a column of numbers */
 export function table(caption: string, heads: readonly string[], rows: readonly Row[]): HTMLElement {
   const columns = heads.map((head) => ({
     text: head.replace(/#$/, ''),
@@ -36,7 +36,7 @@ export function table(caption: string, heads: readonly string[], rows: readonly 
     element('th', { scope: 'col', ...(numeric && { class: 'number' }) }, text),
   );
   const body = element('tbody');
-  // Columns that cells of earlier rows reach into, and for how many rows more.
+  // For each column: the number of further rows that an earlier cell spans.
   const taken = columns.map(() => 0);
   for (const row of rows) {
     const line = element('tr');
@@ -65,7 +65,7 @@ export function table(caption: string, heads: readonly string[], rows: readonly 
     }
     body.append(line);
   }
-  // The keyboard can scroll it, too, where it is wider than the screen.
+  // Focusable, so that the keyboard can scroll a table that is wider than the screen.
   return element(
     'div',
     { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
@@ -79,7 +79,7 @@ export function table(caption: string, heads: readonly string[], rows: readonly 
   );
 }
 
-/** What is opened where somebody wants to know it. */
+/** Creates a collapsed section. */
 export function details(summary: string, ...children: readonly Child[]): HTMLElement {
   return element('details', {}, element('summary', {}, summary), ...children);
 }
@@ -93,7 +93,7 @@ export interface Choice<Value> {
   value: Value;
 }
 
-/** A labelled `<select>`; none where there is nothing to choose. */
+/** Creates a labelled `<select>`; an empty text if there is only one choice. */
 export function select<Value>(
   label: string,
   choices: readonly Choice<Value>[],

@@ -1,10 +1,10 @@
-/** How cost grows with the size of the module. */
+/** Growth of cost with the size of the module. */
 import { formatBytes } from '../../common/format-bytes.ts';
-import { BENCH_MODES, type BenchMode, type GrowthPoint } from '../data.ts';
+import { BENCH_MODES, type BenchMode, type GrowthPoint } from '../report-data.ts';
 import { logSlope } from '../statistics.ts';
 import { createChart, type Drawing, tooltip, tooltipText } from './chart.ts';
 import { details, element, paragraph, select, table } from './dom.ts';
-import { formatMilliseconds, formatSeconds, trimZeros } from './format.ts';
+import { formatMilliseconds, formatSeconds, trimZeros } from './format-numbers.ts';
 import { type Metric, type Metrics, selectMetric } from './metric.ts';
 import { colourOf } from './modes.ts';
 import { section, type Section } from './section.ts';
@@ -17,9 +17,9 @@ const METRICS: Metrics<GrowthPoint> = [
   { label: 'file size', value: ({ fileSize }) => fileSize, format: formatBytes },
 ];
 
-/** Points tell modes apart for those who cannot tell colours apart. */
+/** Symbols distinguish the modes for readers who cannot distinguish the colours. */
 const SYMBOLS: Readonly<Record<BenchMode, string>> = {
-  plain: 'circle',
+  baseline: 'circle',
   precompiled: 'rect',
   unsplit: 'pin',
   profile: 'triangle',
@@ -48,8 +48,8 @@ export function growthSection(growth: readonly GrowthPoint[]): Section | undefin
     'growth',
     'Growth',
     paragraph(
-      'Generated modules, from small to large. Both axes are logarithmic, so a straight line is a power of the size, and its ' +
-        'slope is the exponent: 1 where cost doubles with the size, 0 where it does not grow.',
+      'Generated modules, from small to large. Both axes are logarithmic: a straight line is a power of the size, and its ' +
+        'slope is the exponent. Slope 1: cost is proportional to size. Slope 0: cost does not grow.',
     ),
     element(
       'div',
@@ -68,7 +68,7 @@ export function growthSection(growth: readonly GrowthPoint[]): Section | undefin
 
 interface Line {
   mode: BenchMode;
-  /** With its slope: what the legend says. */
+  /** Text of the legend, with the slope. */
   name: string;
   data: [x: number, y: number][];
 }

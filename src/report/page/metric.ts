@@ -1,4 +1,4 @@
-/** What was measured, of which the reader chooses one at a time. */
+/** Metrics, of which the reader selects one. */
 import { select } from './dom.ts';
 
 export interface Metric<Measured> {
@@ -7,7 +7,7 @@ export interface Metric<Measured> {
   format: (value: number) => string;
 }
 
-/** At least one: that which is shown at first. */
+/** At least one metric; the first is shown initially. */
 export type Metrics<Measured> = readonly [Metric<Measured>, ...Metric<Measured>[]];
 
 export function selectMetric<Measured>(

@@ -1,15 +1,15 @@
-/** The modes of a benchmark, as the page shows them. */
-import { BENCH_MODES, type BenchMode } from '../data.ts';
+/** Colours and legend of the modes of a benchmark. */
+import { BENCH_MODES, type BenchMode } from '../report-data.ts';
 import { legend } from './section.ts';
 
 export const colourOf = (mode: BenchMode) => `mode-${mode}`;
 
 const MEANINGS: Readonly<Record<BenchMode, string>> = {
-  plain: 'plain: as without the plugin',
+  baseline: 'baseline: the same program without the plugin',
   precompiled: 'precompiled: native code for all functions',
-  unsplit: 'unsplit: for what a training run executed, in whole modules',
-  profile: 'profile: for what a training run executed, and split where that pays',
-  warm: 'warm: the limit, in a process that has run it before',
+  unsplit: 'unsplit: native code for the functions that a training run executed, modules not split',
+  profile: 'profile: the same, and modules are split if that saves enough',
+  warm: 'warm: the limit, in a process that has run the module before',
 };
 
 export function modeLegend(modes: readonly BenchMode[] = BENCH_MODES): HTMLElement {

@@ -1,10 +1,10 @@
-/** Other ways to bundle the same modules for the same task. */
+/** The same modules and tasks with other bundlers and plugins. */
 import { formatBytes } from '../../common/format-bytes.ts';
-import type { PeerResult } from '../data.ts';
+import type { PeerResult } from '../report-data.ts';
 import { median, quartiles } from '../statistics.ts';
 import { type Bar, barChart, type NoBar } from './bars.ts';
 import { details, paragraph, table } from './dom.ts';
-import { formatMilliseconds } from './format.ts';
+import { formatMilliseconds } from './format-numbers.ts';
 import { card, cards, section, type Section } from './section.ts';
 
 export function peerSection(peers: readonly PeerResult[]): Section | undefined {
@@ -18,8 +18,8 @@ export function peerSection(peers: readonly PeerResult[]): Section | undefined {
     'peers',
     'Peers',
     paragraph(
-      'The same program with other plugins and bundlers: milliseconds until the first result, median of fresh processes; the ' +
-        'whisker is from the least to the greatest.',
+      'The same program with other plugins and bundlers: milliseconds until the first result, median of fresh processes; ' +
+        'whiskers show minimum and maximum.',
     ),
     cards(...[...tasks.values()].map(taskCard)),
     details('The numbers as a table', peerTable(peers)),
@@ -39,7 +39,7 @@ function taskCard(results: readonly PeerResult[]): HTMLElement {
       },
       {
         name: '',
-        colour: 'mode-plain',
+        colour: 'mode-baseline',
         bars: results.map((each) => (isOurs(each) ? undefined : barOf(each))),
       },
     ],
@@ -49,7 +49,7 @@ function taskCard(results: readonly PeerResult[]): HTMLElement {
   return card(module, `Node ${node}`, chart.element);
 }
 
-/** Has another colour. */
+/** Our own result has another colour. */
 function isOurs({ peer }: PeerResult): boolean {
   return peer.startsWith('unplugin-wasm-precompile');
 }
@@ -68,7 +68,7 @@ function barOf({ outcome }: PeerResult): Bar | NoBar {
     spread: [Math.min(...totals), Math.max(...totals)],
     label: formatMilliseconds(median(totals)),
     more: [
-      `half of them between ${quartiles(totals).map(formatMilliseconds).join(' and ')}`,
+      `half of the samples between ${quartiles(totals).map(formatMilliseconds).join(' and ')}`,
       `output: ${formatBytes(outputSize)}`,
     ],
   };
@@ -77,7 +77,7 @@ function barOf({ outcome }: PeerResult): Bar | NoBar {
 function peerTable(peers: readonly PeerResult[]): HTMLElement {
   return table(
     'Peers',
-    ['Module', 'Node', 'Peer', 'Median#', 'Least–greatest#', 'Output#'],
+    ['Module', 'Node', 'Peer', 'Median#', 'Min–max#', 'Output#'],
     peers.map(({ module, node, peer, outcome }) => [
       { content: module, head: true },
       node,

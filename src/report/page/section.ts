@@ -1,4 +1,4 @@
-/** A section of the page: a heading that the navigation leads to, and what is below it. */
+/** A section of the page: a heading with an anchor for the navigation, and its contents. */
 import { type Child, element } from './dom.ts';
 
 export interface Section {
@@ -16,7 +16,7 @@ export function section(id: string, title: string, ...children: readonly Child[]
   };
 }
 
-/** A chart with its title, one of many beside one another. */
+/** Creates a card: a chart with its title. */
 export function card(title: string, note: string, ...children: readonly Child[]): HTMLElement {
   const head = element('h3', {}, title);
   if (note !== '') head.append(' ', element('small', {}, note));
@@ -27,13 +27,13 @@ export function cards(...children: readonly HTMLElement[]): HTMLElement {
   return element('div', { class: 'cards' }, ...children);
 }
 
-/** Sentences about what is missing; nothing where nothing is. */
+/** Creates a list of sentences about missing results; an empty text without sentences. */
 export function notes(sentences: readonly string[]): HTMLElement | string {
   if (sentences.length === 0) return '';
   return element('ul', { class: 'notes' }, ...sentences.map((sentence) => element('li', {}, sentence)));
 }
 
-/** What a colour stands for. */
+/** Creates a legend of colours. */
 export function legend(entries: readonly { name: string; colour: string }[]): HTMLElement {
   return element(
     'ul',

@@ -1,8 +1,8 @@
-/** One start of each module, step by step. */
-import type { StartupReport, StartupStep, StepName } from '../data.ts';
+/** One startup of each module, step by step. */
+import type { StartupReport, StartupStep, StepName } from '../report-data.ts';
 import { barChart, type BarSeries, shorten } from './bars.ts';
 import { details, element, paragraph, table } from './dom.ts';
-import { formatMilliseconds } from './format.ts';
+import { formatMilliseconds } from './format-numbers.ts';
 import { card, cards, notes, section, type Section } from './section.ts';
 
 const COLOURS: Readonly<Record<StepName, string>> = {
@@ -14,33 +14,33 @@ const COLOURS: Readonly<Record<StepName, string>> = {
 };
 
 export function startupSection(
-  starts: readonly StartupReport[],
+  startups: readonly StartupReport[],
   missing: readonly string[],
 ): Section | undefined {
-  if (starts.length === 0 && missing.length === 0) return undefined;
+  if (startups.length === 0 && missing.length === 0) return undefined;
   return section(
-    'starts',
-    'One start',
+    'startups',
+    'One startup',
     paragraph(
-      'Milliseconds from the moment when somebody asked for the module, seen in one run of the program: another run takes ' +
-        'another time. Between the steps the program does something else. ',
+      'Milliseconds since the program requested the module, measured in one run of the program; times vary between runs. ' +
+        'Between the steps the program does other work. ',
       element('strong', {}, 'map'),
-      ': the file is mapped or read; where that happens on another thread, its checksums are computed there, too. ',
+      ': the file is mapped or read; on another thread, that includes computing its checksums. ',
       element('strong', {}, 'load'),
-      ': V8 takes the native code over, or compiles. ',
+      ': V8 deserializes the native code, or compiles. ',
       element('strong', {}, 'first call'),
-      ': the first exported function that is called, whatever it is.',
+      ': the first call of any exported function.',
     ),
-    cards(...starts.map(startCard)),
+    cards(...startups.map(startupCard)),
     notes(missing),
-    ...(starts.length > 0
+    ...(startups.length > 0
       ? [
           details(
-            'The same as a table',
+            'The steps as a table',
             table(
-              'Steps of the starts',
-              ['Module', 'Node', 'Mode', 'Step', 'Of', 'Begins#', 'Takes#'],
-              starts.flatMap(({ module, node, mode, steps }) =>
+              'Steps of the startups',
+              ['Module', 'Node', 'Mode', 'Step', 'Function', 'Begin#', 'Duration#'],
+              startups.flatMap(({ module, node, mode, steps }) =>
                 steps.map(({ name, start, end, detail = '' }) => [
                   { content: module, head: true },
                   node,
@@ -58,11 +58,11 @@ export function startupSection(
   );
 }
 
-function startCard({ module, node, mode, steps }: StartupReport): HTMLElement {
+function startupCard({ module, node, mode, steps }: StartupReport): HTMLElement {
   const end = Math.max(0, ...steps.map((step) => step.end));
   const busy = steps.reduce((sum, step) => sum + step.end - step.start, 0);
   const label =
-    `Start of ${module} in Node ${node}, ${mode}: ` +
+    `Startup of ${module} in Node ${node}, ${mode}: ` +
     steps.map((step) => `${step.name} ${formatMilliseconds(step.end - step.start)}`).join(', ');
   const chart = barChart({
     label,

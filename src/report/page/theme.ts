@@ -1,4 +1,4 @@
-/** Colours: those of the style sheet, which has a set for light and one for dark. */
+/** Colours of the style sheet, which has a light and a dark theme. */
 
 export interface Theme {
   text: string;
@@ -6,7 +6,7 @@ export interface Theme {
   line: string;
   surface: string;
   font: string;
-  /** By the names of custom properties without `--`: `mode-plain`, `step-load` … */
+  /** @param name custom property without `--`: `mode-baseline`, `step-load` … */
   colour(name: string): string;
 }
 
@@ -23,16 +23,16 @@ export function readTheme(): Theme {
   };
 }
 
-/** Calls back when the reader switches between light and dark. */
+/** Calls `change` when the theme switches between light and dark. */
 export function onThemeChange(change: () => void): void {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', change);
 }
 
-/** A colour between two in hexadecimal form (`#rrggbb`), 0 being the first. */
-export function mix(from: string, to: string, part: number): string {
+/** Mixes two colours in hexadecimal form (`#rrggbb`). @param share 0 for the first colour, 1 for the second */
+export function mix(from: string, to: string, share: number): string {
   const channels = [1, 3, 5].map((index) => {
     const [a = 0, b = 0] = [from, to].map((colour) => Number.parseInt(colour.slice(index, index + 2), 16));
-    return Math.round(a + (b - a) * part)
+    return Math.round(a + (b - a) * share)
       .toString(16)
       .padStart(2, '0');
   });

@@ -1,4 +1,4 @@
-/** What SQLite is asked to do. */
+/** The statements for SQLite. */
 
 export const SCHEMA = `
   CREATE TABLE product (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price INTEGER NOT NULL);

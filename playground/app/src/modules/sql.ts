@@ -1,7 +1,7 @@
 /** sql.js (SQLite, Emscripten). */
 import instantiate from 'sql.js/dist/sql-wasm.wasm?init';
-import type { Stopwatch } from '../start.ts';
-import { startSqlJs } from './sql-start.ts';
+import type { Stopwatch } from '../startup.ts';
+import { startSqlJs } from './start-sql.ts';
 import { QUERY, SCHEMA } from './sql-statements.ts';
 
 export interface QueryResult {
@@ -9,7 +9,7 @@ export interface QueryResult {
   values: (string | number | null)[][];
 }
 
-/** Starts SQLite, fills a database and asks it for its totals. */
+/** Starts SQLite, fills a database and queries its totals. */
 export async function start(stopwatch: Stopwatch): Promise<QueryResult> {
   const SQL = await startSqlJs(async (imports) => {
     const instance = await instantiate(imports);
@@ -21,7 +21,7 @@ export async function start(stopwatch: Stopwatch): Promise<QueryResult> {
   database.run(SCHEMA);
   const [result] = database.exec(QUERY);
   stopwatch.lap('call');
-  if (!result) throw new Error('sql.js: the query gave no result');
+  if (!result) throw new Error('sql.js: the query returned no result');
   database.close();
   return result;
 }

@@ -1,9 +1,9 @@
-/** @swc/wasm-web (Rust, wasm-bindgen): its glue code takes a module. */
+/** @swc/wasm-web (Rust, wasm-bindgen): its generated code takes a module. */
 import initSwc, { transformSync } from '@swc/wasm-web';
 import { SAMPLE } from '../sample-source.ts';
-import type { Stopwatch } from '../start.ts';
+import type { Stopwatch } from '../startup.ts';
 
-/** Starts swc and transforms the sample; gives JavaScript. */
+/** Starts swc and transforms the sample; returns JavaScript. */
 export async function start(stopwatch: Stopwatch): Promise<string> {
   const { default: module } = await import('@swc/wasm-web/wasm_bg.wasm?module');
   stopwatch.lap('load');

@@ -1,12 +1,12 @@
 /** esbuild-wasm (Go): its build for browsers takes a module. */
 import { SAMPLE } from '../../../app/src/sample-source.ts';
-import type { Stopwatch } from '../../../app/src/start.ts';
+import type { Stopwatch } from '../../../app/src/startup.ts';
 
-// The name by which it knows browsers.
+// esbuild detects browsers by this name.
 Object.assign(globalThis, { self: globalThis });
 const { default: esbuild } = await import('esbuild-wasm/lib/browser.js');
 
-/** Starts esbuild and transforms a file; gives JavaScript. */
+/** Starts esbuild and transforms a file; returns JavaScript. */
 export async function start(stopwatch: Stopwatch): Promise<string> {
   const { default: wasmModule } = await import('esbuild-wasm/esbuild.wasm?module');
   stopwatch.lap('load');

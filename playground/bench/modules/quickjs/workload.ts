@@ -1,13 +1,13 @@
-/** QuickJS (C, Emscripten), an interpreter: its glue code takes a module. */
+/** QuickJS (C, Emscripten), an interpreter: its generated code takes a module. */
 import baseVariant from '@jitl/quickjs-wasmfile-release-sync';
 import {
   newQuickJSWASMModuleFromVariant,
   newVariant,
   type QuickJSSyncVariant,
 } from 'quickjs-emscripten-core';
-import type { Stopwatch } from '../../../app/src/start.ts';
+import type { Stopwatch } from '../../../app/src/startup.ts';
 
-/** Its types are those of its CommonJS build. */
+/** The package declares the types of its CommonJS build. */
 const VARIANT = baseVariant as unknown as QuickJSSyncVariant;
 
 const PROGRAM = `
@@ -17,9 +17,9 @@ const text = primes.map((prime) => prime.toString(16).padStart(4, '0')).join(' '
 JSON.stringify({ text, sum: primes.reduce((sum, prime) => sum + prime, 0), date: new Date(0).toISOString() });
 `;
 
-/** Starts QuickJS and runs a program in it; gives what that says. */
+/** Starts QuickJS and runs a program in it; returns its result. */
 export async function start(stopwatch: Stopwatch): Promise<unknown> {
-  // The package exports the file as `./wasm` only, which is not what the plugin looks for.
+  // The package exports the file only as `./wasm`, and the plugin requires the extension .wasm.
   const { default: wasmModule } =
     await import('../../../../node_modules/@jitl/quickjs-wasmfile-release-sync/dist/emscripten-module.wasm?module');
   stopwatch.lap('load');

@@ -3,7 +3,7 @@ import { init, Tiktoken } from 'tiktoken/lite/init';
 import instantiate from 'tiktoken/lite/tiktoken_bg.wasm?init';
 import model from 'tiktoken/encoders/cl100k_base.json' with { type: 'json' };
 import { SAMPLE } from '../../../app/src/sample-source.ts';
-import type { Stopwatch } from '../../../app/src/start.ts';
+import type { Stopwatch } from '../../../app/src/startup.ts';
 
 /** Starts tiktoken and splits a text into tokens. */
 export async function start(stopwatch: Stopwatch): Promise<number[]> {

@@ -1,11 +1,11 @@
 /**
- * wasm-vips (C and C++, Emscripten): throws wasm exceptions, works in threads that share its memory, and lets us instantiate.
- * It wants the module, too, to hand it on to its threads.
+ * wasm-vips (C and C++, Emscripten): throws wasm exceptions, and uses threads that share its memory. It lets the caller
+ * instantiate, and needs the module for its threads.
  */
 import Vips from 'wasm-vips';
-import type { Stopwatch } from '../../../app/src/start.ts';
+import type { Stopwatch } from '../../../app/src/startup.ts';
 
-/** Starts vips, has it scale and blur a picture, and has it throw; gives a PNG file. */
+/** Starts vips, scales and blurs a picture, and provokes an exception; returns a PNG file. */
 export async function start(stopwatch: Stopwatch): Promise<Uint8Array> {
   const { default: module } = await import('wasm-vips/vips.wasm?module');
   stopwatch.lap('load');
@@ -20,7 +20,7 @@ export async function start(stopwatch: Stopwatch): Promise<Uint8Array> {
   const picture = vips.Image.xyz(320, 240).extractBand(0).linear(0.7, 3).cast('uchar');
   const result = picture.resize(0.5).gaussblur(2).writeToBuffer('.png');
   if (!throwsError(() => vips.Image.newFromBuffer('no picture')))
-    throw new Error('vips took text for a picture');
+    throw new Error('vips accepted text as a picture');
   stopwatch.lap('call');
   return result;
 }

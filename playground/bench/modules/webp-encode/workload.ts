@@ -1,10 +1,10 @@
-/** The encoder of @jsquash/webp (C++ with SIMD, Emscripten): its glue code takes a module. */
+/** The encoder of @jsquash/webp (C++ with SIMD, Emscripten): its generated code takes a module. */
 import encode, { init } from '@jsquash/webp/encode.js';
-import type { Stopwatch } from '../../../app/src/start.ts';
+import type { Stopwatch } from '../../../app/src/startup.ts';
 
 const [WIDTH, HEIGHT] = [320, 240];
 
-/** Two gradients and a pattern. */
+/** Paints two gradients and a pattern. */
 function paint(): ImageData {
   const data = new Uint8ClampedArray(WIDTH * HEIGHT * 4);
   for (let pixel = 0; pixel < WIDTH * HEIGHT; pixel += 1) {
@@ -14,7 +14,7 @@ function paint(): ImageData {
   return { data, width: WIDTH, height: HEIGHT, colorSpace: 'srgb' };
 }
 
-/** Starts the encoder and encodes a picture; gives a WebP file. */
+/** Starts the encoder and encodes a picture; returns a WebP file. */
 export async function start(stopwatch: Stopwatch): Promise<Uint8Array> {
   const { default: module } = await import('@jsquash/webp/codec/enc/webp_enc_simd.wasm?module');
   stopwatch.lap('load');

@@ -1,4 +1,4 @@
-/** A page that does other work, as entries do, then starts a module, and tells when it had the first result. */
+/** A page that does other work, as entries do, then starts a module, and records the time of the first result. */
 import { start } from 'web:workload';
 
 declare global {
@@ -8,7 +8,7 @@ declare global {
 /** Milliseconds of the other work. */
 const OTHER_WORK = 300;
 
-/** Calls after which Chromium has optimised what they run. */
+/** Number of calls after which Chromium has optimised the called functions. */
 const REPETITIONS = 300;
 
 const end = performance.now() + OTHER_WORK;
