@@ -1,14 +1,18 @@
 import { defineConfig } from 'vitest/config';
 
-/** Folders of `test/`, by what their tests need beside Node: `npx vitest run --project unit`, `npx vitest run test/wasm`. */
+/**
+ * Folders of `test/` by their requirements beside Node. Examples: `npx vitest run --project unit`,
+ * `npx vitest run test/wasm`.
+ */
 const PROJECTS = {
-  /** Nothing, or node binaries of other versions. */
+  /** Node binaries of other versions at most. */
   unit: [
     'artifact',
     'bench',
     'build',
     'cli',
     'elf',
+    'lint',
     'profile',
     'report',
     'runtime',
@@ -32,7 +36,7 @@ export default defineConfig({
   test: {
     testTimeout: 120_000,
     hookTimeout: 240_000,
-    // Compiling wasm uses every core by itself.
+    // Compiling wasm already uses every core.
     maxWorkers: 2,
     projects: Object.entries(PROJECTS).map(([name, folders]) => ({
       extends: true as const,
