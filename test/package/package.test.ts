@@ -1,4 +1,4 @@
-/** What npm packs, in a project of somebody who has no compiler and lets no package run scripts. */
+/** The packed package, in projects without a compiler and without install scripts. */
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
@@ -18,7 +18,7 @@ import {
 
 const folder = temporaryFolder();
 
-/** Versions of the bundlers that this package is developed with. */
+/** The versions of bundlers that this package is developed with. */
 const { devDependencies } = JSON.parse(readFileSync(path.join(CHECKOUT, 'package.json'), 'utf8')) as {
   devDependencies: Record<string, string>;
 };
@@ -63,7 +63,7 @@ import wasmPrecompile from 'unplugin-wasm-precompile/rolldown';
 await (await rolldown({ input: 'main.js', plugins: [wasmPrecompile(options)] })).write({ dir: out });`,
 };
 
-/** Builds as a user would, in a process of the project's own; gives the path of the program. */
+/** Builds as a user does, in a process in the project's folder, and returns the path of the program. */
 async function build(where: string, bundler: keyof typeof BUILD, targets: string[]): Promise<string> {
   const out = `out-${bundler}`;
   const script = path.join(where, `build-${bundler}.mjs`);
@@ -83,7 +83,7 @@ function expectLoaded(result: Result, outcome: string): void {
 }
 
 describe('the tarball', () => {
-  it('has the built package, the native loader ready-made and as source, and nothing else', async () => {
+  it('contains only the built package, and the native addon as binaries and as source', async () => {
     const files = await listTarball(tarball);
     const ABIS = ['115', '127', '137', '147'];
     expect(files.filter((file) => file.startsWith('prebuilds/')).toSorted()).toEqual(
@@ -100,13 +100,22 @@ describe('the tarball', () => {
         'dist/runtime/node/index.js',
         'dist/v8/compile-host.js',
         'src/native/addon.cc',
-        'src/native/crc32.h',
-        'src/native/file_view.h',
-        'src/native/forget.h',
-        'src/native/heap.h',
-        'src/native/memory_filler.h',
-        'src/native/thread.h',
         'src/native/binding.gyp',
+        'src/native/crc32.cc',
+        'src/native/crc32.h',
+        'src/native/file_view.cc',
+        'src/native/file_view.h',
+        'src/native/memory_filler.cc',
+        'src/native/memory_filler.h',
+        'src/native/page_dropper.cc',
+        'src/native/page_dropper.h',
+        'src/native/prefetch.cc',
+        'src/native/prefetch.h',
+        'src/native/prepared_heap.cc',
+        'src/native/prepared_heap.h',
+        'src/native/thread.h',
+        'src/native/v8_embedder_api.cc',
+        'src/native/v8_natives.cc',
       ]),
     );
     const others = files.filter(
@@ -120,7 +129,7 @@ describe('the tarball', () => {
 
 describe('installed without scripts and without a compiler', () => {
   it.each(BUNDLERS)(
-    'builds with %s a program that is precompiled and mapped on all versions',
+    'builds a program with %s whose module is precompiled and mapped in all Node versions',
     async (bundler) => {
       const main = await build(
         project,
@@ -146,7 +155,7 @@ describe('installed without scripts and without a compiler', () => {
     expectLoaded(result, 'precompiled mapped');
   });
 
-  it.each(NODES)('every export can be imported in Node $version', async ({ node }) => {
+  it.each(NODES)('exports importable modules in Node $version', async ({ node }) => {
     const { exports } = JSON.parse(readFileSync(path.join(CHECKOUT, 'package.json'), 'utf8')) as {
       exports: Record<string, unknown>;
     };
@@ -166,7 +175,7 @@ for (const name of names) {
     expect(printed).toEqual(names.map(([name]) => [`unplugin-wasm-precompile${name.slice(1)}`, true]));
   });
 
-  it('the command runs', async () => {
+  it('runs the command', async () => {
     const command = path.join(project, 'node_modules/.bin/wasm-precompile');
     const { stdout } = await execa(
       command,
@@ -191,7 +200,7 @@ import type { Plugin as RolldownPlugin } from 'rolldown';
 import type { Plugin as RollupPlugin } from 'rollup';
 import type { PluginOption } from 'vite';
 import unplugin, { type Options } from 'unplugin-wasm-precompile';
-import { type ArtifactMap, fromArtifact, initializer } from 'unplugin-wasm-precompile/runtime';
+import { type ArtifactManifest, fromArtifact, initializer } from 'unplugin-wasm-precompile/runtime';
 import rolldown from 'unplugin-wasm-precompile/rolldown';
 import rollup from 'unplugin-wasm-precompile/rollup';
 import vite from 'unplugin-wasm-precompile/vite';
@@ -211,7 +220,7 @@ export const loading: Promise<WebAssembly.Instance> = init({ env: {} });
 export const instance: WebAssembly.Instance = new WebAssembly.Instance(module);
 export const text: string = url;
 export const sum: unknown = quadruple(1);
-declare const manifest: ArtifactMap;
+declare const manifest: ArtifactManifest;
 export const loaded: WebAssembly.Module = fromArtifact(url, manifest, { verify: true, fallback: 'warn' }).loadSync();
 export const initialize: unknown = initializer;
 `;
@@ -242,9 +251,9 @@ export const initialize: unknown = initializer;
   it.each([
     { moduleKind: 'NodeNext', resolution: 'NodeNext' },
     { moduleKind: 'ESNext', resolution: 'Bundler' },
-  ])('are right for moduleResolution $resolution', async ({ moduleKind, resolution }) => {
+  ])('are correct for moduleResolution $resolution', async ({ moduleKind, resolution }) => {
     expect(await check(moduleKind, resolution, USE)).toEqual({ exitCode: 0, stdout: '' });
-    // They do not allow everything.
+    // The types reject invalid options.
     const wrong = await check(moduleKind, resolution, USE.replace("fallback: 'silent'", 'fallback: 5'));
     expect(wrong.exitCode).not.toBe(0);
     expect(wrong.stdout).toContain("Type 'number' is not assignable to type");
@@ -283,19 +292,19 @@ export const text: string = url;
     return { exitCode, stdout };
   };
 
-  it('are right when they come first, also where declarations are checked', async () => {
+  it('are correct if they come first, also with `skipLibCheck: false`', async () => {
     const types = ['unplugin-wasm-precompile/types', 'vite/client'];
     expect(await check('types-first', types)).toEqual({ exitCode: 0, stdout: '' });
   });
 
-  it('clash in nothing but the named exports when they come second', async () => {
+  it('conflict only in the named exports if they come second', async () => {
     const { stdout } = await check('types-second', ['vite/client', 'unplugin-wasm-precompile/types']);
     expect(stdout).toMatch(/^\S*use\.ts\(1,10\): error TS2305: .*no exported member 'quadruple'\.$/);
   });
 });
 
 describe('the main export', () => {
-  it('has the bundlers that are supported and no others', async () => {
+  it('has exactly the supported bundlers', async () => {
     const { default: plugins } = (await import('unplugin-wasm-precompile')) as { default: object };
     const supported = ['bun', 'esbuild', 'farm', 'rolldown', 'rollup', 'rspack', 'vite', 'webpack'];
     expect(Object.keys(plugins).toSorted()).toEqual(supported);
@@ -311,7 +320,7 @@ const buildAddon = (where: string, args: string[], variables: Record<string, str
     reject: false,
   });
 
-/** An installation on a platform that nobody has made binaries for. */
+/** Returns an installation without prebuilt binaries, as on other platforms. */
 function withoutBinaries(name: string): string {
   const where = copyProject(project, name);
   rmSync(path.join(where, 'node_modules/unplugin-wasm-precompile/prebuilds'), { recursive: true });
@@ -319,7 +328,7 @@ function withoutBinaries(name: string): string {
 }
 
 describe('wasm-precompile addon build', () => {
-  it('makes what is missing, and it is used', async () => {
+  it('builds missing binaries, which later builds use', async () => {
     const where = withoutBinaries('with-compiler');
     const before = await build(where, 'rollup', [process.execPath, NODE_26]);
     expectLoaded(await runCommand(process.execPath, [before], { env }), 'precompiled read');
@@ -343,7 +352,7 @@ describe('wasm-precompile addon build', () => {
     { missing: 'make', without: ['make'], says: /make/ },
     { missing: 'the compiler', without: ['cc', 'gcc', 'c++', 'g++'], says: /g\+\+|c\+\+|cc/ },
   ])(
-    'without $missing says what is missing, and that nothing else is',
+    'without $missing fails with the missing program, and says that builds still work',
     async ({ missing, without, says }) => {
       const where = withoutBinaries(`without-${missing.replace(' ', '-')}`);
       const tools = await toolFolder(folder, without ? { compiler: true, without } : { compiler: false });
@@ -354,7 +363,7 @@ describe('wasm-precompile addon build', () => {
       );
       expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
       const [found = '', needed = ''] = stderr.split('It needs a C++20 compiler, make and Python 3');
-      expect(found).toContain('The native loader cannot be built: ');
+      expect(found).toContain('The native addon cannot be built: ');
       expect(found).toMatch(says);
       expect(needed).toContain('Without it everything still works');
       expect(stderr).not.toMatch(/^\s+at /m);
@@ -365,7 +374,7 @@ describe('wasm-precompile addon build', () => {
   );
 
   describe('for a node without headers beside it', () => {
-    /** Where headers would come from is a port that nobody listens on. */
+    /** The source of headers is a port without a server. */
     const NO_DOWNLOAD = { npm_config_disturl: 'http://127.0.0.1:1/' };
     const HEADERS = path.join(path.dirname(NODE_26), '..');
     let bare: string;
@@ -385,7 +394,7 @@ describe('wasm-precompile addon build', () => {
         configured: 'headers of another version',
         variables: { npm_config_nodedir: path.join(path.dirname(process.execPath), '..') },
       },
-    ])('says that they could not be downloaded where $configured is configured', async ({ variables }) => {
+    ])('fails because of the download with $configured configured', async ({ variables }) => {
       const { exitCode, stderr } = await buildAddon(project, ['--target', bare], {
         ...tools,
         ...NO_DOWNLOAD,
@@ -398,7 +407,7 @@ describe('wasm-precompile addon build', () => {
       expect(stderr).toContain('Without it everything still works');
     });
 
-    it('builds with those that npm_config_nodedir names', async () => {
+    it('builds with the headers in npm_config_nodedir', async () => {
       const where = withoutBinaries('with-nodedir');
       const { exitCode, stdout, stderr } = await buildAddon(where, ['--target', bare], {
         ...tools,
@@ -410,7 +419,7 @@ describe('wasm-precompile addon build', () => {
     });
   });
 
-  it('for something that is no node: an error that names it', async () => {
+  it('fails with the path of a target that is not a node executable', async () => {
     const { exitCode, stderr } = await buildAddon(project, ['--target', '/bin/true'], env);
     expect(exitCode).toBe(1);
     expect(stderr).toContain('/bin/true does not answer like a node executable');

@@ -1,4 +1,4 @@
-/** "What is in an artifact" in the README: its commands print what it shows. */
+/** The README's section "What is in an artifact": its commands print the lines that it shows. */
 import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -10,11 +10,11 @@ import { temporaryFolder } from './support.ts';
 
 interface Example {
   command: string;
-  /** Without those that stand for more (`…`) and empty ones. */
+  /** The lines without empty ones and without `…`, which marks omitted lines. */
   lines: string[];
 }
 
-/** The commands in the first block of code of a section, each with the lines below it. */
+/** Returns the commands in the first code block of a section, each with the lines below it. */
 function readExamples(section: string): Example[] {
   const readme = readFileSync(join(CHECKOUT, 'README.md'), 'utf8');
   const [, text = ''] = readme.split(`\n## ${section}\n`);
@@ -28,7 +28,10 @@ function readExamples(section: string): Example[] {
     });
 }
 
-/** Addresses, offsets and sizes change with each compilation, widths of columns with the version of binutils. */
+/**
+ * Removes the differences between runs: addresses, offsets and sizes change with each compilation, column widths
+ * with the version of binutils.
+ */
 function comparable(lines: string[]): string[] {
   return lines.map((line) =>
     line
@@ -38,7 +41,7 @@ function comparable(lines: string[]): string[] {
   );
 }
 
-it('shows what is in an artifact as readelf, objdump and nm print it', async () => {
+it('shows the output of readelf, objdump and nm', async () => {
   const cwd = temporaryFolder();
   symlinkSync(join(CHECKOUT, 'node_modules'), join(cwd, 'node_modules'));
   const [compile, ...examples] = readExamples('What is in an artifact');
@@ -51,7 +54,7 @@ it('shows what is in an artifact as readelf, objdump and nm print it', async () 
     const { stdout } = await execa('sh', ['-c', command], { cwd, env: { LC_ALL: 'C' } });
     const printed = comparable(stdout.split('\n'));
     expect(lines.length).toBeGreaterThan(1);
-    // All of them, and in this order.
+    // All lines occur, in this order.
     expect(printed.filter((line) => lines.includes(line))).toEqual(lines);
   }
 });

@@ -1,8 +1,8 @@
-/** The set-up of the tests: installs the programs that are missing, or says which, and what is left out without. */
+/** The tests' setup: installs missing programs, or lists them with the tests that are skipped. */
 import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ensureTools } from '../support/tools.ts';
+import { ensureTools, requireExecutable, runsTestsIn } from '../support/tools.ts';
 import { temporaryFolder } from './support.ts';
 
 const PROGRAMS = [
@@ -17,7 +17,7 @@ const PROGRAMS = [
   'setpriv',
   'script',
 ];
-/** What only tests in browsers need, by the Debian package that has it. */
+/** Programs that only tests in browsers need, by their Debian package. */
 const BROWSERS = new Map([
   ['chromium', 'chromium'],
   ['firefox-esr', 'firefox-esr'],
@@ -31,7 +31,7 @@ const PACKAGES = ['g++', 'make', 'python3', 'binutils', 'util-linux', 'bsdutils'
 const folder = temporaryFolder();
 let folders = 0;
 
-/** A folder for PATH with programs of these names. */
+/** Returns a folder for PATH with programs of these names. */
 function createPath(programs: string[]): string {
   const path = join(folder, String(folders++));
   mkdirSync(path);
@@ -43,51 +43,97 @@ function addPrograms(path: string, programs: string[]): void {
   for (const program of programs) symlinkSync('/bin/sh', join(path, program));
 }
 
-/** What is told, at last the error. */
-async function setUp(path: string, install?: (packages: string[]) => Promise<void>): Promise<string[]> {
-  const told: string[] = [];
-  await ensureTools((message) => told.push(message), { path, install }).catch((error: Error) =>
-    told.push(`Error: ${error.message}`),
-  );
-  return told;
+interface Setup {
+  isCi?: boolean;
+  install?: (packages: string[]) => Promise<void>;
 }
 
-describe('where nothing can be installed', () => {
-  it('it says nothing when everything is there', async () => {
+/** Returns the messages; the last one may be the error. */
+async function setUp(path: string, { isCi = false, install }: Setup = {}): Promise<string[]> {
+  const messages: string[] = [];
+  await ensureTools((message) => messages.push(message), { path, isCi, install }).catch((error: Error) =>
+    messages.push(`Error: ${error.message}`),
+  );
+  return messages;
+}
+
+/** Expects one error, which names a missing program and its package. */
+function expectOneError([message = '', ...more]: string[], missing: string): void {
+  expect(more).toEqual([]);
+  expect(message).toMatch(/^Error: The tests need (\S+), .* install the Debian packages (\S+)\.$/);
+  expect(message).toContain(`The tests need ${missing},`);
+  expect(PACKAGES.some((name) => message.endsWith(` packages ${name}.`))).toBe(true);
+}
+
+describe('if nothing can be installed', () => {
+  it('prints nothing when no program is missing', async () => {
     expect(await setUp(createPath(ALL))).toEqual([]);
+    expect(await setUp(createPath(ALL), { isCi: true })).toEqual([]);
   });
 
-  it('it goes on without browsers, and says what is skipped', async () => {
+  it('continues without browsers and lists the skipped tests', async () => {
     expect(await setUp(createPath(PROGRAMS))).toEqual(
       [...BROWSERS.keys()].map((name) =>
         expect.stringMatching(
-          new RegExp(`^Skipped: the tests in (Chromium|Firefox|WebKit) .*, since there is no ${name},`),
+          new RegExp(
+            `^Skipped: the tests in (Chromium|Firefox|WebKit) .*, because ${name} is missing\\. Run `,
+          ),
         ),
       ),
     );
   });
 
-  it.each(PROGRAMS)('it fails without %s, and names the package', async (missing) => {
-    const [told = '', ...more] = await setUp(createPath(ALL.filter((program) => program !== missing)));
-    expect(more).toEqual([]);
-    expect(told).toMatch(/^Error: The tests need (\S+), .* Debian's packages are (\S+)\.$/);
-    expect(told).toContain(`The tests need ${missing},`);
-    expect(PACKAGES.some((name) => told.endsWith(` are ${name}.`))).toBe(true);
+  it.each(PROGRAMS)('fails without %s and names its package', async (missing) => {
+    const path = createPath(ALL.filter((program) => program !== missing));
+    expectOneError(await setUp(path), missing);
+  });
+
+  it.each([...BROWSERS.values()])('fails in CI without %s and names its package', async (missing) => {
+    const path = createPath(ALL.filter((program) => program !== missing));
+    expectOneError(await setUp(path, { isCi: true }), missing);
   });
 });
 
-describe('where apt-get can install', () => {
-  it('it installs what is missing', async () => {
+describe('if apt-get can install packages', () => {
+  it('installs the missing programs', async () => {
     const path = createPath([]);
-    const told = await setUp(path, async (packages) => {
+    const install = async (packages: string[]) => {
       expect(packages).toEqual(PACKAGES);
       addPrograms(path, ALL);
-    });
-    expect(told).toEqual([`Installing ${PACKAGES.join(', ')} with apt-get …`]);
+    };
+    expect(await setUp(path, { install })).toEqual([`Installing ${PACKAGES.join(', ')} with apt-get …`]);
   });
 
-  it('it fails with the reason when that fails', async () => {
-    const told = await setUp(createPath([]), () => Promise.reject(new Error('no network')));
-    expect(told.at(-1)).toBe('Error: no network');
+  it("fails with apt-get's error", async () => {
+    const messages = await setUp(createPath([]), {
+      install: () => Promise.reject(new Error('no network')),
+    });
+    expect(messages.at(-1)).toBe('Error: no network');
+  });
+});
+
+function decide(executables: (string | undefined)[], isCi: boolean) {
+  const messages: string[] = [];
+  const runs = runsTestsIn('Chromium', executables, { isCi, report: (text) => messages.push(text) });
+  return { runs, messages };
+}
+
+describe('tests in a browser', () => {
+  it.each([true, false])('run if the browser is installed, in CI: %s', (isCi) => {
+    expect(decide(['/usr/bin/chromium'], isCi)).toEqual({ runs: true, messages: [] });
+  });
+
+  it('are skipped with a message if it is missing', () => {
+    expect(decide(['/usr/bin/driver', undefined], false)).toEqual({
+      runs: false,
+      messages: [expect.stringMatching(/^Skipped: the tests in Chromium, because it is not installed\./)],
+    });
+  });
+
+  it('fail in CI if it is missing', () => {
+    expect(decide([undefined], true)).toEqual({ runs: true, messages: [] });
+    expect(() => requireExecutable('Chromium', undefined)).toThrow(
+      /^Chromium is not installed, .* CI is set\./,
+    );
   });
 });

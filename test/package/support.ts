@@ -1,4 +1,4 @@
-/** The package as npm packs it, installed into projects that have nothing else. */
+/** The package as npm packs it, installed into empty projects. */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,9 +7,10 @@ import { afterAll } from 'vitest';
 import { CHECKOUT } from '../support/project.ts';
 import { findProgram } from '../support/tools.ts';
 
-/** What programs need that are no compilers. */
+/** Programs that npm and node need. */
 const TOOLS = ['node', 'npm', 'sh', 'env', 'uname', 'cat', 'rm', 'mkdir', 'ls', 'sed', 'dirname'];
 
+/** Programs that compiling the native addon needs. */
 const COMPILERS = [
   'python3',
   'make',
@@ -27,7 +28,7 @@ const COMPILERS = [
   'echo',
 ];
 
-/** A folder that is gone after the tests of a file, outside of every project. */
+/** Creates a folder outside of every project, which is deleted after the tests of a file. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(path.join(tmpdir(), 'wasm-precompile-package-'));
   chmodSync(folder, 0o755);
@@ -35,7 +36,7 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** Packs the checkout without building it anew; gives the path of the tarball. */
+/** Packs the checkout without rebuilding it and returns the path of the tarball. */
 export async function pack(folder: string): Promise<string> {
   const { stdout } = await execa(
     'npm',
@@ -46,13 +47,13 @@ export async function pack(folder: string): Promise<string> {
   return path.join(folder, filename);
 }
 
-/** The paths in a tarball, without the folder `package` that all are in. */
+/** Returns the paths in a tarball, without their common folder `package`. */
 export async function listTarball(tarball: string): Promise<string[]> {
   const { stdout } = await execa('tar', ['-tzf', tarball]);
   return stdout.split('\n').map((name) => name.replace(/^package\//, ''));
 }
 
-/** Folders for PATH: with nothing that compiles, and with what compiling needs, but for some. */
+/** Creates a folder for PATH: without compilers, or with all programs that compiling needs except some. */
 export async function toolFolder(
   folder: string,
   { compiler, without = [] }: { compiler: boolean; without?: string[] },
@@ -68,19 +69,19 @@ export async function toolFolder(
 
 async function findTool(tool: string): Promise<string> {
   if (tool === 'node') return process.execPath;
-  // Not a script of a version manager that looks for it.
+  // The executable itself: a version manager's script in PATH needs other programs.
   if (tool === 'python3') return (await execa(tool, ['-c', 'import sys; print(sys.executable)'])).stdout;
   return findProgram(tool) ?? '';
 }
 
-/** The environment of somebody who has nothing but these tools and an empty home. */
+/** Returns an environment with only these tools and an empty home folder. */
 export function environment(folder: string, tools: string): Record<string, string> {
   const home = path.join(folder, 'home');
   mkdirSync(home, { recursive: true });
   return { PATH: tools, HOME: home };
 }
 
-/** An empty project with the packages that it needs, installed without running any script. */
+/** Creates a project with these packages, installed without running scripts. */
 export async function install(
   folder: string,
   name: string,
@@ -98,7 +99,7 @@ export async function install(
   return project;
 }
 
-/** A copy of an installed project, which may be changed. */
+/** Copies an installed project, for tests that change it. */
 export function copyProject(project: string, name: string): string {
   const copy = path.join(path.dirname(project), name);
   cpSync(project, copy, { recursive: true, verbatimSymlinks: true });

@@ -1,4 +1,4 @@
-/** The bundlers, each through its own JavaScript API, with the plugin as it is packed. */
+/** Builds with each bundler through its JavaScript API, with the plugin as it is packed. */
 import { isAbsolute, join } from 'node:path';
 import { type OutputOptions as RolldownOutput, rolldown } from 'rolldown';
 import { type LogLevel, type OutputOptions as RollupOutput, rollup } from 'rollup';
@@ -13,27 +13,27 @@ import * as vite7 from 'vite7';
 import { buildOther, OTHER_BUNDLERS, type OtherBuild, type OtherBundler } from './other-bundlers.ts';
 import { type Project, SHARED_CACHE } from './project.ts';
 
-/** The newest Vite, and the older ones that the plugin is for. */
+/** The newest Vite and the older supported versions. */
 export type ViteName = 'vite' | 'vite7' | 'vite6';
 
 export type Bundler = 'vite' | 'rollup' | 'rolldown';
 
-/** Those with Rollup's interface. */
+/** The bundlers with Rollup's plugin interface. */
 export const BUNDLERS: Bundler[] = ['vite', 'rollup', 'rolldown'];
 
 export const ALL_BUNDLERS: (Bundler | OtherBundler)[] = [...BUNDLERS, ...OTHER_BUNDLERS];
 
-/** Whether it takes plugins with Rollup's interface. */
+/** Returns whether a bundler supports plugins with Rollup's interface. */
 export function hasRollupPlugins(bundler: string): boolean {
   return !isOther(bundler);
 }
 
 export const OLDER_VITES = ['vite7', 'vite6'] as const satisfies ViteName[];
 
-/** What tests use of Vite, which takes and gives the same in all three. */
+/** The part of Vite's API that tests use, which is the same in all three versions. */
 type ViteApi = Pick<typeof vite8, 'build' | 'preview'>;
 
-/** The types of older versions differ in what no test touches, such as the bundler's own plugins. */
+/** The types of older versions differ only in parts that no test uses, such as plugins of their bundler. */
 export const VITES: Record<ViteName, ViteApi> = {
   vite: vite8,
   vite7: vite7 as unknown as ViteApi,
@@ -47,7 +47,7 @@ export interface BuildOptions {
   entries?: string[];
   /** Options of the plugin; false for a build without it. */
   plugin?: PluginOptions | false;
-  /** What is called the same in Rollup's interface; the others are given what is meant. */
+  /** Output options with Rollup's names; other bundlers receive their equivalents. */
   output?: {
     format?: 'es' | 'cjs';
     entryFileNames?: string;
@@ -60,17 +60,17 @@ export interface BuildOptions {
   };
   /** Vite only. */
   vite?: InlineConfig;
-  /** Rollup and Rolldown: packages that are not bundled. Default: those that other tests find at run time. */
+  /** Rollup and Rolldown: packages that are not bundled. Default: packages that the tests' programs import. */
   external?: (string | RegExp)[];
-  /** Bundlers without Rollup's interface. */
+  /** Options of bundlers without Rollup's interface. */
   other?: Partial<OtherBuild>;
-  /** Plugins that all three take. */
+  /** Plugins for Vite, Rollup and Rolldown that come before ours. */
   plugins?: CommonPlugin[];
-  /** The same, but they come after ours. */
+  /** Plugins that come after ours. */
   pluginsAfter?: CommonPlugin[];
 }
 
-/** A plugin in the part of Rollup's interface that all three have. */
+/** A plugin in the part of Rollup's interface that Vite, Rollup and Rolldown share. */
 export interface CommonPlugin {
   name: string;
   resolveId?: (id: string, importer: string | undefined) => Promise<string | undefined> | string | undefined;
@@ -85,7 +85,7 @@ export interface CommonPlugin {
   onLog?: (level: string, log: { message: string; plugin?: string | undefined }) => undefined;
 }
 
-/** A plugin that hears what ours tells, and what it has heard. */
+/** Returns a plugin that collects the info messages of ours, and these messages. */
 export function listen(): { plugins: CommonPlugin[]; infos: string[] } {
   const infos: string[] = [];
   const listener: CommonPlugin = {
@@ -98,7 +98,7 @@ export function listen(): { plugins: CommonPlugin[]; infos: string[] } {
   return { plugins: [listener], infos };
 }
 
-/** A file of the output, as bundlers describe it. */
+/** A bundler's description of an output file. */
 export interface BundledFile {
   fileName: string;
   code?: string;
@@ -113,25 +113,25 @@ export interface BuildResult {
   dir: string;
   /** Paths of all output files, relative to `dir`, sorted. */
   files: string[];
-  /** Those of artifacts among them. */
+  /** The artifacts among them. */
   artifacts: string[];
   warnings: string[];
-  /** What the bundler has returned. */
+  /** The output that the bundler has returned. */
   bundled: BundledFile[];
 }
 
-/** On top of those that all tests share; undefined takes one of these away. */
+/** Options in addition to those of all tests; undefined removes one of these. */
 export type PluginOptions = { [Name in keyof Options]?: Options[Name] | undefined };
 
-/** Small modules are artifacts, too, unless a test says otherwise. */
+/** Small modules are precompiled, too, unless a test sets other options. */
 function pluginOptions(options: PluginOptions): Options {
   return { cache: SHARED_CACHE, inline: 0, threshold: 0, ...options } as Options;
 }
 
-/** npm packages that programs find at run time. */
+/** npm packages that the tests' programs import at run time. */
 const EXTERNAL = ['sql.js', '@resvg/resvg-wasm'];
 
-/** Rolldown warns of plugins that take long, and compiling does. */
+/** Rolldown warns about slow plugins, and compilation is slow. */
 const CHECKS = { pluginTimings: false };
 
 /** Builds a project for Node. */
@@ -182,6 +182,7 @@ function isOther(bundler: string): bundler is OtherBundler {
   return OTHER_BUNDLERS.includes(bundler as OtherBundler);
 }
 
+/** Returns the description of a build for bundlers without Rollup's interface. */
 export function otherBuild(
   project: Project,
   { entry = 'main.js', entries = [], plugin = {}, output = {}, other }: BuildOptions,
@@ -245,7 +246,7 @@ async function buildWithVite(
     ...(bundler === 'vite'
       ? { rolldownOptions: { ...input, output: names, checks: CHECKS } }
       : { rollupOptions: { ...input, output: names } }),
-    // Vite 6 builds for browsers without top-level await, also where the output is for Node: see README, "Requirements".
+    // Vite 6 targets browsers without top-level await by default, also for output for Node: see README, "Requirements".
     ...(bundler === 'vite6' && { target: ssr ? 'node20' : 'es2022' }),
   };
   const built = await VITES[bundler].build(mergeConfig(config, vite));
@@ -253,7 +254,7 @@ async function buildWithVite(
   return built.output as BundledFile[];
 }
 
-/** A configuration for any of Vite's commands. */
+/** Returns a configuration for any command of Vite. */
 export function viteConfig(
   project: Project,
   warnings: string[],
@@ -269,7 +270,7 @@ export function viteConfig(
   };
 }
 
-/** Builds the page `index.html` into `client` and its server `main.js` into `server`, in one run of Vite with environments. */
+/** Builds the page `index.html` into `client` and its server `main.js` into `server`, with Vite's environments. */
 export async function buildBothSides(
   project: Project,
   config: InlineConfig,
@@ -310,7 +311,7 @@ async function result(
   return { dir: project.path(dir), files, artifacts, warnings, bundled };
 }
 
-/** The one artifact of a build. */
+/** Returns the only artifact of a build. */
 export function onlyArtifact({ dir, artifacts }: BuildResult): string {
   const [artifact, ...others] = artifacts;
   if (artifact === undefined || others.length > 0)

@@ -1,6 +1,6 @@
 /**
- * Part of `npm pack` and `npm publish`: refuses to pack without what the README says is in the package, a binary of the
- * native loader for each Node version on Linux x64. `npm run build` goes on without them where there is no compiler.
+ * A step of `npm pack` and `npm publish`: fails if the package lacks a prebuilt binary of the native addon for a Node
+ * version on Linux x64, which the README promises. `npm run build` continues without them if there is no compiler.
  */
 import { existsSync } from 'node:fs';
 import { relative } from 'node:path';
@@ -16,8 +16,8 @@ for (const version of NODE_VERSIONS) {
 }
 if (missing.length > 0) {
   console.error(
-    `The package would lack the native loader: ${missing.join(', ')}. ` +
-      'Pack it on Linux x64 with g++, make and python3 installed; the build above says what went wrong.',
+    `The package lacks prebuilt binaries of the native addon: ${missing.join(', ')}. ` +
+      'Pack it on Linux x64 with g++, make and python3 installed. The output of the build above shows the cause.',
   );
   process.exitCode = 1;
 }

@@ -1,32 +1,37 @@
-/** The browser that tests run in: Debian's Chromium, driven by playwright-core. */
+/** The browser of most tests: Debian's Chromium, driven by playwright-core. */
 import { type Browser, chromium, type Page } from 'playwright-core';
-import { findProgram } from './tools.ts';
+import { findProgram, requireExecutable, runsTestsIn } from './tools.ts';
 
 const EXECUTABLE = findProgram('chromium');
 
-/** Without it, tests in a browser are skipped; the set-up says so (setup.ts). */
-export const HAS_CHROMIUM = EXECUTABLE !== undefined;
+/** Whether the tests in Chromium run. */
+export const HAS_CHROMIUM = runsTestsIn('Chromium', [EXECUTABLE]);
 
-export function launchChromium(): Promise<Browser> {
+/** @throws Error if Chromium is not installed */
+export function chromiumExecutable(): string {
+  return requireExecutable('Chromium', EXECUTABLE);
+}
+
+export async function launchChromium(): Promise<Browser> {
   // Chromium's sandbox does not start as root, and containers have little shared memory.
   return chromium.launch({
-    executablePath: EXECUTABLE ?? 'chromium',
+    executablePath: chromiumExecutable(),
     args: ['--no-sandbox', '--disable-dev-shm-usage'],
   });
 }
 
-/** What a page did until it had a result. */
+/** The actions of a page until it had a result. */
 export interface PageRun {
-  /** The page's `globalThis.result`, by way of JSON. */
+  /** The page's `globalThis.result`, transferred as JSON. */
   result: unknown;
-  /** Errors that nobody caught, and messages to the console of the level error. */
+  /** Uncaught errors, and console messages of the level error. */
   errors: string[];
-  /** Paths of everything that was fetched from the page's own server. */
+  /** Paths of all requests to the page's own server. */
   fetched: string[];
 }
 
 /**
- * Opens a page, which says that it is done by setting `globalThis.result`, and waits for that.
+ * Opens a page and waits until it sets `globalThis.result`.
  *
  * @param prepare called before the page goes to the URL
  */

@@ -1,15 +1,16 @@
-/** Debian's Firefox, driven over WebDriver BiDi by puppeteer-core: playwright-core knows only a Firefox of its own. */
+/** Debian's Firefox, driven over WebDriver BiDi by puppeteer-core: playwright-core needs its own Firefox build. */
 import { type Browser, launch } from 'puppeteer-core';
 import type { PageRun } from './chromium.ts';
-import { findProgram } from './tools.ts';
+import { findProgram, requireExecutable, runsTestsIn } from './tools.ts';
 
 const EXECUTABLE = findProgram('firefox-esr');
 
-/** Without it, tests in Firefox are skipped; the set-up says so (setup.ts). */
-export const HAS_FIREFOX = EXECUTABLE !== undefined;
+/** Whether the tests in Firefox run. */
+export const HAS_FIREFOX = runsTestsIn('Firefox', [EXECUTABLE]);
 
-export function launchFirefox(): Promise<Browser> {
-  return launch({ browser: 'firefox', executablePath: EXECUTABLE ?? 'firefox-esr', headless: true });
+export async function launchFirefox(): Promise<Browser> {
+  const executablePath = requireExecutable('Firefox', EXECUTABLE);
+  return launch({ browser: 'firefox', executablePath, headless: true });
 }
 
 /** Like `openPage` in chromium.ts. */

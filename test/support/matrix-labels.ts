@@ -1,4 +1,4 @@
-/** What the README's table of bundlers (matrix.ts) calls its rows. */
+/** Labels of the rows in the README's table of bundlers (matrix.ts). */
 import type { Bundler, ViteName } from './bundlers.ts';
 import type { OtherBundler } from './other-bundlers.ts';
 

@@ -1,4 +1,4 @@
-/** `npm run matrix:readme`: runs the matrix and writes the README's table of what came out. */
+/** `npm run matrix:readme`: runs the matrix and writes its results into the README's table. */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ interface Line {
 const folder = await mkdtemp(join(tmpdir(), 'wasm-precompile-matrix-'));
 try {
   const file = join(folder, 'lines');
-  await execa('vitest', ['run', '--config', 'test/vitest.config.ts', 'test/bundlers/matrix.test.ts'], {
+  await execa('vitest', ['run', 'test/bundlers/matrix.test.ts'], {
     preferLocal: true,
     stdio: 'inherit',
     env: { WASM_MATRIX: file },
@@ -26,7 +26,7 @@ try {
   await rm(folder, { recursive: true });
 }
 
-/** With a number for each reason. */
+/** Returns the table in Markdown, with a numbered note for each reason. */
 function describe(lines: readonly Line[]): string {
   const reasons: string[] = [];
   const describeCell = (cell: string) => {

@@ -1,6 +1,6 @@
 /**
- * Every bundler, form of import and format of output, each built and run: `test/bundlers/matrix.test.ts` compares what comes out with
- * the README's table, which `npm run matrix:readme` makes of it.
+ * Builds and runs every bundler, import form and output format. `test/bundlers/matrix.test.ts` compares the
+ * results with the README's table, which `npm run matrix:readme` writes.
  */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -20,13 +20,13 @@ export const MATRIX_BUNDLERS: MatrixBundler[] = [...(vite ? [vite] : []), ...OLD
 interface Form {
   label: string;
   files: (format: Format) => Files;
-  /** Beside `main.js`. */
+  /** Entries in addition to `main.js`. */
   entries?: string[];
-  /** Why it may be missing: what the error or the output says, and what that means. */
+  /** Accepted failures: a pattern for the error or the output, and its meaning. */
   reasons: readonly [RegExp, string][];
 }
 
-/** Tells the result, in Node and in browsers. */
+/** The programs' function that reports the result, in Node and in browsers. */
 const DONE = `
   function done(value) {
     globalThis.result = value;
@@ -34,7 +34,7 @@ const DONE = `
   }
 `;
 
-/** Instantiates what a URL leads to. */
+/** Returns a function for programs that instantiates the module at a URL. */
 function valueAt(format: Format): string {
   const bytes =
     format === 'browser'
@@ -156,10 +156,10 @@ export const FORMS: readonly Form[] = [
 ];
 
 /**
- * Builds and runs one.
+ * Builds and runs one cell of the table.
  *
- * @returns `native`: its native code was loaded; `plain`: it works, and was compiled as without the plugin; `no: ` and the reason
- * @throws Error for an outcome that nothing explains
+ * @returns `precompiled` if native code was loaded, `compiled` if it was not, or `no: ` and the reason for a failure
+ * @throws Error if none of the form's reasons explains the failure
  */
 export async function runCell(
   bundler: MatrixBundler,
@@ -203,7 +203,7 @@ async function inNode(
   if (ended.stdout !== '7' && !ended.stdout.endsWith('.wasm"')) throw new Error(`printed ${ended.stdout}`);
   const isNative = ended.loads.length > 0 && ended.loads.every(({ how }) => how === 'precompiled');
   if (!isNative && ended.loads.length > 0) throw new Error(ended.stderr);
-  return isNative ? 'native' : 'plain';
+  return isNative ? 'precompiled' : 'compiled';
 }
 
 async function inBrowser(
@@ -228,7 +228,7 @@ async function inBrowser(
     const { port } = server.address() as AddressInfo;
     const { result, errors } = await openPage(browser, `http://127.0.0.1:${port}/`);
     if (result !== 7) throw new Error(`gave ${JSON.stringify(result)}: ${errors.join('; ')}`);
-    return 'plain';
+    return 'compiled';
   } finally {
     server.close();
   }
@@ -240,7 +240,7 @@ const TYPES: Record<string, string> = {
   '.wasm': 'application/wasm',
 };
 
-/** A static server. */
+/** Starts a static server. */
 async function serve(folder: string): Promise<Server> {
   const server = createServer(async ({ url = '/' }, response) => {
     const path = decodeURIComponent(new URL(url, 'http://localhost').pathname);
@@ -258,7 +258,7 @@ async function serve(folder: string): Promise<Server> {
   return server;
 }
 
-/** The README's table, as rows by bundler and output; cells as `runCell` gives them. */
+/** Parses the README's table into rows by bundler and output format, with cells as in {@link runCell}. */
 export function parseMatrix(section: string): Map<string, Map<string, Record<string, string>>> {
   const notes = new Map<string, string>();
   for (const [, number = '', text = ''] of section.matchAll(/^\((\d+)\) (.+)\.$/gm)) notes.set(number, text);

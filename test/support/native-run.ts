@@ -1,4 +1,4 @@
-/** Runs run-native.js, which does a workload in a process of its own. */
+/** Runs run-native.js, which executes a workload in a separate process. */
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import * as v from 'valibot';
@@ -26,14 +26,14 @@ export interface Job {
   workload: string;
   /** File with the wire bytes. */
   wire: string;
-  /** File with native code; without, V8 compiles. */
+  /** File with native code; without it, V8 compiles. */
   native?: string | undefined;
   calls: number;
   /** File to write the process's native code to, after the calls. */
   serialize?: string;
 }
 
-/** @throws Error where V8 does not accept the native code, or where the process crashes */
+/** @throws Error if V8 does not accept the native code, or if the process crashes */
 export async function runNative(node: string, job: Job): Promise<Outcome> {
   const addon = await addonOf(node);
   const { stdout } = await execa(node, [PROGRAM, JSON.stringify({ ...job, addon })]);
@@ -42,7 +42,7 @@ export async function runNative(node: string, job: Job): Promise<Outcome> {
 
 const addons = new Map<string, Promise<string | undefined>>();
 
-/** The native loader's binary for a node, where there is one. */
+/** Returns the path of the native addon for a node, if there is one. */
 export function addonOf(node: string): Promise<string | undefined> {
   let addon = addons.get(node);
   if (!addon) {

@@ -1,6 +1,6 @@
 /**
- * Other versions of Node, to build for and to run: installed from npm into `.nodes/<version>/` at the project's
- * root. Never into the project's own node_modules, where `.bin/node` would become the node of every npm script.
+ * Other versions of Node, as targets and for running programs: installed from npm into `.nodes/<version>/` in the
+ * checkout. In the checkout's node_modules, `.bin/node` would become the node of every npm script.
  */
 import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,14 +10,14 @@ import { execa, ExecaError } from 'execa';
 /** The versions that the project is tested with, as npm ranges. */
 export const NODE_VERSIONS = ['20.19', '22', '24', '26'] as const;
 
-/** One between them: its V8 (12.9) has the natives, and a layout of native code that nobody has described. */
+/** A version between them: its V8 (12.9) has the natives, but a layout of native code that the plugin does not know. */
 export const UNKNOWN_NODE = '23';
 
 export type NodeVersion = (typeof NODE_VERSIONS)[number] | typeof UNKNOWN_NODE;
 
 const FOLDER = fileURLToPath(new URL('../../.nodes/', import.meta.url));
 
-/** npm's packages of node executables, one for each platform. */
+/** npm packages with node executables, one for each platform. */
 const PLATFORM = process.platform === 'win32' ? 'win' : process.platform;
 const PACKAGE = `node-${PLATFORM}-${process.arch}`;
 const EXECUTABLE = join('node_modules', PACKAGE, 'bin', process.platform === 'win32' ? 'node.exe' : 'node');
@@ -25,17 +25,17 @@ const EXECUTABLE = join('node_modules', PACKAGE, 'bin', process.platform === 'wi
 const running = new Map<NodeVersion, Promise<string>>();
 
 /**
- * Installs a version of Node where it is not yet there. Any number of processes may ask for it at once.
+ * Installs a version of Node if it is missing. Concurrent processes may call it.
  *
  * @returns path of its executable
- * @throws Error where npm cannot install it, or where it does not run on this machine
+ * @throws Error if npm cannot install it, or if it does not run on this machine
  */
 export function ensureNode(version: NodeVersion): Promise<string> {
   let installed = running.get(version);
   if (!installed) {
     installed = install(version);
     running.set(version, installed);
-    // A failure may pass, as when the network was away.
+    // A failure may be temporary, for example without a network.
     installed.catch(() => running.delete(version));
   }
   return installed;
@@ -57,7 +57,7 @@ async function install(version: NodeVersion): Promise<string> {
     );
     await run(join(temporary, EXECUTABLE), ['--version'], `${request} does not run on this machine`);
     await rename(temporary, target).catch(async (cause: unknown) => {
-      // Another process was faster.
+      // Another process has installed it meanwhile.
       if (await exists(executable)) return;
       throw new Error(`${target}: cannot put Node ${version} there. Delete this folder and try again.`, {
         cause,

@@ -1,4 +1,4 @@
-/** Bundlers without Rollup's interface: `bundlers.ts` builds with them what it builds with the others. */
+/** Builds with bundlers without Rollup's interface, for `bundlers.ts`. */
 import { fileURLToPath } from 'node:url';
 import { rspack } from '@rspack/core';
 import { type BuildOptions, build as esbuildBuild } from 'esbuild';
@@ -15,12 +15,12 @@ export type OtherBundler = 'webpack' | 'rspack' | 'esbuild' | 'farm' | 'bun';
 
 export const OTHER_BUNDLERS: OtherBundler[] = ['webpack', 'rspack', 'esbuild', 'farm', 'bun'];
 
-/** What a build is made of; names of files are patterns as Rollup has them. */
+/** The description of a build; file names are patterns in Rollup's syntax. */
 export interface OtherBuild {
   project: Project;
   /** Absolute paths. */
   entries: string[];
-  /** Undefined for a build without it. */
+  /** Undefined for a build without the plugin. */
   plugin: Options | undefined;
   format: 'es' | 'cjs';
   platform: 'node' | 'browser';
@@ -33,9 +33,9 @@ export interface OtherBuild {
   publicPath?: string | undefined;
   /** Bun only; default: the platform. */
   target?: 'bun';
-  /** webpack and Rspack: options on top. */
+  /** Additional options of webpack and Rspack. */
   webpack?: Configuration | undefined;
-  /** The same for esbuild. */
+  /** Additional options of esbuild. */
   esbuild?: BuildOptions | undefined;
 }
 
@@ -54,7 +54,7 @@ export function buildOther(bundler: OtherBundler, options: OtherBuild): Promise<
   }
 }
 
-/** A configuration for webpack and Rspack, which take the same. */
+/** Returns a configuration for webpack or Rspack, which have the same options. */
 export function webpackConfig(bundler: 'webpack' | 'rspack', options: OtherBuild): Configuration {
   const { project, entries, plugin, format, platform, dir, names, sourceMaps, external, publicPath } =
     options;
@@ -71,7 +71,7 @@ export function webpackConfig(bundler: 'webpack' | 'rspack', options: OtherBuild
     optimization: { minimize: false },
     experiments: { outputModule: isEs },
     externalsType: isEs ? 'module' : 'commonjs',
-    // Wasm files of such packages are bundled, as elsewhere.
+    // Wasm files of external packages are bundled, as with the other bundlers.
     externals: external.map((name) => new RegExp(`^${name}(/(?!.*\\.wasm)|$)`)),
     output: {
       path: dir,
@@ -92,7 +92,7 @@ export function webpackConfig(bundler: 'webpack' | 'rspack', options: OtherBuild
   };
 }
 
-/** The option `cache` for a cache in a folder: an absolute path. */
+/** Returns the option `cache` for a cache in a folder, given by its absolute path. */
 export function persistentCache(
   bundler: 'webpack' | 'rspack',
   folder: string,
@@ -119,7 +119,7 @@ function buildWithWebpack(bundler: 'webpack' | 'rspack', options: OtherBuild): P
   });
 }
 
-/** A configuration for esbuild. */
+/** Returns a configuration for esbuild. */
 export function esbuildConfig(options: OtherBuild): BuildOptions {
   const { project, entries, plugin, format, platform, dir, names, external, publicPath } = options;
   const extension = /\.\w+$/.exec(names.entry)?.[0] ?? '.js';
@@ -144,8 +144,11 @@ export function esbuildConfig(options: OtherBuild): BuildOptions {
   };
 }
 
-/** What everybody adds whose packages ask for what the other format has: https://github.com/evanw/esbuild/issues/1921, /1492. */
-export const ESBUILD_RECIPES: Record<'es' | 'cjs', BuildOptions> = {
+/**
+ * The usual options for packages that need features of the other format:
+ * https://github.com/evanw/esbuild/issues/1921 and https://github.com/evanw/esbuild/issues/1492.
+ */
+export const ESBUILD_INTEROP: Record<'es' | 'cjs', BuildOptions> = {
   es: {
     banner: {
       js: `import { createRequire as $createRequire } from 'node:module'; const require = $createRequire(import.meta.url);`,
@@ -179,7 +182,7 @@ function buildWithFarm(options: OtherBuild): Promise<string[]> {
         ...(publicPath === undefined ? {} : { publicPath }),
       },
       external: external.map((name) => `^${name}(/|$)`),
-      // Else it finds nothing in the tests' node_modules, which is a link.
+      // Farm does not resolve packages through the tests' node_modules otherwise, which is a symbolic link.
       resolve: { symlinks: false },
       minify: false,
       persistentCache: false,
@@ -220,7 +223,7 @@ function nameOf(entry: string): string {
   return entry.replace(/^.*\//, '').replace(/\.\w+$/, '');
 }
 
-// Patterns of names, which Rollup writes as `[name]-[hash:10][extname]`.
+// The following functions convert patterns of file names from Rollup's syntax, such as `[name]-[hash:10][extname]`.
 
 function inWebpack(pattern: string): string {
   return pattern.replaceAll('[extname]', '[ext]').replaceAll('[hash', '[contenthash');

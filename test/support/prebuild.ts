@@ -1,7 +1,7 @@
 /**
- * `npm run prebuild`: binaries of the native loader for each Node version that the package serves, from the headers
- * that come with them. Versions that are up to date are left alone. Without a C++ compiler it says so, and the
- * project goes on without.
+ * `npm run prebuild`: builds the native addon for each supported Node version, with the headers of that version.
+ * Skips the builds if the binaries are up to date. Without a C++ compiler it prints a warning, and the build continues
+ * without binaries.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ import { NATIVE_SOURCES_FOLDER, PREBUILDS_FOLDER } from '../../src/addon/files.t
 import { messageOf } from '../../src/common/error.ts';
 import { ensureNode, NODE_VERSIONS } from './nodes.ts';
 
-/** What the binaries were made from; in a file beside them. */
+/** A file beside the binaries with the hash of the sources that they were built from. */
 const STAMP = join(PREBUILDS_FOLDER, 'sources.sha256');
 
 function hashSources(): string {
@@ -25,12 +25,12 @@ function hashSources(): string {
 
 const sources = hashSources();
 if (existsSync(STAMP) && readFileSync(STAMP, 'utf8') === sources) {
-  console.log('The native loader is up to date.');
+  console.log('The native addon is up to date.');
 } else {
   await rm(PREBUILDS_FOLDER, { recursive: true, force: true });
   try {
     for (const version of NODE_VERSIONS) {
-      console.log(`Building the native loader for Node ${version} …`);
+      console.log(`Building the native addon for Node ${version} …`);
       await buildAddon(await ensureNode(version));
     }
     await mkdir(PREBUILDS_FOLDER, { recursive: true });

@@ -1,8 +1,8 @@
 import { wat } from './wat.ts';
 
 /**
- * A module whose `start` executes `$used` and itself, and nothing else. Function 0 is imported; those given come next,
- * then `$used`, `$unused`, `$start`.
+ * Returns a module whose `start` executes only `$used` and itself. Function 0 is imported; the given functions
+ * come next, then `$used`, `$unused`, `$start`.
  */
 export function watOf(...extra: string[]): Uint8Array {
   return wat(`(module

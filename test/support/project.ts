@@ -1,4 +1,4 @@
-/** Small real projects in a folder for temporary files, and programs that run in a process of their own. */
+/** Small projects in a temporary folder, and programs that run in separate processes. */
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -9,13 +9,13 @@ import { afterAll } from 'vitest';
 /** The folder of this checkout. */
 export const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Native code is kept here for all tests and between runs: compiling is slow. */
+/** The cache of native code for all tests and runs, because compilation is slow. */
 export const SHARED_CACHE = join(CHECKOUT, 'node_modules/.cache/wasm-precompile-tests');
 
-/** By path, relative to the project's folder. */
+/** Contents by path, relative to the project's folder. */
 export type Files = Record<string, string | Uint8Array>;
 
-/** One folder for each test file; npm packages resolve from it as from the checkout. */
+/** The folder of a test file's projects, in which npm packages resolve as in the checkout. */
 const root = await mkdtemp(join(tmpdir(), 'wasm-precompile-test-'));
 await symlink(join(CHECKOUT, 'node_modules'), join(root, 'node_modules'), 'dir');
 afterAll(() => rm(root, { recursive: true, force: true, maxRetries: 3 }));
@@ -29,7 +29,7 @@ export class Project {
     this.folder = folder;
   }
 
-  /** The absolute path of a file. */
+  /** Returns the absolute path of a file. */
   path(...names: string[]): string {
     return join(this.folder, ...names);
   }
@@ -46,7 +46,7 @@ export class Project {
     return readFile(this.path(...names));
   }
 
-  /** The files below a folder, as sorted paths relative to it. */
+  /** Returns the files below a folder, as sorted paths relative to it. */
   async list(...names: string[]): Promise<string[]> {
     const folder = this.path(...names);
     const entries = await readdir(folder, { recursive: true, withFileTypes: true });
@@ -56,7 +56,7 @@ export class Project {
       .toSorted();
   }
 
-  /** Moves a folder to another place in the project; gives its new path. */
+  /** Moves a folder to another place in the project and returns its new path. */
   async move(from: string, to: string): Promise<string> {
     await mkdir(dirname(this.path(to)), { recursive: true });
     await rename(this.path(from), this.path(to));
@@ -65,9 +65,9 @@ export class Project {
 }
 
 /**
- * Makes a project of ES modules.
+ * Creates a project of ES modules.
  *
- * @param folderName the name of its folder, where that is the point
+ * @param folderName name of the project's folder, for tests of special names
  */
 export async function createProject(files: Files, folderName = 'project'): Promise<Project> {
   const project = new Project(join(root, String(projects++), folderName));
@@ -75,17 +75,17 @@ export async function createProject(files: Files, folderName = 'project'): Promi
   return project;
 }
 
-/** A file of a package in node_modules. */
+/** Reads a file of a package in node_modules. */
 export function readPackage(path: string): Promise<Buffer> {
   return readFile(join(CHECKOUT, 'node_modules', path));
 }
 
-/** What `NODE_DEBUG=wasm-precompile` tells of one load. */
+/** One load, as `NODE_DEBUG=wasm-precompile` prints it. */
 export interface Load {
   /** Absolute path. */
   file: string;
   how: 'precompiled' | 'compiled';
-  /** The engine key, or the reason. */
+  /** The engine key, or the reason for compilation. */
   detail: string;
 }
 
@@ -97,16 +97,16 @@ export interface Run {
 }
 
 export interface RunOptions {
-  /** Path of the node executable. Default: the one that runs the tests. */
+  /** Path of the node executable. Default: the node that runs the tests. */
   node?: string;
-  /** Default: the root folder, which no program's output is in. */
+  /** Default: the root folder, which contains no program's output. */
   cwd?: string;
-  /** Arguments of node itself. */
+  /** Arguments for node before the program. */
   nodeArgs?: string[];
   env?: Record<string, string>;
 }
 
-/** Runs a program to its end, whatever that is. */
+/** Runs a program to its end, successful or not. */
 export async function run(file: string, options: RunOptions = {}): Promise<Run> {
   const { node = process.execPath, cwd = '/', nodeArgs = [], env } = options;
   const { stdout, stderr, exitCode } = await execa(node, [...nodeArgs, file], {
@@ -119,10 +119,10 @@ export async function run(file: string, options: RunOptions = {}): Promise<Run> 
 }
 
 /**
- * Runs a program that must end well.
+ * Runs a program that must succeed.
  *
- * @returns also what it printed, as JSON
- * @throws Error with its standard error where it fails
+ * @returns the run and the program's output, parsed as JSON
+ * @throws Error with its standard error if it fails
  */
 export async function runWell(file: string, options?: RunOptions): Promise<Run & { result: unknown }> {
   const ended = await run(file, options);
@@ -141,7 +141,7 @@ function parseLoads(stderr: string): Load[] {
   return [...lines].map(({ groups }) => groups as unknown as Load);
 }
 
-/** Runs the command `wasm-precompile` of the built package; gives its standard output. */
+/** Runs the command `wasm-precompile` of the built package and returns its standard output. */
 export async function wasmPrecompile(...args: string[]): Promise<string> {
   return (await execa(process.execPath, [join(CHECKOUT, 'dist/cli/index.js'), ...args])).stdout;
 }

@@ -1,6 +1,6 @@
 /**
- * A build in a process of its own (other-bundlers.ts): with Bun, whose runtime bundles and runs this, or with Farm, which ends the process
- * where a build fails, and does not wait for what plugins do at the end.
+ * A build in a separate process (other-bundlers.ts). Bun needs its own runtime. Farm ends the process if a build
+ * fails, and does not await the last hooks of plugins.
  */
 const [bundler, job = '{}'] = process.argv.slice(2);
 const { plugin, options } = JSON.parse(job);
@@ -15,7 +15,7 @@ if (bundler === 'farm') {
     const { logs } = await Bun.build({ ...options, plugins });
     for (const { level, message } of logs) console.error(`${level}: ${message}`);
   } catch (error) {
-    // One for each that went wrong.
+    // An aggregate error has one error for each failure.
     const { errors = [error] } = /** @type {AggregateError | { errors?: undefined }} */ (error);
     for (const each of errors) console.error(String(each));
     process.exitCode = 1;

@@ -1,8 +1,8 @@
 // @ts-check
 /**
- * Does a workload in this process, with native code or without, and prints what it saw as JSON. Plain JavaScript,
- * since it runs unbuilt in every Node version. As the runtime does it, files are mapped by the native loader; Node 24 and
- * older do without one, too, and read them.
+ * Executes a workload in this process, with or without native code, and prints the outcome as JSON. It is
+ * JavaScript, because it runs unbuilt in every Node version. Like the runtime, it maps files with the native
+ * addon. Node 24 and older also work without the addon and read files.
  *
  *     node run-native.js '<Job as JSON>'
  */
@@ -16,8 +16,8 @@ import { GENERATED, WORKLOADS } from './workloads.js';
  * @typedef {object} Job
  * @property {string} workload one of WORKLOADS or GENERATED
  * @property {string} wire file with the wire bytes
- * @property {string} [addon] file of the native loader's binary
- * @property {string} [native] file with native code; without, V8 compiles
+ * @property {string} [addon] file of the native addon
+ * @property {string} [native] file with native code; without it, V8 compiles
  * @property {number} calls
  * @property {string} [serialize] file to write the process's native code to, at the end
  */
@@ -29,16 +29,16 @@ import { GENERATED, WORKLOADS } from './workloads.js';
  * @property {number} first
  * @property {number} total
  * @property {number} cpu processor time of all threads in `total`
- * @property {number} steady the lower quartile of the last 50 calls: what they take when nothing disturbs them
+ * @property {number} steady the lower quartile of the last 50 calls, which excludes disturbances
  * @property {string} digest SHA-256 of the first result
  * @property {boolean} same whether all results were equal
- * @property {number[]} tieredUp indices of functions that were optimised for the sake of serialization
+ * @property {number[]} tieredUp indices of functions that were optimised only to allow serialization
  */
 
-/** Calls at the end that are the steady state. */
+/** The number of calls at the end that count as steady state. */
 const STEADY_CALLS = 50;
 
-/** Milliseconds in which V8's threads finish what they are compiling. */
+/** Milliseconds for V8's threads to finish compilation. */
 const COMPILE_TIME = 500;
 
 const hasNatives = Number.parseFloat(process.versions.v8) < 14;
@@ -62,7 +62,7 @@ WebAssembly.instantiate = /** @type {typeof WebAssembly.instantiate} */ (
 const known = WORKLOADS[job.workload] ?? GENERATED[job.workload];
 if (!known) throw new Error(`there is no workload "${job.workload}"`);
 const workload = await known.prepare();
-// Node loads its fetch at the first touch, and wasm-bindgen's glue code touches it.
+// Node loads its fetch implementation at the first access, and wasm-bindgen's generated code accesses it.
 void globalThis.Response;
 const deserialize = hasNatives && job.native !== undefined ? compileNatives() : undefined;
 await sleep(20);
@@ -84,7 +84,7 @@ for (let call = 1; call < job.calls; call++) {
   const before = performance.now();
   const again = await workload.call();
   times.push(performance.now() - before);
-  // Not each one: that would take longer than the work.
+  // Only every 50th call: hashing takes longer than the call.
   if (call % 50 === 0 || call === job.calls - 1) same &&= digestOf(again) === digest;
 }
 const tieredUp = job.serialize === undefined ? [] : await serialize(job.serialize);
@@ -152,7 +152,7 @@ function compileNatives() {
  */
 async function serialize(file) {
   await sleep(COMPILE_TIME);
-  // V8 gives native code only where a function is optimised: the natives would end the process.
+  // V8 serializes native code only if a function is optimised. Otherwise the natives would end the process.
   const exported = Object.values(instance?.exports ?? {}).filter((value) => typeof value === 'function');
   const isOptimised = withNatives('function (f) { return %IsTurboFanFunction(f) }');
   const [first] = exported.some(isOptimised) ? [] : exported;

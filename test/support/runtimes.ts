@@ -1,10 +1,10 @@
-/** Other JavaScript runtimes than Node, from npm, beside the node executables in `.nodes`. */
+/** Bun and Deno, installed from npm beside the node executables in `.nodes`. */
 import { access, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 
-/** npm packages that hold an executable and need no install script. */
+/** npm packages that contain an executable and need no install script. */
 const RUNTIMES = {
   bun: { package: `@oven/bun-${process.platform}-${process.arch}`, executable: 'bin/bun' },
   deno: { package: `@deno/${process.platform}-${process.arch}-glibc`, executable: 'deno' },
@@ -15,13 +15,13 @@ export type RuntimeName = keyof typeof RUNTIMES;
 const FOLDER = fileURLToPath(new URL('../../.nodes/', import.meta.url));
 
 /**
- * Installs Bun or Deno where it is not yet there. Any number of processes may ask for it at once.
+ * Installs Bun or Deno if it is missing. Concurrent processes may call it.
  *
  * @returns path of its executable
  */
 export async function ensureRuntime(name: RuntimeName): Promise<string> {
   const runtime = RUNTIMES[name];
-  // Older processors.
+  // The baseline build also runs on older processors.
   const packageName =
     name === 'bun' && process.arch === 'x64' ? `${runtime.package}-baseline` : runtime.package;
   const target = join(FOLDER, name);
@@ -44,7 +44,7 @@ export async function ensureRuntime(name: RuntimeName): Promise<string> {
       packageName,
     ]);
     await rename(temporary, target).catch(async (error: unknown) => {
-      // Another process was faster.
+      // Another process has installed it meanwhile.
       if (!(await exists(executable))) throw error;
     });
     return executable;

@@ -1,13 +1,13 @@
-/** Projects with a module that is worth splitting, and the startup profile of it. */
+/** Projects with a module that is worth splitting, and its startup profile. */
 import { createProfile } from '../../src/profile/create.ts';
-import { writeProfiles } from '../../src/profile/files.ts';
+import { writeProfiles } from '../../src/profile/profile-files.ts';
 import { createProject, type Files, type Project } from './project.ts';
 import { wat } from './wat.ts';
 
-/** Instructions that do nothing, so that it pays to move a function. */
+/** Instructions without effect, which make a function worth moving to a secondary. */
 const BULK = 'i32.const 1 drop '.repeat(1000);
 
-/** A start calls `start` and `used`; `first` and `second` are in a part each, and call each other and `used`. */
+/** Startup calls `start` and `used`. `first` and `second` are in one secondary each, and call each other and `used`. */
 export const WASM = wat(`(module
   (import "./host.js" "seven" (func $seven (result i32)))
   (global $calls (mut i32) (i32.const 0))
@@ -25,15 +25,15 @@ export const WASM = wat(`(module
 /** Indices of functions. */
 export const [USED, START, FIRST, SECOND] = [1, 2, 3, 4];
 
-/** The option for it. */
-export const TWO_PARTS = { secondaries: 2, minSaving: 0 };
+/** The option `split` for two secondaries. */
+export const TWO_SECONDARIES = { secondaries: 2, minSaving: 0 };
 
 export const IMPORTS = '{ "./host.js": { seven: () => 7 } }';
 export const CALLS = '[start(), start(), first(100), second(1000), table.get(0)(1), table.get(0) === first]';
-/** Of {@link CALLS}. */
+/** The results of {@link CALLS}. */
 export const RESULTS = [42, 42, 142, 1046, 43, true];
 
-/** The profile is in the folder `profiles`. */
+/** Creates a project with the profile in the folder `profiles`. */
 export async function createSplitProject(main: string, files: Files = {}): Promise<Project> {
   const project = await createProject({
     'one.wasm': WASM,

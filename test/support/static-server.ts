@@ -1,4 +1,4 @@
-/** Static servers as they are found: sirv, with one habit or another. */
+/** Static servers with different behaviour, based on sirv. */
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -9,53 +9,53 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import sirv from 'sirv';
 import { glob } from 'tinyglobby';
 
-export interface Habits {
-  /** It ignores `Range`. */
+export interface Behaviour {
+  /** Ignores the header `Range`. */
   ranges?: false;
-  /** It compresses, by what the browser accepts. */
+  /** Compresses files if the browser accepts it. */
   compress?: 'gzip' | 'brotli';
-  /** What it says of wasm files; null: nothing. */
+  /** The MIME type of wasm files; null for none. */
   type?: string | null;
-  /** It answers with `index.html` where there is no file. */
+  /** Answers with `index.html` if there is no such file. */
   spa?: boolean;
-  /** It breaks the connection after so many bytes of a wasm file, so many times. */
+  /** Breaks the connection after a number of bytes of a wasm file, a number of times. */
   breaks?: { after: number; times: number };
   /**
-   * It fails so many requests for files with such names, but for the first ones: it answers with a status, closes the connection, or
-   * does not answer, so that whoever asks waits until he gives up. How many it has failed is at `/failed`,
-   * how many of those that it did not answer were given up at `/given-up`.
+   * Fails a number of requests for matching files, except the first ones. It answers with a status, closes the
+   * connection, or holds the request without an answer. `/failed` is the number of failed requests, `/given-up`
+   * the number of held requests that the browser has aborted.
    */
   fails?: { name: RegExp; how: number | 'closes' | 'holds'; times: number; first?: number };
-  /** It lets pages of other origins read its files. */
+  /** Allows pages of other origins to read its files. */
   cors?: boolean;
   headers?: Record<string, string>;
-  /** Files may come later. */
+  /** Serves files that are added later. */
   dev?: true;
 }
 
-/** One request, and what was answered. */
+/** A request and its answer. */
 export interface Answer {
   path: string;
   range: string | undefined;
   status: number;
   encoding: string | undefined;
-  /** Of the body, as it was sent. */
+  /** Bytes that were sent. */
   bytes: number;
 }
 
 export interface StaticServer {
   /** Ends with a slash. */
   url: string;
-  /** In the order of the requests; of those that are over. */
+  /** Completed answers, in the order of their completion. */
   answers: Answer[];
-  /** Those for wasm files. */
+  /** The answers for wasm files. */
   wasm(): Answer[];
   close(): Promise<void>;
 }
 
 const COMPRESSED = {
   gzip: { suffix: 'gz', compress: (bytes: Uint8Array) => promisify(gzip)(bytes) },
-  // As servers do that compress for each request.
+  // The usual quality of servers that compress each answer.
   brotli: {
     suffix: 'br',
     compress: (bytes: Uint8Array) =>
@@ -63,13 +63,13 @@ const COMPRESSED = {
   },
 };
 
-export async function serveFolder(folder: string, habits: Habits = {}): Promise<StaticServer> {
-  const { compress, spa = false, type, cors, headers = {} } = habits;
+export async function serveFolder(folder: string, behaviour: Behaviour = {}): Promise<StaticServer> {
+  const { compress, spa = false, type, cors, headers = {} } = behaviour;
   if (compress) await precompress(folder, compress);
   const serve = sirv(folder, {
-    dev: habits.dev ?? false,
+    dev: behaviour.dev ?? false,
     single: spa,
-    // For files with an extension, too.
+    // Also for paths with an extension.
     ...(spa && { ignores: false }),
     etag: true,
     gzip: compress === 'gzip',
@@ -84,8 +84,8 @@ export async function serveFolder(folder: string, habits: Habits = {}): Promise<
     },
   });
   const answers: Answer[] = [];
-  let breaks = habits.breaks?.times ?? 0;
-  const failing = new Failing(habits.fails);
+  let breaks = behaviour.breaks?.times ?? 0;
+  const failing = new Failing(behaviour.fails);
   const server = createServer((request, response) => {
     const { range } = request.headers;
     record(request, response, range, answers);
@@ -95,10 +95,10 @@ export async function serveFolder(folder: string, habits: Habits = {}): Promise<
       return;
     }
     if (failing.fail(request, response)) return;
-    if (habits.ranges === false) delete request.headers.range;
-    if (habits.breaks && breaks > 0 && isWasm(request.url)) {
+    if (behaviour.ranges === false) delete request.headers.range;
+    if (behaviour.breaks && breaks > 0 && isWasm(request.url)) {
       breaks -= 1;
-      breakOff(response, habits.breaks.after);
+      breakOff(response, behaviour.breaks.after);
     }
     serve(request, response);
   });
@@ -117,19 +117,19 @@ export async function serveFolder(folder: string, habits: Habits = {}): Promise<
 }
 
 class Failing {
-  readonly #habit: Habits['fails'];
+  readonly #behaviour: Behaviour['fails'];
   #asked = 0;
   failed = 0;
   givenUp = 0;
 
-  constructor(habit: Habits['fails']) {
-    this.#habit = habit;
+  constructor(behaviour: Behaviour['fails']) {
+    this.#behaviour = behaviour;
   }
 
-  /** @returns whether it is this one's turn */
+  /** @returns whether this request has failed */
   fail({ url = '', socket }: IncomingMessage, response: ServerResponse): boolean {
-    if (!this.#habit?.name.test(url)) return false;
-    const { how, times, first = 0 } = this.#habit;
+    if (!this.#behaviour?.name.test(url)) return false;
+    const { how, times, first = 0 } = this.#behaviour;
     this.#asked += 1;
     if (this.#asked <= first || this.failed >= times) return false;
     this.failed += 1;
@@ -144,8 +144,8 @@ function isWasm(url: string | undefined): boolean {
   return /\.wasm(\?|$)/.test(url ?? '');
 }
 
-/** Beside each file a compressed one, which sirv looks for. */
-async function precompress(folder: string, how: NonNullable<Habits['compress']>): Promise<void> {
+/** Writes a compressed file beside each file, which sirv serves. */
+async function precompress(folder: string, how: NonNullable<Behaviour['compress']>): Promise<void> {
   const { suffix, compress } = COMPRESSED[how];
   for (const file of await glob('**/*.{js,wasm,html}', { cwd: folder })) {
     await writeFile(join(folder, `${file}.${suffix}`), await compress(await readFile(join(folder, file))));
@@ -170,7 +170,7 @@ function record(
   });
 }
 
-/** Lets so many bytes of a body through, then closes the connection. */
+/** Sends a number of bytes of a body, then closes the connection. */
 function breakOff(response: ServerResponse, after: number): void {
   let sent = 0;
   const write = response.write.bind(response) as (chunk: Uint8Array) => boolean;
@@ -180,7 +180,7 @@ function breakOff(response: ServerResponse, after: number): void {
     if (chunk.length <= left) return write(chunk);
     const socket: Socket | null = response.socket;
     write(chunk.subarray(0, left));
-    // What was written must leave first.
+    // The bytes before must be sent first.
     socket?.end(() => socket.destroy());
     return false;
   };

@@ -1,18 +1,18 @@
-/** Targets that tell what was asked of them. */
+/** Targets that record commands, crash, or have another ABI. */
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FIND_COMMAND } from '../v8/support.ts';
 import type { Project } from './project.ts';
 
-/** A node that counts. */
+/** A node that counts its compilations. */
 export interface CountingNode {
   /** Path of the executable, for the option `targets`. */
   node: string;
-  /** How often it has compiled a module since it was made. */
+  /** Returns how many modules it has compiled. */
   compilations(): Promise<number>;
 }
 
-/** Makes a target that passes everything on to the running node and remembers the commands. */
+/** Creates a target that runs the current node and records the commands. */
 export async function createCountingNode(project: Project): Promise<CountingNode> {
   const log = project.path('commands.log');
   await project.write({
@@ -29,7 +29,7 @@ export async function createCountingNode(project: Project): Promise<CountingNode
   };
 }
 
-/** Makes a target of a node with an ABI that nobody has built the native loader for. */
+/** Creates a target from a node, with an ABI without a prebuilt binary of the native addon. */
 export function createForeignNode(folder: string, node: string): Promise<string> {
   return createPreloadingNode(
     folder,
@@ -39,7 +39,7 @@ export function createForeignNode(folder: string, node: string): Promise<string>
   );
 }
 
-/** Makes a target of a node that dies before it runs anything. */
+/** Creates a target from a node that crashes before it runs a script. */
 export function createCrashingNode(folder: string, node: string): Promise<string> {
   return createPreloadingNode(folder, node, 'crashing', 'process.abort();');
 }

@@ -1,9 +1,9 @@
-/** Programs that the tests start and that npm does not have: found in PATH, on Debian installed with apt-get. */
+/** Programs that the tests start and that npm does not provide: found in PATH, installed with apt-get on Debian. */
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { execa } from 'execa';
 
-/** By the Debian package that has them. */
+/** Programs by the Debian package that contains them. */
 const PROGRAMS: Record<string, string[]> = {
   'g++': ['g++', 'gcc'],
   make: ['make'],
@@ -15,12 +15,12 @@ const PROGRAMS: Record<string, string[]> = {
   'firefox-esr': ['firefox-esr'],
   'webkit2gtk-driver': ['WebKitWebDriver'],
   xvfb: ['xvfb-run'],
-  // What xvfb-run needs and only recommends.
+  // xvfb-run needs it, and its package only recommends it.
   xauth: ['xauth'],
 };
 
-/** Packages that only some tests need, which are skipped without: what is left out then. */
-const DISPENSABLE: Record<string, string> = {
+/** Packages without which some tests are skipped, unless the variable CI is set: these tests. */
+const OPTIONAL: Record<string, string> = {
   chromium:
     'the tests in Chromium (test/bundlers/client.test.ts, a part of test/bundlers/dev.test.ts, most of test/web)',
   'firefox-esr': 'the tests in Firefox (a part of test/web)',
@@ -30,41 +30,44 @@ const DISPENSABLE: Record<string, string> = {
 };
 
 export interface Machine {
-  /** Folders to look for programs in, as in the variable PATH. */
+  /** Folders to look for programs in, in the format of the variable PATH. */
   path: string;
-  /** Installs Debian packages; undefined where that is not possible. */
+  /** Whether the variable CI is set: there no test may be skipped because a program is missing. */
+  isCi: boolean;
+  /** Installs Debian packages; undefined if that is not possible. */
   install: ((packages: string[]) => Promise<void>) | undefined;
 }
 
 /**
- * Installs what is missing, where that is possible.
+ * Installs missing programs if that is possible.
  *
- * @param tell told when something is going to take a while, and what is left out
- * @throws Error that names the packages to install, where tests that cannot be skipped would fail
+ * @param report receives a message before an installation, and one for each group of skipped tests
+ * @throws Error with the packages to install, if tests would fail without them
  */
 export async function ensureTools(
-  tell: (message: string) => void,
-  { path, install }: Machine = thisMachine(),
+  report: (message: string) => void,
+  { path, isCi, install }: Machine = thisMachine(),
 ): Promise<void> {
   let missing = findMissing(path);
   if (missing.length > 0 && install) {
-    tell(`Installing ${missing.join(', ')} with apt-get …`);
+    report(`Installing ${missing.join(', ')} with apt-get …`);
     await install(missing);
     missing = findMissing(path);
   }
-  const needed = missing.filter((name) => !(name in DISPENSABLE));
+  const needed = missing.filter((name) => isCi || !(name in OPTIONAL));
   if (needed.length > 0) {
     const programs = needed
       .flatMap((name) => PROGRAMS[name] ?? [])
       .filter((name) => !findProgram(name, path));
     throw new Error(
-      `The tests need ${programs.join(', ')}, which root on Debian gets by itself. ` +
-        `Install them; Debian's packages are ${needed.join(', ')}.`,
+      `The tests need ${programs.join(', ')}, which this machine lacks. ` +
+        `Run \`npm run setup\` as root on Debian, or install the Debian packages ${needed.join(', ')}.`,
     );
   }
   for (const name of missing) {
-    tell(
-      `Skipped: ${DISPENSABLE[name]}, since there is no ${name}, which only root on Debian gets by itself.`,
+    report(
+      `Skipped: ${OPTIONAL[name]}, because ${name} is missing. ` +
+        'Run `npm run setup` as root on Debian, or install that Debian package.',
     );
   }
 }
@@ -75,7 +78,7 @@ function findMissing(path: string): string[] {
     .map(([name]) => name);
 }
 
-/** Path of a program. */
+/** Returns the path of a program. */
 export function findProgram(name: string, path: string = process.env['PATH'] ?? ''): string | undefined {
   return path
     .split(delimiter)
@@ -90,11 +93,45 @@ export function findProgram(name: string, path: string = process.env['PATH'] ?? 
     });
 }
 
+/**
+ * Returns whether the tests in a browser run. If the variable CI is set, they always run, and fail without the browser;
+ * elsewhere they are skipped with a message.
+ */
+export function runsTestsIn(
+  browser: string,
+  executables: readonly (string | undefined)[],
+  { isCi, report }: { isCi: boolean; report: (message: string) => void } = {
+    isCi: IS_CI,
+    report: console.warn,
+  },
+): boolean {
+  if (isCi || executables.every((file) => file !== undefined)) return true;
+  report(
+    `Skipped: the tests in ${browser}, because it is not installed. \`npm run setup\` says how to install it.`,
+  );
+  return false;
+}
+
+/** @throws Error if the browser is not installed */
+export function requireExecutable(browser: string, executable: string | undefined): string {
+  if (executable !== undefined) return executable;
+  throw new Error(
+    `${browser} is not installed, and no test may be skipped for that while the variable CI is set. ` +
+      '`npm run setup` installs it as root on Debian.',
+  );
+}
+
 /** Whether tests may change users, owners and mounts. */
 export const IS_ROOT = process.getuid?.() === 0;
 
+const IS_CI = Boolean(process.env['CI']);
+
 function thisMachine(): Machine {
-  return { path: process.env['PATH'] ?? '', install: IS_ROOT && isDebian() ? installWithApt : undefined };
+  return {
+    path: process.env['PATH'] ?? '',
+    isCi: IS_CI,
+    install: IS_ROOT && isDebian() ? installWithApt : undefined,
+  };
 }
 
 async function installWithApt(packages: string[]): Promise<void> {
@@ -103,12 +140,9 @@ async function installWithApt(packages: string[]): Promise<void> {
     await execa('apt-get', ['update'], { env });
     await execa('apt-get', ['install', '-y', '--no-install-recommends', ...packages], { env });
   } catch (cause) {
-    throw new Error(
-      `The tests need ${packages.join(', ')}, and apt-get cannot install it: ${String(cause)}`,
-      {
-        cause,
-      },
-    );
+    throw new Error(`The tests need ${packages.join(', ')}, which apt-get cannot install: ${String(cause)}`, {
+      cause,
+    });
   }
 }
 

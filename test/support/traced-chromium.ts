@@ -1,20 +1,22 @@
-/** Chromium with V8's own word on what it compiles. */
-import { mkdtemp, rm } from 'node:fs/promises';
+/** Chromium with V8's trace of compiled functions. */
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { execa } from 'execa';
 import { chromium, type Page } from 'playwright-core';
-import { findProgram } from './tools.ts';
+import { chromiumExecutable } from './chromium.ts';
 
 const TRACED = /^Compiled function .* using (Liftoff|TurboFan)/gm;
 
 export interface TracedPage {
   page: Page;
-  /** How many functions V8 has compiled since the last time. */
+  /** Returns how many functions V8 has compiled since the last call. */
   compiled(): Promise<number>;
 }
 
-/** A profile of a browser: each visit is by a fresh process, and finds what the ones before have left. */
+/** A browser profile: each visit is a new process, which finds the caches that earlier visits have written. */
 export class TracedProfile {
   readonly #folder: string;
 
@@ -27,9 +29,9 @@ export class TracedProfile {
   }
 
   async visit<Result>(url: string, use: (traced: TracedPage) => Promise<Result>): Promise<Result> {
-    // The trace goes to standard output, which playwright keeps for itself.
+    // The trace goes to standard output, which playwright does not pass on.
     const browser = execa(
-      findProgram('chromium') ?? 'chromium',
+      chromiumExecutable(),
       [
         '--headless',
         '--no-sandbox',
@@ -61,7 +63,7 @@ export class TracedProfile {
       if (!page) throw new Error('chromium has no context');
       await page.goto(url);
       const compiled = async () => {
-        // What the browser writes arrives a little later.
+        // The browser's output arrives with a delay.
         for (let before = -1; before !== trace.length;) {
           before = trace.length;
           await page.waitForTimeout(300);
@@ -77,6 +79,32 @@ export class TracedProfile {
       browser.kill();
       await browser;
     }
+  }
+
+  /**
+   * Waits until the code cache differs from an earlier state and no longer changes, or until the time limit in
+   * milliseconds has passed.
+   */
+  async waitForCodeCache(before: Record<string, number>, limit: number): Promise<void> {
+    const deadline = performance.now() + limit;
+    for (let last = before; performance.now() < deadline;) {
+      // oxlint-disable-next-line no-await-in-loop
+      await delay(300);
+      // oxlint-disable-next-line no-await-in-loop
+      const current = await this.codeCache();
+      if (!isDeepStrictEqual(current, before) && isDeepStrictEqual(current, last)) return;
+      last = current;
+    }
+  }
+
+  /** Returns the sizes of the entries in the code cache for wasm, by file. */
+  async codeCache(): Promise<Record<string, number>> {
+    const folder = join(this.#folder, 'Default/Code Cache/wasm');
+    const names = await readdir(folder).catch(() => []);
+    const sizes = names
+      .filter((name) => /^[0-9a-f]{16}_0$/.test(name))
+      .map(async (name): Promise<[string, number]> => [name, (await stat(join(folder, name))).size]);
+    return Object.fromEntries(await Promise.all(sizes));
   }
 
   async remove(): Promise<void> {

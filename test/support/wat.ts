@@ -1,6 +1,6 @@
 import wabt from 'wabt';
 
-/** Proposals that wabt does not allow by itself. */
+/** Proposals that wabt does not enable by default. */
 const FEATURES = {
   exceptions: true,
   threads: true,
@@ -27,7 +27,7 @@ export function watOfValue(value: number): Uint8Array {
   return wat(`(module (func (export "value") (result i32) i32.const ${value}))`);
 }
 
-/** A string of the text format: what is not a plain letter as the bytes of its UTF-8. */
+/** Returns a string of the text format, with all characters escaped as UTF-8 bytes. */
 export function watString(text: string): string {
   const bytes = [...new TextEncoder().encode(text)];
   return `"${bytes.map((byte) => `\\${byte.toString(16).padStart(2, '0')}`).join('')}"`;

@@ -1,38 +1,41 @@
 /**
- * WebKit: Debian's WebKitGTK, in its own MiniBrowser, driven over WebDriver by its own driver. Neither playwright-core nor
- * puppeteer-core can use it.
+ * Debian's WebKitGTK: its MiniBrowser, driven over WebDriver by its own driver. Neither playwright-core nor
+ * puppeteer-core supports it.
  */
 import { execa } from 'execa';
 import type { PageRun } from './chromium.ts';
 import { findFreePort } from './free-port.ts';
-import { findProgram } from './tools.ts';
+import { findProgram, requireExecutable, runsTestsIn } from './tools.ts';
 
 const DRIVER = findProgram('WebKitWebDriver');
 const DISPLAY = findProgram('xvfb-run');
-/** Not in PATH; in the library's own folder. */
+/** The browser is not in PATH but in the library's folder. */
 const BROWSER = findProgram(
   'MiniBrowser',
   '/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1:/usr/lib/aarch64-linux-gnu/webkit2gtk-4.1',
 );
 
-/** Without it, tests in WebKit are skipped; the set-up says so (setup.ts). */
-export const HAS_WEBKIT = DRIVER !== undefined && DISPLAY !== undefined && BROWSER !== undefined;
+/** Whether the tests in WebKit run. */
+export const HAS_WEBKIT = runsTestsIn('WebKit', [DRIVER, DISPLAY, BROWSER]);
 
 export interface WebKit {
-  /** Errors are not told: `PageRun.errors` is empty. */
+  /** WebDriver does not report errors of the page: `PageRun.errors` is empty. */
   open(url: string): Promise<PageRun>;
   close(): Promise<void>;
 }
 
 export async function launchWebKit(): Promise<WebKit> {
+  const display = requireExecutable('WebKit', DISPLAY);
+  const driverFile = requireExecutable('WebKit', DRIVER);
+  const binary = requireExecutable('WebKit', BROWSER);
   const port = await findFreePort();
   // The sandbox does not start as root, and there is no display.
   const env = { WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS: '1', WEBKIT_DISABLE_COMPOSITING_MODE: '1' };
-  const driver = execa(DISPLAY ?? 'xvfb-run', ['-a', DRIVER ?? 'WebKitWebDriver', `--port=${port}`], {
+  const driver = execa(display, ['-a', driverFile, `--port=${port}`], {
     env,
     reject: false,
     stdio: 'ignore',
-    // xvfb-run does not hand signals on: the whole group must end.
+    // xvfb-run does not pass signals on, so the whole process group is ended.
     detached: true,
   });
   const endDriver = async () => {
@@ -49,7 +52,7 @@ export async function launchWebKit(): Promise<WebKit> {
     return value;
   };
   try {
-    const options = { binary: BROWSER, args: ['--automation'] };
+    const options = { binary, args: ['--automation'] };
     const capabilities = { alwaysMatch: { 'webkitgtk:browserOptions': options } };
     const { sessionId } = (await retry(() => call('POST', '', { capabilities }))) as { sessionId: string };
     const run = (script: string) => call('POST', `/${sessionId}/execute/sync`, { script, args: [] });
@@ -79,7 +82,7 @@ export async function launchWebKit(): Promise<WebKit> {
   }
 }
 
-/** Until the driver listens. */
+/** Retries until the driver listens. */
 async function retry<Result>(task: () => Promise<Result>): Promise<Result> {
   for (let waited = 0; ; waited += 100) {
     try {

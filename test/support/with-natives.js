@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import vm from 'node:vm';
 
 /**
- * A function that calls V8's test natives: their syntax is allowed only while it is compiled.
+ * Returns a function that calls V8's natives. Their syntax is enabled only while the function is compiled.
  *
  * @param {string} source
  */

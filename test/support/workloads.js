@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Real work for real modules, in plain JavaScript, since it runs unbuilt in every Node version. A workload is made
- * before anything is timed (glue code is loaded then), and takes a `WebAssembly.Module`.
+ * Workloads of real modules, in JavaScript, because they run unbuilt in every Node version. A workload is prepared
+ * before the measurement, which loads its JavaScript, and instantiates a `WebAssembly.Module`.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -12,7 +12,7 @@ const require = createRequire(import.meta.url);
 /**
  * @typedef {object} Workload
  * @property {(module: WebAssembly.Module) => Promise<unknown>} instantiate
- * @property {() => unknown} call one piece of work; its result (or what it resolves to) is the same each time
+ * @property {() => unknown} call one unit of work; returns or resolves to the same result each time
  */
 
 const TSX = `import { useState } from 'react';
@@ -117,7 +117,7 @@ export const WORKLOADS = {
     wasm: require.resolve('esbuild-wasm/esbuild.wasm'),
     async prepare() {
       const esbuild = require('esbuild-wasm/lib/browser.js');
-      // Its build for browsers, which takes a module.
+      // The build for browsers accepts a module.
       Object.assign(globalThis, { self: globalThis });
       return {
         instantiate: (module) => esbuild.initialize({ wasmModule: module, worker: false }),
@@ -131,8 +131,8 @@ export const WORKLOADS = {
 };
 
 /**
- * The worst case for code that is made ahead of time, as text: a compiler that leaves inlining to V8. A loop does nothing
- * but call a small function.
+ * Returns the text of the worst case for ahead-of-time code: a compiler that leaves inlining to V8. A loop only calls a
+ * small function.
  * @param {string} call
  */
 const loopOf = (call) => `

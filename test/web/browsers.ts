@@ -1,4 +1,4 @@
-/** The browsers that pages are opened in, under one interface. */
+/** The browsers of the tests, with a common interface. */
 import { HAS_CHROMIUM, launchChromium, openPage, type PageRun } from '../support/chromium.ts';
 import { HAS_FIREFOX, launchFirefox, openInFirefox } from '../support/firefox.ts';
 import { HAS_WEBKIT, launchWebKit } from '../support/webkit.ts';
@@ -10,14 +10,14 @@ export interface OpenBrowser {
 
 export interface BrowserKind {
   name: 'Chromium' | 'Firefox' | 'WebKit';
-  /** Without it, its tests are skipped. */
-  there: boolean;
+  /** Whether its tests run: they are skipped if the browser is missing, unless the variable CI is set. */
+  runs: boolean;
   launch(): Promise<OpenBrowser>;
 }
 
 export const CHROMIUM: BrowserKind = {
   name: 'Chromium',
-  there: HAS_CHROMIUM,
+  runs: HAS_CHROMIUM,
   async launch() {
     const browser = await launchChromium();
     return { open: (url) => openPage(browser, url), close: () => browser.close() };
@@ -26,13 +26,13 @@ export const CHROMIUM: BrowserKind = {
 
 export const FIREFOX: BrowserKind = {
   name: 'Firefox',
-  there: HAS_FIREFOX,
+  runs: HAS_FIREFOX,
   async launch() {
     const browser = await launchFirefox();
     return { open: (url) => openInFirefox(browser, url), close: () => browser.close() };
   },
 };
 
-export const WEBKIT: BrowserKind = { name: 'WebKit', there: HAS_WEBKIT, launch: launchWebKit };
+export const WEBKIT: BrowserKind = { name: 'WebKit', runs: HAS_WEBKIT, launch: launchWebKit };
 
 export const BROWSERS = [CHROMIUM, FIREFOX, WEBKIT];

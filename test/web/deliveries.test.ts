@@ -1,9 +1,9 @@
-/** The three deliveries in real browsers, from static servers with different habits. */
+/** The three deliveries in real browsers, from static servers with different behaviour. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { buildClient, type BuildResult } from '../support/bundlers.ts';
 import { createProject, type Project } from '../support/project.ts';
-import { type Habits, serveFolder } from '../support/static-server.ts';
+import { type Behaviour, serveFolder } from '../support/static-server.ts';
 import { BROWSERS, type OpenBrowser } from './browsers.ts';
 import { ALL_FORMS, ALL_RESULTS } from './pages.ts';
 
@@ -11,16 +11,16 @@ const DELIVERIES = ['stream', 'range', 'inflate'] as const;
 
 type Delivery = (typeof DELIVERIES)[number];
 
-const SERVERS: [name: string, habits: Habits][] = [
+const SERVERS: [name: string, behaviour: Behaviour][] = [
   ['that compresses nothing', {}],
   ['that compresses with gzip', { compress: 'gzip' }],
   ['that compresses with brotli', { compress: 'brotli' }],
   ['that ignores ranges', { ranges: false }],
   ['that ignores ranges and compresses', { ranges: false, compress: 'brotli' }],
-  ['that does not know the type of wasm files', { type: 'application/octet-stream' }],
-  ['that says a type with a parameter', { type: 'application/wasm; charset=utf-8' }],
-  ['that says no type', { type: null }],
-  ['that knows neither type nor ranges', { ranges: false, type: 'text/plain' }],
+  ['that does not know the MIME type of wasm files', { type: 'application/octet-stream' }],
+  ['that sends a MIME type with a parameter', { type: 'application/wasm; charset=utf-8' }],
+  ['that sends no MIME type', { type: null }],
+  ['that knows neither the MIME type nor ranges', { ranges: false, type: 'text/plain' }],
 ];
 
 const builds = new Map<Delivery, { project: Project; built: BuildResult }>();
@@ -40,7 +40,7 @@ function buildOf(delivery: Delivery): { project: Project; built: BuildResult } {
 }
 
 describe.each(DELIVERIES)('%s', (delivery) => {
-  test('emits what it is made for, without native code', async () => {
+  test('emits wasm files or artifacts without native code', async () => {
     const { project, built } = buildOf(delivery);
     expect(built.warnings).toEqual([]);
     expect(built.artifacts).toEqual([]);
@@ -49,8 +49,8 @@ describe.each(DELIVERIES)('%s', (delivery) => {
       files.map(async (name) => (await project.read('out', name)).toString('latin1', 0, 4)),
     );
     const elf = files.filter((_, index) => magics[index] === '\x7fELF');
-    const plain = files.filter((_, index) => magics[index] === '\0asm');
-    expect(plain).toHaveLength(delivery === 'range' ? 0 : 2);
+    const wasm = files.filter((_, index) => magics[index] === '\0asm');
+    expect(wasm).toHaveLength(delivery === 'range' ? 0 : 2);
     expect(elf).toHaveLength(delivery === 'stream' ? 0 : 2);
     for (const name of elf) {
       const bytes = await project.read('out', name);
@@ -61,28 +61,28 @@ describe.each(DELIVERIES)('%s', (delivery) => {
     }
   });
 
-  describe.each(BROWSERS)('in $name', ({ there, launch }) => {
+  describe.each(BROWSERS)('in $name', ({ runs, launch }) => {
     let browser: OpenBrowser;
 
     beforeAll(async () => {
-      if (there) browser = await launch();
+      if (runs) browser = await launch();
     });
     afterAll(() => browser?.close());
 
-    test.skipIf(!there).each(SERVERS)('works with a server %s', async (_, habits) => {
-      const server = await serveFolder(buildOf(delivery).built.dir, habits);
+    test.skipIf(!runs).each(SERVERS)('works with a server %s', async (_, behaviour) => {
+      const server = await serveFolder(buildOf(delivery).built.dir, behaviour);
       try {
         const { result, errors } = await browser.open(server.url);
         expect(errors).toEqual([]);
         expect(result).toEqual(ALL_RESULTS);
-        // Each module once, though all forms import it.
+        // One request for each module, although all forms import it.
         const answers = server.wasm();
         expect(answers).toHaveLength(2);
         expect(new Set(answers.map(({ path }) => path)).size).toBe(2);
-        const asked = delivery === 'range' && habits.ranges !== false ? 206 : 200;
+        const asked = delivery === 'range' && behaviour.ranges !== false ? 206 : 200;
         expect(answers.map(({ status }) => status)).toEqual([asked, asked]);
-        if (habits.compress === 'gzip') {
-          // Part of a file is never compressed.
+        if (behaviour.compress === 'gzip') {
+          // Servers never compress ranges of a file.
           const encoding = delivery === 'range' ? undefined : 'gzip';
           expect(answers.map((answer) => answer.encoding)).toEqual([encoding, encoding]);
         }

@@ -1,4 +1,4 @@
-/** When pages ask for their modules, and how often. */
+/** The time and the number of a page's requests for modules. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Browser } from 'playwright-core';
 import {
@@ -11,8 +11,8 @@ import {
 import { HAS_CHROMIUM, launchChromium, openPage, type PageRun } from '../support/chromium.ts';
 import { HAS_FIREFOX, launchFirefox, openInFirefox } from '../support/firefox.ts';
 import { createProject, type Files, type Project } from '../support/project.ts';
-import { createSplitProject, IMPORTS, TWO_PARTS } from '../support/split-project.ts';
-import { type Habits, serveFolder } from '../support/static-server.ts';
+import { createSplitProject, IMPORTS, TWO_SECONDARIES } from '../support/split-project.ts';
+import { type Behaviour, serveFolder } from '../support/static-server.ts';
 import { watOfValue } from '../support/wat.ts';
 import { HTML } from './pages.ts';
 
@@ -25,15 +25,18 @@ afterAll(() => browser?.close());
 
 const inChromium = test.skipIf(!HAS_CHROMIUM);
 
-/** The page works for a second before it wants its module, and imports another lazily, in a chunk that works, too. */
+/**
+ * The page works before it needs its module, and imports another one lazily, in a chunk that works as well. It
+ * works until its clock has advanced: browsers round times to 1 ms.
+ */
 const FILES: Files = {
   'index.html': HTML,
   'one.wasm': watOfValue(1),
   'two.wasm': watOfValue(2),
   'work.js': `
     export function work(name) {
-      const end = performance.now() + 400;
-      while (performance.now() < end);
+      const begin = performance.now();
+      while (performance.now() - begin < 5);
       globalThis.worked = { ...globalThis.worked, [name]: performance.timeOrigin + performance.now() };
     }`,
   'main.js': `
@@ -78,10 +81,10 @@ async function buildPage(
 async function visitIn(
   open: (url: string) => Promise<PageRun>,
   built: BuildResult,
-  habits: Habits,
+  behaviour: Behaviour,
   path = '',
 ) {
-  const server = await serveFolder(built.dir, habits);
+  const server = await serveFolder(built.dir, behaviour);
   try {
     return { ...(await open(`${server.url}${path}`)), wasm: server.wasm() };
   } finally {
@@ -89,13 +92,13 @@ async function visitIn(
   }
 }
 
-const visit = (built: BuildResult, habits: Habits = {}, path = '') =>
-  visitIn((url) => openPage(browser, url), built, habits, path);
+const visit = (built: BuildResult, behaviour: Behaviour = {}, path = '') =>
+  visitIn((url) => openPage(browser, url), built, behaviour, path);
 
-async function visitInFirefox(built: BuildResult, habits: Habits = {}) {
+async function visitInFirefox(built: BuildResult, behaviour: Behaviour = {}) {
   const firefox = await launchFirefox();
   try {
-    return await visitIn((url) => openInFirefox(firefox, url), built, habits);
+    return await visitIn((url) => openInFirefox(firefox, url), built, behaviour);
   } finally {
     await firefox.close();
   }
@@ -103,8 +106,8 @@ async function visitInFirefox(built: BuildResult, habits: Habits = {}) {
 
 const EARLY = { values: [1, 2], early: { one: true, two: true }, fetches: 2 };
 
-describe('modules are asked for before the code that wants them has run', () => {
-  inChromium.each(['stream', 'range', 'inflate'] as const)('delivery %s', async (delivery) => {
+describe('a page requests its modules before the code that needs them runs', () => {
+  inChromium.each(['stream', 'range', 'inflate'] as const)('with the delivery %s', async (delivery) => {
     const { built } = await buildPage({ plugin: { web: { delivery } } });
     const { result, errors, wasm } = await visit(built);
     expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
@@ -114,7 +117,7 @@ describe('modules are asked for before the code that wants them has run', () => 
   inChromium.each<[ViteName, string]>([
     ...OLDER_VITES.map((bundler): [ViteName, string] => [bundler, '/']),
     ['vite', './'],
-  ])('built by %s with the base %s', async (bundler, base) => {
+  ])('if built by %s with the base %s', async (bundler, base) => {
     const { built } = await buildPage({ bundler, base });
     expect(built.warnings).toEqual([]);
     const { result, errors, wasm } = await visit(built);
@@ -130,7 +133,7 @@ describe('modules are asked for before the code that wants them has run', () => 
   });
 });
 
-inChromium('without `preload` they are asked for where they are used', async () => {
+inChromium('a page requests modules when they are used with `preload: false`', async () => {
   const { project, built } = await buildPage({ plugin: { web: { preload: false } } });
   const { result, errors } = await visit(built);
   expect({ result, errors }).toEqual({
@@ -145,7 +148,7 @@ const links = async (project: Project, file = 'index.html') =>
 
 describe('`preload: "link"`', () => {
   inChromium.each(['stream', 'inflate'] as const)(
-    'delivery %s: the browser uses what was preloaded',
+    'makes the browser use the preloaded files with the delivery %s',
     async (delivery) => {
       const { project, built } = await buildPage({ plugin: { web: { delivery, preload: 'link' } } });
       const found = await links(project);
@@ -161,30 +164,40 @@ describe('`preload: "link"`', () => {
     },
   );
 
-  test.skipIf(!HAS_FIREFOX).each([false, true])('in Firefox, with integrity: %s', async (integrity) => {
-    const { built } = await buildPage({ plugin: { web: { preload: 'link', integrity } } });
-    const { result, errors, wasm } = await visitInFirefox(built, {
-      headers: { 'cache-control': 'no-store' },
-    });
-    expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
-    expect(wasm).toHaveLength(2);
-  });
+  test.skipIf(!HAS_FIREFOX).each([false, true])(
+    'makes Firefox use the preloaded files, integrity: %s',
+    async (integrity) => {
+      const { built } = await buildPage({ plugin: { web: { preload: 'link', integrity } } });
+      const { result, errors, wasm } = await visitInFirefox(built, {
+        headers: { 'cache-control': 'no-store' },
+      });
+      expect({ result, errors }).toEqual({ result: EARLY, errors: [] });
+      expect(wasm).toHaveLength(2);
+    },
+  );
 
   test.each<PluginOptions['web']>([
-    // No link asks for a range,
+    // A link cannot request a range.
     { delivery: 'range' },
-    // and Firefox does not use one with a hash.
+    // Firefox does not use a link with a hash.
     { integrity: true },
-  ])('there is none where it could not be used: %j', async (web) => {
+  ])('adds no link that browsers cannot use: %j', async (web) => {
     const { project } = await buildPage({ plugin: { web: { ...web, preload: 'link' } } });
     expect(await links(project)).toEqual([]);
     expect(String(await project.read('out/index.html'))).toMatch(/<script type="module" async/);
   });
 });
 
-/** It waits, then imports a module lazily, and tells whether it had to ask for scripts then. */
+/**
+ * Imports a module lazily after all preloaded scripts are loaded. The result says whether that requested more
+ * scripts.
+ */
 const lazyMain = (specifier: string, value: string) => `
-    await new Promise((resolve) => setTimeout(resolve, 400));
+    if (document.readyState !== 'complete') await new Promise((resolve) => addEventListener('load', resolve));
+    const preloaded = [...document.querySelectorAll('link[rel=modulepreload]')];
+    while (!preloaded.every(({ href }) => performance.getEntriesByName(href).length > 0)) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
     const before = performance.now();
     const { default: module } = await import('${specifier}');
     const scripts = performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.js'));
@@ -192,7 +205,7 @@ const lazyMain = (specifier: string, value: string) => `
 const lazyPage = (specifier: string) => ({
   'main.js': lazyMain(specifier, 'new WebAssembly.Instance(module).exports.value()'),
 });
-/** Names of the chunks that the HTML asks for. */
+/** Returns the names of the chunks that the HTML preloads. */
 const preloaded = async (project: Project) =>
   [
     ...String(await project.read('out/index.html')).matchAll(
@@ -200,36 +213,39 @@ const preloaded = async (project: Project) =>
     ),
   ].map(([, name]) => name);
 
-describe('what a lazily imported module needs first', () => {
-  inChromium.each(['/', './'])('is there when it is imported, base %s', async (base) => {
+describe('the chunks of a lazily imported module', () => {
+  inChromium.each(['/', './'])('are loaded before the import, base %s', async (base) => {
     const { project, built } = await buildPage({ base, files: lazyPage('./two.wasm?module') });
     expect(await preloaded(project)).toEqual(['two', 'two']);
     expect(await visit(built)).toMatchObject({ result: [2, false], errors: [] });
   });
 
-  inChromium.each([true, 'all'] as const)('is there for a split one, `preload: %j`', async (preload) => {
-    const project = await createSplitProject('', {
-      'index.html': HTML,
-      'main.js': lazyMain(
-        './one.wasm?module',
-        `new WebAssembly.Instance(module, ${IMPORTS}).exports.start()`,
-      ),
-    });
-    const built = await buildClient(project, {
-      plugin: { profile: project.path('profiles'), split: TWO_PARTS, web: { preload } },
-      vite: { build: { target: 'es2022' } },
-    });
-    expect(await visit(built)).toMatchObject({ result: [42, false], errors: [] });
-  });
+  inChromium.each([true, 'all'] as const)(
+    'are loaded before the import of a split module, `preload: %j`',
+    async (preload) => {
+      const project = await createSplitProject('', {
+        'index.html': HTML,
+        'main.js': lazyMain(
+          './one.wasm?module',
+          `new WebAssembly.Instance(module, ${IMPORTS}).exports.start()`,
+        ),
+      });
+      const built = await buildClient(project, {
+        plugin: { profile: project.path('profiles'), split: TWO_SECONDARIES, web: { preload } },
+        vite: { build: { target: 'es2022' } },
+      });
+      expect(await visit(built)).toMatchObject({ result: [42, false], errors: [] });
+    },
+  );
 
-  inChromium('is asked for then, without `preload`', async () => {
+  inChromium('are requested at the import with `preload: false`', async () => {
     const options = { plugin: { web: { preload: false } }, files: lazyPage('./two.wasm?module') };
     const { project, built } = await buildPage(options);
     expect(await preloaded(project)).toEqual([]);
     expect(await visit(built)).toMatchObject({ result: [2, true], errors: [] });
   });
 
-  test('is not asked for where Vite may not ask for chunks early', async () => {
+  test("follow Vite's option `build.modulePreload`", async () => {
     const files = lazyPage('./two.wasm?module');
     const never = await createProject({ ...FILES, ...files });
     await buildClient(never, { plugin: {}, vite: { build: { target: 'es2022', modulePreload: false } } });
@@ -240,7 +256,7 @@ describe('what a lazily imported module needs first', () => {
     expect(await preloaded(some)).toEqual(['two']);
   });
 
-  test('is asked for once, also where a module that is needed at once shares it', async () => {
+  test('are requested once, also if the entry shares them', async () => {
     const { project } = await buildPage({
       files: { 'main.js': `import './one.wasm?init'; globalThis.later = () => import('./two.wasm?module');` },
     });
@@ -250,7 +266,7 @@ describe('what a lazily imported module needs first', () => {
     expect(new Set(urls).size).toBe(urls.length);
   });
 
-  inChromium('is not what other code comes with', async () => {
+  inChromium('do not include chunks with other code', async () => {
     const { project, built } = await buildPage({
       files: {
         ...lazyPage('./lazy.js'),
@@ -262,7 +278,7 @@ describe('what a lazily imported module needs first', () => {
   });
 });
 
-test('a lazy import in a statement without a semicolon before it', async () => {
+test('a lazy import after a statement without a semicolon is rewritten correctly', async () => {
   const { built, project } = await buildPage({
     bundler: 'vite7',
     files: {
@@ -278,7 +294,7 @@ test('a lazy import in a statement without a semicolon before it', async () => {
   if (HAS_CHROMIUM) expect((await visit(built)).result).toBe(2);
 });
 
-inChromium('source maps stay right', async () => {
+inChromium('source maps stay correct', async () => {
   const project = await createProject({
     ...FILES,
     'main.js': `globalThis.before = 1;
@@ -300,7 +316,7 @@ later().then(() => {
   });
 });
 
-inChromium('pages in folders, each with its own module', async () => {
+inChromium('pages in different folders load their modules', async () => {
   const project = await createProject({
     ...FILES,
     'index.html': HTML,
@@ -325,7 +341,7 @@ inChromium('pages in folders, each with its own module', async () => {
   expect(wasm.map(({ path }) => path)).toEqual([expect.stringMatching(/^\/assets\/two-/)]);
 });
 
-inChromium('`experimental.renderBuiltUrl` decides where files are', async () => {
+inChromium('`experimental.renderBuiltUrl` determines the URLs of files', async () => {
   const { project, built } = await (async () => {
     const made = await createProject(FILES);
     const result = await buildClient(made, {

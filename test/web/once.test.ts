@@ -1,4 +1,4 @@
-/** One module for all of a page, and one source for the page and its server. */
+/** A page compiles each module once, and a page and its server are built from one source. */
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import vitePlugin from 'unplugin-wasm-precompile/vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -16,16 +16,16 @@ const COUNTER = wat(`(module
   (func (export "count") (result i32)
     (global.set $count (i32.add (global.get $count) (i32.const 1))) (global.get $count)))`);
 
-describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
+describe.each(BROWSERS)('in $name', ({ name, runs, launch }) => {
   let browser: OpenBrowser;
 
   beforeAll(async () => {
-    if (there) browser = await launch();
+    if (runs) browser = await launch();
   });
   afterAll(() => browser?.close());
 
-  test.skipIf(!there).each(['stream', 'range', 'inflate'] as const)(
-    'delivery %s: importers share the module and have instances of their own',
+  test.skipIf(!runs).each(['stream', 'range', 'inflate'] as const)(
+    'delivery %s: importers share the module and have separate instances',
     async (delivery) => {
       const project = await createProject({
         'index.html': HTML,
@@ -55,52 +55,55 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
     },
   );
 
-  test.skipIf(!there).each([
+  test.skipIf(!runs).each([
     ['stream', 'es'],
     ['stream', 'iife'],
     ['range', 'es'],
     ['inflate', 'iife'],
-  ] as const)('delivery %s: a page and its worker (%s) load one file', async (delivery, format) => {
-    const project = await createProject({
-      'index.html': HTML,
-      'counter.wasm': COUNTER,
-      'worker.js': `
+  ] as const)(
+    'delivery %s: a page and its worker in the format %s load the same file',
+    async (delivery, format) => {
+      const project = await createProject({
+        'index.html': HTML,
+        'counter.wasm': COUNTER,
+        'worker.js': `
         import init from './counter.wasm?init';
         init().then(({ exports }) => { exports.count(); postMessage(exports.count()); }, (error) => postMessage(String(error)));
       `,
-      'main.js': `
+        'main.js': `
         import init from './counter.wasm?init';
         const { exports } = await init();
         const worker = new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
         const fromWorker = await new Promise((resolve) => { worker.onmessage = ({ data }) => resolve(data); });
         globalThis.result = [exports.count(), fromWorker];
       `,
-    });
-    const plugin = { web: { delivery } };
-    const { dir, files, warnings } = await buildClient(project, {
-      plugin,
-      vite: {
-        base: './',
-        worker: {
-          format,
-          plugins: () => [vitePlugin({ ...plugin, inline: 0, threshold: 0, cache: SHARED_CACHE })],
+      });
+      const plugin = { web: { delivery } };
+      const { dir, files, warnings } = await buildClient(project, {
+        plugin,
+        vite: {
+          base: './',
+          worker: {
+            format,
+            plugins: () => [vitePlugin({ ...plugin, inline: 0, threshold: 0, cache: SHARED_CACHE })],
+          },
         },
-      },
-    });
-    expect(warnings).toEqual([]);
-    expect(files.filter((file) => file.endsWith('.wasm'))).toHaveLength(delivery === 'inflate' ? 2 : 1);
-    const server = await serveFolder(dir, { headers: { 'cache-control': 'max-age=3600' } });
-    try {
-      expect((await browser.open(server.url)).result).toEqual([1, 2]);
-      expect(new Set(server.wasm().map(({ path }) => path)).size).toBe(1);
-      // Parts of files that are this young are not cached, and WebKit's workers do not see what the page has just loaded.
-      if (delivery !== 'range' && name !== 'WebKit') expect(server.wasm()).toHaveLength(1);
-    } finally {
-      await server.close();
-    }
-  });
+      });
+      expect(warnings).toEqual([]);
+      expect(files.filter((file) => file.endsWith('.wasm'))).toHaveLength(delivery === 'inflate' ? 2 : 1);
+      const server = await serveFolder(dir, { headers: { 'cache-control': 'max-age=3600' } });
+      try {
+        expect((await browser.open(server.url)).result).toEqual([1, 2]);
+        expect(new Set(server.wasm().map(({ path }) => path)).size).toBe(1);
+        // Browsers do not cache ranges of files this new, and WebKit's workers do not share the page's cache entries.
+        if (delivery !== 'range' && name !== 'WebKit') expect(server.wasm()).toHaveLength(1);
+      } finally {
+        await server.close();
+      }
+    },
+  );
 
-  test.skipIf(!there)('a page hands its module to a worker', async () => {
+  test.skipIf(!runs)('a page posts its module to a worker', async () => {
     const project = await createProject({
       'index.html': HTML,
       'counter.wasm': COUNTER,
@@ -123,7 +126,7 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
   });
 });
 
-/** Of a page and its worker alike. */
+/** A module of both a page and its worker. */
 const START = `
   import init, { transformSync } from '@swc/wasm-web';
   import module from '@swc/wasm-web/wasm_bg.wasm?module';
@@ -138,7 +141,7 @@ interface PageGlobals {
   callWorker: () => Promise<void>;
 }
 
-test.skipIf(!HAS_CHROMIUM)('what a page has compiled, its worker does not compile again', async () => {
+test.skipIf(!HAS_CHROMIUM)('a worker does not recompile functions that its page has compiled', async () => {
   const project = await createProject({
     'index.html': HTML,
     'start.js': START,
@@ -170,13 +173,13 @@ test.skipIf(!HAS_CHROMIUM)('what a page has compiled, its worker does not compil
     const counts = await profile.visit(server.url, async ({ page, compiled }) => {
       await page.waitForFunction(() => (globalThis as unknown as Partial<PageGlobals>).result);
       await page.evaluate(() => (globalThis as unknown as PageGlobals).call().length);
-      const ofPage = await compiled();
+      const byPage = await compiled();
       await page.evaluate(() => (globalThis as unknown as PageGlobals).startWorker());
       await page.evaluate(() => (globalThis as unknown as PageGlobals).callWorker());
-      return { ofPage, ofWorker: await compiled() };
+      return { byPage, byWorker: await compiled() };
     });
-    expect(counts.ofPage).toBeGreaterThan(300);
-    expect(counts.ofWorker).toBeLessThan(counts.ofPage / 10);
+    expect(counts.byPage).toBeGreaterThan(300);
+    expect(counts.byWorker).toBeLessThan(counts.byPage / 10);
     expect(server.wasm()).toHaveLength(1);
   } finally {
     await server.close();
@@ -185,7 +188,7 @@ test.skipIf(!HAS_CHROMIUM)('what a page has compiled, its worker does not compil
 });
 
 test.each(['stream', 'range', 'inflate'] as const)(
-  'one application for page and server, delivery %s: the page has no native code, the server no second copy of the module',
+  'delivery %s: in a build for page and server the page has no native code and the server one copy of the module',
   async (delivery) => {
     const project = await createProject({
       'index.html': HTML,

@@ -1,12 +1,12 @@
-/** Pages that load wasm. */
+/** Pages that load wasm modules. */
 import { createProject, type Files, type Project } from '../support/project.ts';
 import { wat, watOfValue } from '../support/wat.ts';
 
-/** Not a page's own icon, which browsers ask for by themselves. */
+/** Its icon is empty, because browsers request one otherwise. */
 export const HTML = `<!doctype html><html><head><meta charset="utf-8"><link rel="icon" href="data:,">
 <script type="module" src="./main.js"></script></head><body></body></html>`;
 
-/** A page with a large module of npm, in all forms, and small ones. */
+/** A page with a large module of an npm package and a small one, in all import forms. */
 export const ALL_FORMS: Files = {
   'index.html': HTML,
   'math.wasm': wat(`(module
@@ -38,7 +38,7 @@ export const ALL_RESULTS = {
   picture: [20, 10],
 };
 
-/** A page whose result is 1, or an error's text; starts of its own add to the code. */
+/** Creates a page whose result is 1 or an error message. */
 export function onePage(files: Files = {}): Promise<Project> {
   return createProject({
     'index.html': HTML,

@@ -1,4 +1,4 @@
-/** The playground's page in each delivery, from a plain static server. */
+/** The playground's page in each delivery, from a static server. */
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildPage, WEB_MODES } from '../../playground/web/build.ts';
@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => server?.close());
 
-describe.each(BROWSERS)('in $name', ({ there, launch }) => {
+describe.each(BROWSERS)('in $name', ({ runs, launch }) => {
   let browser: OpenBrowser;
   let expected: object;
 
@@ -30,14 +30,14 @@ describe.each(BROWSERS)('in $name', ({ there, launch }) => {
   }
 
   beforeAll(async () => {
-    if (!there) return;
+    if (!runs) return;
     browser = await launch();
     const { result } = await browser.open(`${server.url}vite/`);
     expected = (result as Result).digests;
   });
   afterAll(() => browser?.close());
 
-  test.skipIf(!there).each(WEB_MODES)('%s: shows the results of all three modules', async (mode) => {
+  test.skipIf(!runs).each(WEB_MODES)('mode %s: shows the results of all three modules', async (mode) => {
     const { result, errors } = await browser.open(`${server.url}${mode}/`);
     expect(errors).toEqual([]);
     expect(result).toEqual({ mode, digests: expected, loaded: 3 });
@@ -46,7 +46,7 @@ describe.each(BROWSERS)('in $name', ({ there, launch }) => {
 });
 
 test.skipIf(!HAS_CHROMIUM)(
-  'the page shows what was loaded, a waterfall, and itself without the plugin',
+  'the page lists its requests, shows a waterfall, and opens its version without the plugin',
   async () => {
     const browser = await launchChromium();
     try {
@@ -54,16 +54,16 @@ test.skipIf(!HAS_CHROMIUM)(
       await page.goto(`${server.url}range/`);
       await page.locator('#waterfall .row').first().waitFor();
       expect(await page.locator('#loaded tr td:last-child').allTextContents()).toEqual(
-        Array.from({ length: 3 }, () => 'a part of a file'),
+        Array.from({ length: 3 }, () => 'a range of a file'),
       );
       expect(await page.locator('#waterfall .row span:first-child').allTextContents()).toEqual(
         expect.arrayContaining(['sql-wasm.wasm', '@swc/wasm-web: ready, first result']),
       );
-      await page.locator('#plain').click();
-      const plain = page.frameLocator('iframe');
-      await plain.locator('#waterfall .row').first().waitFor();
-      expect(await plain.locator('#built').textContent()).toMatch(/^Built without the plugin/);
-      expect(await plain.locator('#loaded tr td:last-child').allTextContents()).toEqual(
+      await page.locator('#baseline').click();
+      const baseline = page.frameLocator('iframe');
+      await baseline.locator('#waterfall .row').first().waitFor();
+      expect(await baseline.locator('#built').textContent()).toMatch(/^Built without the plugin/);
+      expect(await baseline.locator('#loaded tr td:last-child').allTextContents()).toEqual(
         Array.from({ length: 3 }, () => 'a file'),
       );
     } finally {

@@ -1,4 +1,4 @@
-/** Demand loading in browsers: modules with a startup profile, whose other functions come in later. */
+/** Module splitting in browsers: modules with a startup profile, whose secondaries are loaded later. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import vitePlugin from 'unplugin-wasm-precompile/vite';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { unpackArtifact } from '../../src/artifact/unpack.ts';
 import { createProfile } from '../../src/profile/create.ts';
-import { writeProfiles } from '../../src/profile/files.ts';
+import { writeProfiles } from '../../src/profile/profile-files.ts';
 import { readModule } from '../../src/wasm/binary/module.ts';
 import {
   build,
@@ -28,14 +28,14 @@ import {
   IMPORTS,
   RESULTS,
   SECOND,
-  TWO_PARTS,
+  TWO_SECONDARIES,
   WASM,
 } from '../support/split-project.ts';
-import { type Habits, serveFolder } from '../support/static-server.ts';
+import { type Behaviour, serveFolder } from '../support/static-server.ts';
 import { BROWSERS, type OpenBrowser } from './browsers.ts';
 import { HTML } from './pages.ts';
 
-/** Of `first` and `second`. */
+/** A piece of the code of `first` and `second`. */
 const BULK_CODE = Buffer.from('41011a41011a41011a', 'hex');
 
 const DELIVERIES = ['stream', 'range', 'inflate'] as const;
@@ -65,8 +65,8 @@ const MAINS = {
     };`,
 };
 
-/** What the page has measured of calls into parts. */
-const COLD_CALLS = `performance.getEntriesByName('wasm-precompile: cold call').map(({ detail }) => [detail.part, detail.function, detail.waited])`;
+/** The page's performance entries for calls into secondaries. */
+const COLD_CALLS = `performance.getEntriesByName('wasm-precompile: cold call').map(({ detail }) => [detail.secondary, detail.function, detail.waited])`;
 
 const ATTEMPT = `const attempt = (call) => { try { return call(); } catch ({ message }) { return message; } };`;
 
@@ -78,7 +78,7 @@ async function buildPage(
   options: Pick<BuildOptions, 'vite'> = {},
 ): Promise<BuildResult> {
   const project = await createSplitProject('', { 'index.html': HTML, ...files });
-  const common = { profile: project.path('profiles'), split: TWO_PARTS, ...plugin };
+  const common = { profile: project.path('profiles'), split: TWO_SECONDARIES, ...plugin };
   const built = await buildClient(project, {
     plugin: common,
     vite: {
@@ -94,29 +94,32 @@ async function buildPage(
   return built;
 }
 
-const isPart = (path: string) => /\.part\d/.test(path);
+const isSecondary = (path: string) => /\.secondary-\d/.test(path);
+
+/** The file of the original module. */
+const isOriginal = (path: string) => /\bone-[\w-]+\.wasm$/.test(path);
 
 describe.each(DELIVERIES)('delivery %s', (delivery) => {
-  test('emits the parts, and the whole', async () => {
+  test('emits the primary, the secondaries and the original module', async () => {
     const { dir, files } = await buildPage({ 'main.js': MAINS.init }, { web: { delivery } });
     const wasm = files.filter((name) => name.endsWith('.wasm'));
     const contents = new Map(
       await Promise.all(wasm.map(async (name) => [name, await readFile(join(dir, name))] as const)),
     );
-    const whole = wasm.filter((name) => name.includes('one.whole'));
-    expect(whole.map((name) => contents.get(name))).toEqual([Buffer.from(WASM)]);
+    const originals = wasm.filter(isOriginal);
+    expect(originals.map((name) => contents.get(name))).toEqual([Buffer.from(WASM)]);
     if (delivery === 'range') {
       expect(wasm).toHaveLength(2);
       const { wire, split } = unpackArtifact(
-        contents.get(wasm.find((name) => !whole.includes(name)) ?? '') ?? WASM,
+        contents.get(wasm.find((name) => !originals.includes(name)) ?? '') ?? WASM,
       );
       expect(Buffer.compare(wire, WASM)).toBe(0);
       expect(split?.secondaries).toHaveLength(2);
       return;
     }
-    // What is inflated is there twice.
-    expect(wasm.filter(isPart)).toHaveLength(delivery === 'inflate' ? 4 : 2);
-    for (const name of wasm.filter((each) => !whole.includes(each))) {
+    // Inflated secondaries are emitted in both forms.
+    expect(wasm.filter(isSecondary)).toHaveLength(delivery === 'inflate' ? 4 : 2);
+    for (const name of wasm.filter((each) => !originals.includes(each))) {
       const bytes = contents.get(name) ?? WASM;
       const { wire } = bytes[0] === 0 ? { wire: bytes } : unpackArtifact(bytes);
       expect(WebAssembly.validate(Uint8Array.from(wire))).toBe(true);
@@ -125,19 +128,19 @@ describe.each(DELIVERIES)('delivery %s', (delivery) => {
   });
 });
 
-describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
+describe.each(BROWSERS)('in $name', ({ name, runs, launch }) => {
   let browser: OpenBrowser;
 
   beforeAll(async () => {
-    if (there) browser = await launch();
+    if (runs) browser = await launch();
   });
   afterAll(() => browser?.close());
 
-  async function visit(built: BuildResult, habits: Habits = {}) {
-    const server = await serveFolder(built.dir, habits);
+  async function visit(built: BuildResult, behaviour: Behaviour = {}) {
+    const server = await serveFolder(built.dir, behaviour);
     try {
       const run = await browser.open(server.url);
-      // Firefox tells of each response that is no longer wanted.
+      // Firefox prints each aborted request.
       const errors = run.errors.filter((error) => !error.includes('AbortError'));
       return { ...run, errors, wasm: server.wasm().map(({ path }) => path) };
     } finally {
@@ -145,20 +148,23 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
     }
   }
 
-  describe.skipIf(!there).each(DELIVERIES)('delivery %s', (delivery) => {
+  describe.skipIf(!runs).each(DELIVERIES)('delivery %s', (delivery) => {
     const web = { delivery };
 
-    test.each(['esm', 'init', 'module'] as const)('%s: gives the results of the whole', async (form) => {
-      const files = { 'main.js': MAINS[form] };
-      const whole = await visit(await buildPage(files, { web, split: false }));
-      const { result, errors, wasm } = await visit(await buildPage(files, { web }));
-      expect(errors).toEqual([]);
-      expect(result).toEqual(whole.result);
-      expect((result as { values: unknown[] }).values.slice(0, 5)).toEqual(RESULTS.slice(0, 5));
-      expect(wasm.filter((path) => path.includes('whole'))).toEqual([]);
-    });
+    test.each(['esm', 'init', 'module'] as const)(
+      '%s: gives the results of the original module',
+      async (form) => {
+        const files = { 'main.js': MAINS[form] };
+        const original = await visit(await buildPage(files, { web, split: false }));
+        const { result, errors, wasm } = await visit(await buildPage(files, { web }));
+        expect(errors).toEqual([]);
+        expect(result).toEqual(original.result);
+        expect((result as { values: unknown[] }).values.slice(0, 5)).toEqual(RESULTS.slice(0, 5));
+        expect(wasm.filter(isOriginal)).toEqual([]);
+      },
+    );
 
-    test('in a worker', async () => {
+    test('loads secondaries in a worker', async () => {
       const built = await buildPage(
         {
           'worker.js': `
@@ -185,7 +191,7 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
       ]);
     });
 
-    test('parts come by themselves, and then no call waits', async () => {
+    test('loads secondaries in the background, so that calls do not block', async () => {
       const built = await buildPage(
         {
           'main.js': `
@@ -208,7 +214,7 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
       ]);
     });
 
-    test('a call that comes while its part is on its way gets it at once', async () => {
+    test('a call of a secondary that is being loaded sends its own request', async () => {
       const built = await buildPage(
         {
           'main.js': `
@@ -227,18 +233,19 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
       // With ranges the first request is for the primary.
       const fails =
         delivery === 'range'
-          ? ({ name: /one-.*wasm/, how: 'holds', times: 1, first: 1 } as const)
-          : ({ name: /one\.part1-/, how: 'holds', times: 1 } as const);
+          ? ({ name: /one\.split-/, how: 'holds', times: 1, first: 1 } as const)
+          : ({ name: /one\.secondary-1-/, how: 'holds', times: 1 } as const);
       const { result, wasm } = await visit(built, { fails });
       expect(result).toEqual([142, [[1, FIRST, true]]]);
-      // Chromium would have the call wait for the other request, for 20 s.
+      // With the same URL, Chromium would block the call behind the other request, for 20 s.
       expect(wasm.filter((path) => path.endsWith('.wasm?now'))).toHaveLength(1);
     });
 
-    test('a part that cannot be loaded is an error at the call, and the next call tries again', async () => {
-      // Requests in the background: with ranges both parts are in the file, and the first request is for the primary.
+    test('a call throws if its secondary cannot be loaded, and the next call retries', async () => {
+      // Requests in the background: with ranges one file has both secondaries, and the first request is for the
+      // primary.
       const [background, which] =
-        delivery === 'range' ? [2, { name: /one-.*wasm/, first: 1 }] : [1, { name: /one\.part1-/ }];
+        delivery === 'range' ? [2, { name: /one\.split-/, first: 1 }] : [1, { name: /one\.secondary-1-/ }];
       const built = await buildPage(
         {
           'main.js': `
@@ -262,13 +269,13 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
       );
       const { result } = await visit(built, { fails: { ...which, how: 503, times: background + 1 } });
       expect(result).toEqual([
-        expect.stringMatching(/^http:\S+one[\w.-]+\.wasm: cannot load this part of a wasm module: HTTP 503$/),
+        expect.stringMatching(/^http:\S+one[\w.-]+\.wasm: cannot load this secondary module: HTTP 503$/),
         42,
         142,
       ]);
     });
 
-    test('a connection that breaks is tried again', async () => {
+    test('a call retries when the connection breaks', async () => {
       const built = await buildPage(
         {
           'main.js': `
@@ -280,22 +287,22 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
       );
       const fails =
         delivery === 'range'
-          ? ({ name: /one-.*wasm/, how: 'closes', times: 1, first: 1 } as const)
-          : ({ name: /one\.part1-/, how: 'closes', times: 1 } as const);
+          ? ({ name: /one\.split-/, how: 'closes', times: 1, first: 1 } as const)
+          : ({ name: /one\.secondary-1-/, how: 'closes', times: 1 } as const);
       expect((await visit(built, { fails })).result).toBe(142);
     });
 
-    test.each<[string, Habits]>([
+    test.each<[string, Behaviour]>([
       ['that ignores ranges', { ranges: false }],
       ['that compresses', { compress: 'brotli' }],
-      ['that does not know the type of wasm files', { type: 'text/plain' }],
-    ])('works with a server %s', async (_, habits) => {
+      ['that does not know the MIME type of wasm files', { type: 'text/plain' }],
+    ])('works with a server %s', async (_, behaviour) => {
       const built = await buildPage({ 'main.js': MAINS.init }, { web });
-      const { result } = await visit(built, habits);
+      const { result } = await visit(built, behaviour);
       expect((result as { values: unknown[] }).values.slice(0, 5)).toEqual(RESULTS.slice(0, 5));
     });
 
-    test('integrity: a part that is another one is an error at the call', async () => {
+    test('a call throws if the integrity of its secondary does not match', async () => {
       const built = await buildPage(
         {
           'main.js': `
@@ -310,17 +317,17 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
       for (const file of built.files.filter((each) => each.endsWith('.wasm'))) {
         const bytes = await readFile(join(built.dir, file));
         const at = bytes.indexOf(BULK_CODE);
-        // Another constant, which is valid.
+        // The changed constant is valid.
         if (at >= 0) await writeFile(join(built.dir, file), bytes.fill(2, at + 1, at + 2));
       }
       const [error] = (await visit(built)).result as string[];
       expect(error).toMatch(
-        /^http:\S+one[\w.-]+\.wasm: cannot load this part of a wasm module: its content is not that of the build$/,
+        /^http:\S+one[\w.-]+\.wasm: cannot load this secondary module: its content is not that of the build$/,
       );
     });
   });
 
-  describe.skipIf(!there)('a module that others get', () => {
+  describe.skipIf(!runs)('a split module', () => {
     const RECEIVER = `
       onmessage = ({ data: { name, module, buffer } }) => {
         const value = module && new WebAssembly.Instance(module, ${IMPORTS}).exports.second(1000);
@@ -335,7 +342,7 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
         worker.onmessage = ({ data }) => { if (answers.push(data) === 3) resolve(); };
       });`;
 
-    test('arrives whole where it is posted, in its turn', async () => {
+    test('is posted as the original module, in the order of messages', async () => {
       const built = await buildPage({
         'worker.js': RECEIVER,
         'main.js': `
@@ -353,10 +360,10 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
       const { result, errors, wasm } = await visit(built);
       expect(errors).toEqual([]);
       expect(result).toEqual([0, ['before', null, null], ['first', 1043, 8], ['after', null, 3]]);
-      expect(wasm.filter((path) => path.includes('whole'))).toHaveLength(1);
+      expect(wasm.filter(isOriginal)).toHaveLength(1);
     });
 
-    test('what cannot be posted is an error at once', async () => {
+    test('throws immediately if posted with a value that cannot be cloned', async () => {
       const built = await buildPage({
         'worker.js': RECEIVER,
         'main.js': `
@@ -369,7 +376,7 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
       expect((await visit(built)).result).toEqual(['sent', 'DataCloneError']);
     });
 
-    test('a copy of it is as good', async () => {
+    test('gives the same results as the original module when it is cloned', async () => {
       const files = {
         'main.js': `
           import module from './one.wasm?module';
@@ -380,33 +387,37 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
             return [value === module, exports.second(1000), Object.keys(exports)];
           });`,
       };
-      const whole = await visit(await buildPage(files, { split: false }));
-      // WebKit copies no modules.
+      const original = await visit(await buildPage(files, { split: false }));
+      // WebKit does not clone modules.
       if (name !== 'WebKit') {
-        expect(whole.result).toEqual([false, 1043, ['memory', 'table', 'used', 'start', 'first', 'second']]);
+        expect(original.result).toEqual([
+          false,
+          1043,
+          ['memory', 'table', 'used', 'start', 'first', 'second'],
+        ]);
       }
-      expect((await visit(await buildPage(files))).result).toEqual(whole.result);
+      expect((await visit(await buildPage(files))).result).toEqual(original.result);
     });
   });
 
-  test.skipIf(!there).each([
-    ['that has no synchronous requests', 'delete globalThis.XMLHttpRequest'],
+  test.skipIf(!runs).each([
+    ['without synchronous requests', 'delete globalThis.XMLHttpRequest'],
     [
-      'that compiles nothing at once',
+      'without synchronous compilation',
       `const { Module } = WebAssembly;
        WebAssembly.Module = new Proxy(Module, { construct(target, [bytes]) {
          if (bytes.byteLength > 4096) throw new RangeError('too large'); return new target(bytes);
        } });`,
     ],
-  ])('a browser %s gets the whole', async (_, script) => {
+  ])('a browser %s loads the original module', async (_, script) => {
     const built = await buildPage({ 'index.html': before(script), 'main.js': MAINS.init });
     const { result, errors, wasm } = await visit(built);
     expect(errors).toEqual([]);
     expect((result as { values: unknown[] }).values.slice(0, 5)).toEqual(RESULTS.slice(0, 5));
-    expect(wasm).toEqual([expect.stringContaining('one.whole')]);
+    expect(wasm).toEqual([expect.stringMatching(/\bone-[\w-]+\.wasm$/)]);
   });
 
-  test.skipIf(!there)('wasm-bindgen: draws the same picture, whatever is in which part', async () => {
+  test.skipIf(!runs)('a split module of wasm-bindgen draws the same picture as the original', async () => {
     const project = await createProject({
       'index.html': HTML,
       'main.js': `
@@ -434,23 +445,23 @@ describe.each(BROWSERS)('in $name', ({ name, there, launch }) => {
       });
       const { result, errors, wasm } = await visit(built);
       expect(errors).toEqual([]);
-      expect(wasm.some((path) => path.includes('.part'))).toBe(split !== false);
+      expect(wasm.some((path) => path.includes('.secondary-'))).toBe(split !== false);
       results.push(result);
     }
     expect(results[1]).toEqual(results[0]);
   });
 });
 
-describe.skipIf(!HAS_CHROMIUM)('in the network of a page', () => {
+describe.skipIf(!HAS_CHROMIUM)('a page', () => {
   test.each(['stream', 'inflate'] as const)(
-    'parts come after the primary, with low priority: delivery %s',
+    'requests secondaries after the primary with low priority: delivery %s',
     async (delivery) => {
       const built = await buildPage(
         {
           'main.js': `
             import init from './one.wasm?init';
             ${INSTANCE}
-            while (performance.getEntriesByType('resource').filter(({ name }) => /part\\d/.test(name)).length < 2) {
+            while (performance.getEntriesByType('resource').filter(({ name }) => /secondary-\\d/.test(name)).length < 2) {
               await new Promise((resolve) => setTimeout(resolve, 20));
             }
             globalThis.result = true;`,
@@ -465,14 +476,14 @@ describe.skipIf(!HAS_CHROMIUM)('in the network of a page', () => {
           const session = await page.context().newCDPSession(page);
           await session.send('Network.enable');
           session.on('Network.requestWillBeSent', ({ request }) => {
-            const [, file] = /(one[.\w]*)-[\w-]+\.wasm$/.exec(request.url) ?? [];
+            const [, file] = /(one(?:\.primary|\.secondary-\d)?)-[\w-]+\.wasm$/.exec(request.url) ?? [];
             if (file !== undefined) requests.push([file, request.initialPriority]);
           });
         });
         expect(requests).toEqual([
-          ['one', 'High'],
-          ['one.part1', 'Low'],
-          ['one.part2', 'Low'],
+          ['one.primary', 'High'],
+          ['one.secondary-1', 'Low'],
+          ['one.secondary-2', 'Low'],
         ]);
       } finally {
         await browser.close();
@@ -484,10 +495,13 @@ describe.skipIf(!HAS_CHROMIUM)('in the network of a page', () => {
   test.each([
     [
       'development',
-      [expect.stringMatching(/part2\S+: function 4 was called before/), expect.stringMatching(/part1/)],
+      [
+        expect.stringMatching(/secondary-2\S+: function 4 was called before/),
+        expect.stringMatching(/secondary-1/),
+      ],
     ],
     ['production', []],
-  ])('in a build with the mode %s the console says which calls have waited', async (mode, expected) => {
+  ])('built with the mode %s prints the expected warnings about blocked calls', async (mode, expected) => {
     const built = await buildPage(
       {
         'main.js': `
@@ -518,11 +532,11 @@ describe.skipIf(!HAS_CHROMIUM)('in the network of a page', () => {
 
 describe.each(['rollup', 'rolldown', 'webpack', 'esbuild'] as const)('%s', (bundler) => {
   test.skipIf(!HAS_CHROMIUM).each(['init', 'module'] as const)(
-    '%s: builds pages with parts',
+    'builds pages with secondaries: %s',
     async (form) => {
       const project = await createSplitProject(MAINS[form]);
       const built = await build(bundler, project, {
-        plugin: { platform: 'browser', profile: project.path('profiles'), split: TWO_PARTS },
+        plugin: { platform: 'browser', profile: project.path('profiles'), split: TWO_SECONDARIES },
         other: { platform: 'browser' },
       });
       expect(built.files.filter((file) => file.endsWith('.wasm'))).toHaveLength(4);
@@ -541,7 +555,7 @@ describe.each(['rollup', 'rolldown', 'webpack', 'esbuild'] as const)('%s', (bund
   );
 });
 
-test('one build for a page and its server splits for both by one profile', async () => {
+test('a build for a page and its server splits both with one profile', async () => {
   const project = await createSplitProject(
     `
     import { start, first, second, table } from './one.wasm';
@@ -549,29 +563,29 @@ test('one build for a page and its server splits for both by one profile', async
     globalThis.process && console.log(JSON.stringify(globalThis.result));`,
     { 'index.html': HTML },
   );
-  const plugin = { profile: project.path('profiles'), split: TWO_PARTS };
+  const plugin = { profile: project.path('profiles'), split: TWO_SECONDARIES };
   await buildBothSides(project, viteConfig(project, [], plugin), true);
-  expect((await project.list('client')).filter(isPart)).toHaveLength(2);
+  expect((await project.list('client')).filter(isSecondary)).toHaveLength(2);
   const server = await project.list('server');
   const artifact = server.find((name) => name.endsWith('.elf')) ?? '';
   expect(unpackArtifact(await project.read('server', artifact)).split?.secondaries).toHaveLength(2);
   expect((await runWell(project.path('server/main.js'))).result).toEqual({ values: RESULTS });
 });
 
-describe('what a build says', () => {
+describe('the summary of a build', () => {
   test.each<[string, PluginOptions, RegExp]>([
     [
-      'parts',
-      { split: TWO_PARTS },
-      /one \(plain: for a browser; a start loads [\d.]+ k?B of 6\.2 kB of wasm, the rest is in 2 parts\)$/,
+      'counts the secondaries of a split module',
+      { split: TWO_SECONDARIES },
+      /one \(compiled in the browser; a startup loads [\d.]+ (?:Ki)?B of 6(?:\.\d)? KiB of wasm, the rest is in 2 secondary modules\)$/,
     ],
-    ['no profile', { profile: undefined }, /one \(plain: for a browser\)$/],
-    ['not worth it', { split: 'auto' }, /one \(plain: for a browser\)$/],
+    ['lists a module without a profile', { profile: undefined }, /one \(compiled in the browser\)$/],
+    ['lists a module that is not worth splitting', { split: 'auto' }, /one \(compiled in the browser\)$/],
   ])('%s', async (_, plugin, expected) => {
     const project = await createSplitProject('', { 'index.html': HTML, 'main.js': MAINS.init });
     const { plugins, infos } = listen();
     await buildClient(project, {
-      plugin: { profile: project.path('profiles'), split: TWO_PARTS, ...plugin },
+      plugin: { profile: project.path('profiles'), split: TWO_SECONDARIES, ...plugin },
       plugins,
     });
     expect(infos).toEqual([expect.stringMatching(expected)]);

@@ -1,10 +1,10 @@
-/** What may go wrong between a page and its modules, and what is said then. */
+/** Failures between a page and its modules, and their error messages. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { glob } from 'tinyglobby';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildClient, type PluginOptions } from '../support/bundlers.ts';
 import type { Files } from '../support/project.ts';
-import { type Habits, serveFolder, type StaticServer } from '../support/static-server.ts';
+import { type Behaviour, serveFolder, type StaticServer } from '../support/static-server.ts';
 import { BROWSERS, type OpenBrowser } from './browsers.ts';
 import { HTML, onePage } from './pages.ts';
 
@@ -24,7 +24,7 @@ const before = (script: string) => HTML.replace('<meta', `<script>${script}</scr
 interface Case {
   plugin?: PluginOptions;
   base?: string;
-  habits?: Habits;
+  behaviour?: Behaviour;
   files?: Files;
   /** Changes the output. */
   change?: (dir: string) => Promise<unknown>;
@@ -34,19 +34,19 @@ const removeWasm = async (dir: string) => {
   for (const file of await glob('**/*.wasm', { cwd: dir, absolute: true })) await rm(file);
 };
 
-describe.each(BROWSERS)('$name', ({ name, there, launch }) => {
+describe.each(BROWSERS)('in $name', ({ name, runs, launch }) => {
   let browser: OpenBrowser;
 
   beforeAll(async () => {
-    if (there) browser = await launch();
+    if (runs) browser = await launch();
   });
   afterAll(() => browser?.close());
 
-  async function visit({ plugin = {}, base = '/', habits, files, change }: Case) {
+  async function visit({ plugin = {}, base = '/', behaviour, files, change }: Case) {
     const project = await onePage(files);
     const built = await buildClient(project, { plugin, vite: { base } });
     await change?.(built.dir);
-    const server = await serveFolder(built.dir, habits);
+    const server = await serveFolder(built.dir, behaviour);
     try {
       const run = await browser.open(server.url);
       return { ...run, wasm: server.wasm() };
@@ -55,26 +55,26 @@ describe.each(BROWSERS)('$name', ({ name, there, launch }) => {
     }
   }
 
-  describe.skipIf(!there).each(DELIVERIES)('%s', (delivery) => {
+  describe.skipIf(!runs).each(DELIVERIES)('delivery %s', (delivery) => {
     const plugin = { web: { delivery } };
 
-    test('a file that is not there', async () => {
+    test('throws an error with the status for a missing file', async () => {
       const { result } = await visit({ plugin, change: removeWasm });
       expect(result).toMatch(/^http:\S+one-[\w-]+\.wasm: cannot load this wasm module: HTTP 404$/);
     });
 
-    test('a server that answers with index.html and 200', async () => {
-      const { result } = await visit({ plugin, change: removeWasm, habits: { spa: true, ranges: false } });
+    test('names the MIME type if the server answers with index.html and status 200', async () => {
+      const { result } = await visit({ plugin, change: removeWasm, behaviour: { spa: true, ranges: false } });
       expect(result).toMatch(
         /^http:\S+one-[\w-]+\.wasm: cannot load this wasm module: \S.+\(the server answered with the type text\/html/,
       );
     });
 
-    test('a connection that breaks once', async () => {
+    test('requests a file again when the connection breaks once', async () => {
       const { result, errors, wasm } = await visit({
         plugin,
         files: SWC,
-        habits: { breaks: { after: 1_000_000, times: 1 } },
+        behaviour: { breaks: { after: 1_000_000, times: 1 } },
       });
       expect(result).toContain('one = 1');
       expect(
@@ -83,7 +83,7 @@ describe.each(BROWSERS)('$name', ({ name, there, launch }) => {
       expect(wasm).toHaveLength(2);
     });
 
-    test('a connection that breaks again and again', async () => {
+    test('throws an error when the connection breaks twice', async () => {
       const { result, wasm } = await visit({
         plugin: { web: { delivery, preload: false } },
         files: {
@@ -92,13 +92,13 @@ describe.each(BROWSERS)('$name', ({ name, there, launch }) => {
             globalThis.result = await init().then(String, (error) => error.message);
           `,
         },
-        habits: { breaks: { after: 1_000_000, times: 9 } },
+        behaviour: { breaks: { after: 1_000_000, times: 9 } },
       });
       expect(result).toMatch(/^http:\S+wasm_bg-[\w-]+\.wasm: cannot load this wasm module: \S/);
       expect(wasm).toHaveLength(2);
     });
 
-    test('a damaged file', async () => {
+    test('throws an error for a damaged file', async () => {
       const { result } = await visit({
         plugin,
         change: async (dir) => {
@@ -110,37 +110,37 @@ describe.each(BROWSERS)('$name', ({ name, there, launch }) => {
       expect(result).toMatch(/^http:\S+one-[\w-]+\.wasm: cannot load this wasm module: \S/);
     });
 
-    test('no compileStreaming', async () => {
+    test('loads a module without `WebAssembly.compileStreaming`', async () => {
       const html = before('delete WebAssembly.compileStreaming; delete WebAssembly.instantiateStreaming');
       const { result, errors } = await visit({ plugin, files: { 'index.html': html } });
       expect({ result, errors }).toEqual({ result: 1, errors: [] });
     });
 
-    test('no DecompressionStream', async () => {
+    test('loads a module without `DecompressionStream`', async () => {
       const html = before('delete globalThis.DecompressionStream');
       const { result, errors } = await visit({ plugin, files: { 'index.html': html } });
       expect({ result, errors }).toEqual({ result: 1, errors: [] });
     });
 
-    test('a content security policy without `wasm-unsafe-eval`', async () => {
+    test('throws an error under a content security policy without `wasm-unsafe-eval`', async () => {
       const { result, wasm } = await visit({
         plugin,
-        habits: { headers: { 'content-security-policy': "script-src 'self'" } },
+        behaviour: { headers: { 'content-security-policy': "script-src 'self'" } },
       });
-      // WebKit compiles, and refuses to instantiate: that error is its own.
+      // WebKit compiles but refuses to instantiate, with an error of its own.
       expect(result).toMatch(
         name === 'WebKit'
           ? /^Refused to create a WebAssembly object/
           : /^http:\S+one-[\w-]+\.wasm: cannot load this wasm module: .*(Content Security Policy|CSP|blocked)/i,
       );
-      // It is no use to ask again, but for the page itself, which gets the error of its own attempt.
+      // A retry would fail as well. The page's own import still sends one more request and receives its error.
       expect(wasm.length).toBeLessThanOrEqual(2);
     });
 
-    test('a content security policy with it', async () => {
+    test('loads a module under a content security policy with `wasm-unsafe-eval`', async () => {
       const { result, errors } = await visit({
         plugin,
-        habits: {
+        behaviour: {
           headers: {
             'content-security-policy':
               "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src data:",
@@ -151,21 +151,21 @@ describe.each(BROWSERS)('$name', ({ name, there, launch }) => {
     });
 
     test.each([{}, { ranges: false as const }, { compress: 'gzip' as const }])(
-      'subresource integrity, from a server with %j',
-      async (habits) => {
+      'loads a module with subresource integrity from a server with %j',
+      async (behaviour) => {
         const { result, errors, wasm } = await visit({
           plugin: { web: { delivery, integrity: true } },
-          habits,
+          behaviour,
         });
         expect({ result, errors }).toEqual({ result: 1, errors: [] });
         expect(wasm).toHaveLength(1);
       },
     );
 
-    test('subresource integrity of another file', async () => {
+    test('throws an error if the subresource integrity does not match', async () => {
       const { result } = await visit({
         plugin: { web: { delivery, integrity: true } },
-        // Still a module, or an artifact with one.
+        // The changed file is still a valid module, or an artifact with one.
         change: async (dir) => {
           for (const file of await glob('**/*.wasm', { cwd: dir, absolute: true })) {
             const bytes = await readFile(file);
@@ -178,9 +178,9 @@ describe.each(BROWSERS)('$name', ({ name, there, launch }) => {
       expect(result).toMatch(/^http:\S+one-[\w-]+\.wasm: cannot load this wasm module: \S/);
     });
 
-    test('a server of another origin has the files', async () => {
+    test('loads a module from a server of another origin', async () => {
       const project = await onePage();
-      // The CDN's port is known only when it listens.
+      // The base URL needs the CDN's port, which is known only when it listens.
       await project.write({ 'out/later.txt': '' });
       const cdn: StaticServer = await serveFolder(project.path('out'), { cors: true, dev: true });
       const built = await buildClient(project, { plugin, vite: { base: cdn.url } });
@@ -197,13 +197,13 @@ describe.each(BROWSERS)('$name', ({ name, there, launch }) => {
     });
   });
 
-  test.skipIf(!there)('offline', async () => {
+  test.skipIf(!runs)('throws an error when the server is gone', async () => {
     const project = await onePage({
       'main.js': `
         import init from './one.wasm?init';
-        globalThis.go = () => { init().then(String, (error) => error.message).then((text) => { globalThis.result = text; }); };
-        // The server goes away as soon as the page has all of it.
-        fetch('/gone').finally(() => setTimeout(globalThis.go, 500));
+        // The server ends after this request.
+        while (await fetch('/gone').then(() => true, () => false)) await new Promise((resolve) => setTimeout(resolve, 20));
+        globalThis.result = await init().then(String, (error) => error.message);
       `,
     });
     const built = await buildClient(project, { plugin: { web: { preload: false } } });
