@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'tsdown';
 
 const base = {
@@ -15,6 +16,30 @@ const preload = (name: string, file: string) =>
     dts: false,
     entry: { [name]: file },
     format: 'cjs',
+  }) as const;
+
+/** What the name `WebAssembly` means in the register hook. */
+const ENGINE = fileURLToPath(new URL('src/runtime/node/register/engine.ts', import.meta.url));
+
+/**
+ * The register hook as one file, which the build copies into outputs. Names stay: the build adds a call of
+ * `register`.
+ */
+const registerHook = (format: 'esm' | 'cjs') =>
+  ({
+    ...base,
+    checks: { ...base.checks, legacyCjs: false },
+    dts: false,
+    entry: { [`register/${format}`]: 'src/runtime/node/register/index.ts' },
+    format,
+    inputOptions: {
+      transform: {
+        inject: {
+          WebAssembly: [ENGINE, 'engine'] as [string, string],
+        },
+      },
+    },
+    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
   }) as const;
 
 export default defineConfig([
@@ -40,6 +65,8 @@ export default defineConfig([
     format: 'esm',
     unbundle: true,
   },
+  registerHook('esm'),
+  registerHook('cjs'),
   preload('recorder/preload', 'src/recorder/preload.ts'),
   preload('recorder/startup-preload', 'src/recorder/startup-preload.ts'),
   {

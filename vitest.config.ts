@@ -14,6 +14,7 @@ const PROJECTS = {
     'elf',
     'lint',
     'profile',
+    'register',
     'report',
     'runtime',
     'split',

@@ -59,6 +59,8 @@ export interface BundlerSettings {
   inlineLimit: (file: string, wire: Uint8Array) => number;
   /** Whether the bundler gives URLs to files imported as `?url`, with its own base and file names. */
   urlImports: boolean;
+  /** Whether the output is a library. It must not change the process of its users. */
+  library?: boolean;
   /** Undefined if the bundler builds no pages. */
   web?: PageSettings;
 }

@@ -3,9 +3,12 @@ import { existsSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import type { BundlerContext, BundlerSettings, WrittenOutput } from './bundler-context.ts';
 import type { Platform } from './codegen/module-source.ts';
+import type { RegisterFormat } from './codegen/register.ts';
 import { createPipeline } from './compile/pipeline.ts';
 import { createProgress } from './compile/progress.ts';
 import { Diagnostics } from './diagnostics.ts';
+import { ExternalModules, type GeneratedFile } from './discover/external/external-modules.ts';
+import type { ExternalImport } from './discover/external/packages.ts';
 import {
   type RewrittenScript,
   rewriteRuntimeLoading,
@@ -15,7 +18,7 @@ import { Lifecycle } from './lifecycle.ts';
 import type { ResolvedOptions } from './options/resolve.ts';
 import { BuildReport } from './output/build-report.ts';
 import type { EarlyLoading } from './output/early-loading.ts';
-import { ModuleSources } from './output/module-sources.ts';
+import { type LoadContext, ModuleSources } from './output/module-sources.ts';
 import { Training } from './training/training.ts';
 import { addEarlyLoading, earlyLoadingOf, type Page, type PreparedPage } from './pages.ts';
 import { RequestLoader } from './requests/load-request.ts';
@@ -36,6 +39,7 @@ export class WasmPlugin {
   readonly #diagnostics = new Diagnostics();
   readonly #lifecycle: Lifecycle;
   readonly #loader: RequestLoader;
+  readonly #external: ExternalModules;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
@@ -50,10 +54,12 @@ export class WasmPlugin {
       : undefined;
     this.trains = training !== undefined;
     this.#lifecycle = new Lifecycle({ pipeline, diagnostics, training, report });
+    const sources = new ModuleSources({ options, pipeline, training: this.trains, report, warn });
+    this.#external = new ExternalModules({ options, pipeline, sources, warn });
     this.#loader = new RequestLoader({
       options,
       pipeline,
-      sources: new ModuleSources({ options, pipeline, training: this.trains, report, warn }),
+      sources,
       diagnostics,
       handles: (file) => this.handles(file),
       outputOf: (context) => this.#lifecycle.outputOf(context),
@@ -67,8 +73,8 @@ export class WasmPlugin {
   }
 
   /**
-   * Whether the plugin handles a file and not the bundler. Ids that are no absolute path are files of a public folder,
-   * or virtual modules of other plugins.
+   * Whether the plugin handles a file and not the bundler. Ids that are no absolute path are files of a public
+   * folder, or virtual modules of other plugins.
    */
   handles(file: string): boolean {
     return this.#options.filter(file) && isAbsolute(file) && existsSync(file);
@@ -158,6 +164,47 @@ export class WasmPlugin {
       isHandled: (file) => this.handles(file),
       found: (file) => output.noteLoadingScript(file, splitRequest(id).file),
     });
+  }
+
+  /** Whether packages outside the bundle are traced. @param hasNode whether the output runs with Node's modules */
+  tracesExternals(context: BundlerContext, hasNode: boolean): boolean {
+    const { dev, plain, library } = this.settings;
+    return (
+      this.#options.external &&
+      hasNode &&
+      context.platform === 'node' &&
+      !dev &&
+      !library &&
+      plain === undefined
+    );
+  }
+
+  /** Finds the wasm files of packages outside the bundle. @param imports that the bundler leaves in the output */
+  traceExternals(context: BundlerContext, imports: readonly ExternalImport[]): Promise<void> {
+    this.#diagnostics.printThrough(context);
+    return this.#external.trace(this.#loadContext(context), imports);
+  }
+
+  /** Whether the entries of an output import the register file first. */
+  needsRegister(context: BundlerContext): boolean {
+    return this.#external.has(context);
+  }
+
+  /**
+   * Emits the artifacts of packages outside the bundle, and generates the register file; see {@link
+   * ExternalModules}.
+   */
+  generateRegister(
+    context: BundlerContext,
+    format: RegisterFormat,
+    find: WrittenOutput['find'],
+  ): Promise<GeneratedFile | undefined> {
+    return this.#external.generate(this.#loadContext(context), format, find);
+  }
+
+  #loadContext(context: BundlerContext): LoadContext {
+    const output = this.#lifecycle.outputOf(context);
+    return { context, platform: context.platform, settings: this.settings, output };
   }
 
   /** See {@link Lifecycle.startOutput}. */

@@ -26,6 +26,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     ['inline', { inline: -1 }],
     ['inline', { inline: Number.NaN }],
     ['detect', { detect: 'off' }],
+    ['external', { external: 'all' }],
     ['report', { report: 1 }],
     ['report', { report: '' }],
     ['cache', { cache: true }],

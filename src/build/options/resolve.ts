@@ -23,6 +23,7 @@ export interface ResolvedOptions {
   inline: number | undefined;
   threshold: number;
   detect: boolean;
+  external: boolean;
   report: boolean | string;
   dts: DeclarationStyle | undefined;
   cache: string | false | CacheStore;

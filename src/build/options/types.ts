@@ -80,7 +80,8 @@ export interface Options {
    */
   inline?: number;
   /**
-   * Modules smaller than this many bytes are not precompiled, since V8 compiles them faster than it loads native code.
+   * Modules smaller than this many bytes are not precompiled, since V8 compiles them faster than it loads
+   * native code.
    *
    * @default 262144 (256 KiB)
    */
@@ -93,8 +94,16 @@ export interface Options {
    */
   detect?: boolean;
   /**
-   * Writes an HTML page about the artifacts of a build, not in watch mode: `true` writes `wasm-precompile-report.html`
-   * beside the output folder, a path names the file.
+   * Traces packages that the bundler leaves outside the bundle, in server builds of Vite, Rollup and Rolldown, and
+   * precompiles the wasm files that their code names. Each entry of the program then imports a file that recognises
+   * these modules by their bytes. Not in library builds.
+   *
+   * @default false
+   */
+  external?: boolean;
+  /**
+   * Writes an HTML page about the artifacts of a build, not in watch mode: `true` writes
+   * `wasm-precompile-report.html` beside the output folder, a path names the file.
    *
    * @default false
    */
@@ -139,7 +148,8 @@ export interface Options {
 
 export interface SplitOptions {
   /**
-   * The highest number of secondary modules, not counting the one that holds the functions of a stubbed primary module.
+   * The highest number of secondary modules, not counting the one that holds the functions of a stubbed primary
+   * module.
    *
    * @default one for every 4 MiB of code
    */

@@ -11,6 +11,8 @@ export class EnvironmentOutput {
   /** Artifacts that training may trim, by the ids of their files. */
   #untrained = new Map<string, Untrained>();
   #summary = new Summary();
+  /** Ids of emitted files, by their URL expressions. */
+  #ids = new Map<string, string>();
   /** URL expressions of the files that pages load, by the id of the generated module. */
   #webUrls = new Map<string, string>();
 
@@ -18,19 +20,28 @@ export class EnvironmentOutput {
   start({ watchMode }: BundlerContext): void {
     this.#untrained.clear();
     this.#webUrls.clear();
+    this.#ids.clear();
     if (!watchMode) this.#summary.clear();
   }
 
   /** Emits a file; returns the JavaScript expression for its URL. */
   emit(context: BundlerContext, name: string, source: Uint8Array): string {
-    return context.emit(name, source).url;
+    const { id, url } = context.emit(name, source);
+    this.#ids.set(url, id);
+    return url;
   }
 
   /** Emits an artifact that training may trim after it is written; returns the JavaScript expression for its URL. */
   emitUntrained(context: BundlerContext, bytes: Uint8Array, artifact: Untrained): string {
     const { id, url } = context.emit(`${artifact.source.name}.elf`, bytes);
+    this.#ids.set(url, id);
     this.#untrained.set(id, combine(this.#untrained.get(id), artifact));
     return url;
+  }
+
+  /** The id of an emitted file. @param url expression, as `emit` returns it */
+  idOf(url: string): string {
+    return this.#ids.get(url) ?? '';
   }
 
   /** Artifacts that training may trim, by the names of their written files. */

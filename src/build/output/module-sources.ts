@@ -10,7 +10,13 @@ import { HOST_FILE, RECOMPILE_HOST_FILE } from '../../v8/host-process.ts';
 import type { BundlerContext, BundlerSettings } from '../bundler-context.ts';
 import type { ModuleSource, Platform } from '../codegen/module-source.ts';
 import { reserveSplit } from '../codegen/manifest-text.ts';
-import { decide, decideForNode, type Decision } from '../compile/decide.ts';
+import {
+  type CompileAtStartup,
+  decide,
+  decideForNode,
+  type Decision,
+  type Precompile,
+} from '../compile/decide.ts';
 import type { Pipeline } from '../compile/pipeline.ts';
 import { readBytes, type SourceModule } from '../compile/read-source.ts';
 import { secondariesLimit, type SplitModules } from '../compile/splitting.ts';
@@ -88,6 +94,16 @@ export class ModuleSources {
     if (decision.kind === 'precompile') return { url, artifact: await this.#artifact(load, source, false) };
     load.output.note(source, decision);
     return { url, artifact: undefined };
+  }
+
+  /** Decides about a module that only the register hook knows. */
+  decideRecognised(source: SourceModule): Precompile | CompileAtStartup {
+    return decideForNode(source, this.#setup.options.threshold);
+  }
+
+  /** Emits the artifact of a module that only the register hook knows. */
+  emitRecognised(load: LoadContext, source: SourceModule): Promise<Artifact> {
+    return this.#artifact(load, source, false);
   }
 
   #decide({ platform, settings }: LoadContext, source: SourceModule): Decision {

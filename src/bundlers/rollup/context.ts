@@ -19,6 +19,13 @@ export interface RollupContext {
       | { type: 'chunk'; id: string; name: string; preserveSignature: false },
   ): string;
   getFileName(referenceId: string): string;
+  getModuleIds(): Iterable<string>;
+  getModuleInfo(id: string): {
+    code?: string | null;
+    isExternal?: boolean;
+    importedIds: readonly string[];
+    dynamicallyImportedIds: readonly string[];
+  } | null;
   /** @param options Rolldown only */
   parse(code: string, options?: { lang?: string }): Program;
   meta: { watchMode: boolean; rolldownVersion?: string | undefined };

@@ -17,7 +17,8 @@ import type { FileUrl, RollupContext } from './context.ts';
 import { EmittedAssets } from './emitted-assets.ts';
 import type { WrittenFile } from './file-names.ts';
 import { chunkRelativeUrl } from './file-url.ts';
-import { describeOutput, folderOf, type OutputSettings } from './written-output.ts';
+import { findExternalImports, registerFormat, type RenderedChunk, renderEntry } from './register-file.ts';
+import { describeOutput, findEmitted, folderOf, type OutputSettings } from './written-output.ts';
 
 /** Returns the bundler, by `this` of a hook. */
 type ContextOf = (hook: unknown) => BundlerContext;
@@ -120,8 +121,20 @@ function requestPlugin(
 /** The hooks for an output: the URLs and files in it, and what happens once it is written. */
 function outputHooks(plugin: WasmPlugin, assets: EmittedAssets, contextOf: ContextOf) {
   return {
-    renderStart(settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>) {
+    async renderStart(this: unknown, settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>) {
       plugin.startOutput(folderOf(settings), settings.format);
+      const context = this as RollupContext;
+      const traces = plugin.tracesExternals(contextOf(context), hasNodeModules(context.environment));
+      const imports = traces && registerFormat(settings.format) ? findExternalImports(context) : [];
+      await plugin.traceExternals(contextOf(context), imports);
+    },
+    renderChunk(
+      this: unknown,
+      code: string,
+      chunk: RenderedChunk,
+      { format }: { format?: string | undefined },
+    ) {
+      return renderEntry(plugin, contextOf(this), code, chunk, format);
     },
     resolveFileUrl(file: FileUrl) {
       const asset = assets.find(file.referenceId);
@@ -136,8 +149,17 @@ function outputHooks(plugin: WasmPlugin, assets: EmittedAssets, contextOf: Conte
     },
     generateBundle: {
       order: 'post' as const,
-      handler(this: unknown, _options: unknown, bundle: Readonly<Record<string, unknown>>) {
-        assets.restore(this as RollupContext, bundle);
+      async handler(this: unknown, options: unknown, bundle: Readonly<Record<string, unknown>>) {
+        const context = this as RollupContext;
+        const settings = options as OutputSettings;
+        const format = registerFormat(settings.format);
+        const find = (id: string) => findEmitted(context, assets, settings, id);
+        const register = format && (await plugin.generateRegister(contextOf(context), format, find));
+        if (register) {
+          const source = Buffer.from(register.code);
+          context.emitFile({ type: 'asset', fileName: register.name, source });
+        }
+        assets.restore(context, bundle);
       },
     },
     writeBundle: {

@@ -1,6 +1,7 @@
 /** Describes an output that the bundler has written. */
 import { dirname, resolve } from 'node:path';
 import type { WrittenOutput } from '../../build/bundler-context.ts';
+import type { OutputFile } from '../../build/output/rewrite-output.ts';
 import type { RollupContext } from './context.ts';
 import { type EmittedAssets, fileNameOf } from './emitted-assets.ts';
 import {
@@ -30,15 +31,23 @@ export function describeOutput(
   return {
     folder: folderOf(settings),
     files: () => findOutputFiles(Object.values(bundle), settings.sourcemapFileNames),
-    find: (id) => {
-      const name = fileNameOf(context, id);
-      const asset = assets.get(context, id);
-      if (name === undefined || !asset) return undefined;
-      return { name, hash: findAssetHash(name, asset.name, asset.source, settings.assetFileNames) };
-    },
+    find: (id) => findEmitted(context, assets, settings, id),
     keepNames: undefined,
     update: (rewritten) => updateBundle(bundle, rewritten, context.meta.rolldownVersion !== undefined),
   };
+}
+
+/** Returns a file that the plugin has emitted, by its id. */
+export function findEmitted(
+  context: RollupContext,
+  assets: EmittedAssets,
+  settings: OutputSettings,
+  id: string,
+): OutputFile | undefined {
+  const name = fileNameOf(context, id);
+  const asset = assets.get(context, id);
+  if (name === undefined || !asset) return undefined;
+  return { name, hash: findAssetHash(name, asset.name, asset.source, settings.assetFileNames) };
 }
 
 /** Returns the absolute path of an output's folder; undefined if the options name none. */

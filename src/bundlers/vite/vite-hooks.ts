@@ -3,6 +3,7 @@ import type { Plugin, ResolvedConfig } from 'vite';
 import type { BundlerContext } from '../../build/bundler-context.ts';
 import { loadBeforeLazyImports } from '../../build/output/early-loading.ts';
 import type { WasmPlugin } from '../../build/plugin.ts';
+import { renderEntry } from '../rollup/register-file.ts';
 import { viteInlineLimit } from './inline-limit.ts';
 import { pageSettings } from './page-settings.ts';
 
@@ -23,12 +24,17 @@ export function viteHooks(
         dev: config.command === 'serve',
         inlineLimit: viteInlineLimit(config.build.assetsInlineLimit),
         urlImports: true,
+        library: config.build.lib !== false,
         web: pageSettings(config),
       };
     },
     async renderChunk(code, chunk, { format }, { chunks }) {
-      const early = plugin.earlyLoading(contextOf(this));
-      return early && format === 'es' ? loadBeforeLazyImports(early, chunks, code, chunk) : undefined;
+      const context = contextOf(this);
+      const early = plugin.earlyLoading(context);
+      // Pages load files early. Programs on a server may have a register file.
+      return early && format === 'es' && context.platform === 'browser'
+        ? loadBeforeLazyImports(early, chunks, code, chunk)
+        : renderEntry(plugin, context, code, chunk, format);
     },
     transformIndexHtml: {
       order: 'post',

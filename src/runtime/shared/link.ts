@@ -141,7 +141,8 @@ export function intercept(): boolean {
 }
 
 function replaceAll(): void {
-  const current = WebAssembly;
+  // The global object, even in the register file (node/register/engine.ts).
+  const current = globalThis.WebAssembly;
   replace(current, 'instantiate', {
     apply: (target, self, args) =>
       isPrimary(args[0])

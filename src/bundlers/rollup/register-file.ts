@@ -1,0 +1,71 @@
+/** The register file in outputs of bundlers with Rollup's plugin interface. */
+import { dirname, isAbsolute, posix } from 'node:path';
+import { MagicString } from 'magic-string';
+import type { BundlerContext } from '../../build/bundler-context.ts';
+import { type RegisterFormat, registerName } from '../../build/codegen/register.ts';
+import { type ExternalImport, packageName } from '../../build/discover/external/packages.ts';
+import type { WasmPlugin } from '../../build/plugin.ts';
+import type { RollupContext } from './context.ts';
+
+/** Undefined for formats that Node does not run. */
+export function registerFormat(format: string | undefined): RegisterFormat | undefined {
+  if (/^(es|esm|module)$/.test(format ?? '')) return 'esm';
+  return /^(cjs|commonjs)$/.test(format ?? '') ? 'cjs' : undefined;
+}
+
+/** Returns the imports of packages that are not in the bundle, each once for a folder. */
+export function findExternalImports(context: RollupContext): ExternalImport[] {
+  const found = new Map<string, ExternalImport>();
+  for (const importer of context.getModuleIds()) {
+    const info = context.getModuleInfo(importer);
+    const folder = isAbsolute(importer) ? dirname(importer) : process.cwd();
+    for (const specifier of [...(info?.importedIds ?? []), ...(info?.dynamicallyImportedIds ?? [])]) {
+      if (!isBundled(context, specifier) && packageName(specifier) !== undefined)
+        found.set(`${folder}\0${specifier}`, { specifier, folder });
+    }
+  }
+  return [...found.values()];
+}
+
+/** Rolldown has modules for external imports, too, but without code. */
+function isBundled(context: RollupContext, id: string): boolean {
+  const info = context.getModuleInfo(id);
+  return info?.isExternal !== true && typeof info?.code === 'string';
+}
+
+/** A chunk, as `renderChunk` hooks get it. */
+export interface RenderedChunk {
+  fileName: string;
+  isEntry: boolean;
+}
+
+/** Makes an entry import the register file first, if the output has one. */
+export function renderEntry(
+  plugin: WasmPlugin,
+  context: BundlerContext,
+  code: string,
+  { fileName, isEntry }: RenderedChunk,
+  format: string | undefined,
+): ReturnType<typeof importRegisterFirst> | undefined {
+  const register = isEntry && plugin.needsRegister(context) ? registerFormat(format) : undefined;
+  return register && importRegisterFirst(code, fileName, register);
+}
+
+function importRegisterFirst(
+  code: string,
+  fileName: string,
+  format: RegisterFormat,
+): { code: string; map: ReturnType<MagicString['generateMap']> } {
+  const path = posix.relative(posix.dirname(fileName), registerName(format));
+  const specifier = JSON.stringify(path.startsWith('.') ? path : `./${path}`);
+  const text = new MagicString(code);
+  const statement = format === 'esm' ? `import ${specifier};\n` : `require(${specifier});\n`;
+  text.appendLeft(endOfPrologue(code), statement);
+  return { code: text.toString(), map: text.generateMap({ hires: 'boundary' }) };
+}
+
+/** The position behind a hashbang and directives, which count only at the top of a file. */
+function endOfPrologue(code: string): number {
+  const [prologue] = /^(?:#![^\n]*\n)?(?:\s*(?:"[^"\n]*"|'[^'\n]*')\s*;[^\S\n]*\n?)*/.exec(code) ?? [''];
+  return prologue.length;
+}

@@ -1,0 +1,159 @@
+/** Packages outside the bundle: their wasm files are precompiled beside the output, and recognised by their bytes. */
+import { join } from 'node:path';
+import plugin from 'unplugin-wasm-precompile/vite';
+import { build as vite } from 'vite';
+import { describe, expect, test } from 'vitest';
+import { BUNDLERS, build, type BuildOptions } from '../support/bundlers.ts';
+import { createProject, type Files, runWell, SHARED_CACHE } from '../support/project.ts';
+import { wat, watOfValue } from '../support/wat.ts';
+
+/**
+ * A package that finds its file as Emscripten's code does: by a variable, and through another name of
+ * `WebAssembly`.
+ */
+const PACKAGE: Files = {
+  'node_modules/outside/package.json': JSON.stringify({
+    name: 'outside',
+    version: '1.2.3',
+    exports: { import: './index.mjs', require: './index.cjs' },
+  }),
+  'node_modules/outside/index.mjs': `
+    import { readFileSync } from 'node:fs';
+    const W = typeof WebAssembly === 'undefined' ? undefined : WebAssembly;
+    const name = 'one.wasm';
+    export const load = () => new W.Instance(new W.Module(readFileSync(new URL(name, import.meta.url)))).exports.value();
+  `,
+  'node_modules/outside/index.cjs': `
+    const { compile } = WebAssembly;
+    const file = require('node:path').join(__dirname, 'one.wasm');
+    exports.load = async () =>
+      new WebAssembly.Instance(await compile(require('node:fs').readFileSync(file))).exports.value();
+  `,
+  'node_modules/outside/one.wasm': watOfValue(1),
+  // No script names it.
+  'node_modules/outside/debug/other.wasm': watOfValue(2),
+};
+
+const MAIN = `
+  import { load } from 'outside';
+  console.log(JSON.stringify(await load()));
+`;
+
+const EXTERNAL: Pick<BuildOptions, 'external' | 'plugin'> = {
+  external: ['outside'],
+  plugin: { external: true },
+};
+
+describe.each(BUNDLERS)('%s', (bundler) => {
+  test('recognises what a package outside the bundle compiles', async () => {
+    const project = await createProject({ ...PACKAGE, 'main.js': MAIN });
+    const { dir, artifacts, warnings } = await build(bundler, project, EXTERNAL);
+    expect(warnings).toEqual([]);
+    expect(artifacts).toHaveLength(1);
+    const main = (await project.read('out/main.js')).toString();
+    expect(main).toMatch(/^import ["']\.\/wasm-precompile-register\.mjs["'];/);
+    const { result, loads } = await runWell(join(dir, 'main.js'));
+    expect(result).toBe(1);
+    expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
+  });
+
+  test('recognises it in CommonJS output', async () => {
+    const project = await createProject({
+      ...PACKAGE,
+      'main.js': `import { load } from 'outside'; Promise.resolve(load()).then((value) => console.log(JSON.stringify(value)));`,
+    });
+    const { dir } = await build(bundler, project, {
+      ...EXTERNAL,
+      output: { format: 'cjs', entryFileNames: '[name].cjs' },
+    });
+    const { result, loads } = await runWell(join(dir, 'main.cjs'));
+    expect(result).toBe(1);
+    expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
+  });
+
+  test('compiles other bytes of the same length as usual', async () => {
+    const project = await createProject({ ...PACKAGE, 'main.js': MAIN });
+    const { dir } = await build(bundler, project, EXTERNAL);
+    // Another version of the package is deployed.
+    await project.write({ 'node_modules/outside/one.wasm': watOfValue(3) });
+    expect(await runWell(join(dir, 'main.js'))).toMatchObject({ result: 3, loads: [] });
+  });
+
+  test('leaves a program without wasm outside the bundle as it is', async () => {
+    const project = await createProject({
+      'node_modules/outside/package.json': '{ "name": "outside", "type": "module", "exports": "./index.js" }',
+      'node_modules/outside/index.js': 'export const load = () => 1;',
+      'main.js': MAIN,
+    });
+    const { files } = await build(bundler, project, EXTERNAL);
+    expect(files.filter((file) => !file.endsWith('.js'))).toEqual([]);
+    expect((await project.read('out/main.js')).toString()).not.toContain('register');
+  });
+
+  test('traces nothing without the option `external`', async () => {
+    const project = await createProject({ ...PACKAGE, 'main.js': MAIN });
+    const { dir, artifacts } = await build(bundler, project, { ...EXTERNAL, plugin: {} });
+    expect(artifacts).toEqual([]);
+    expect(await runWell(join(dir, 'main.js'))).toMatchObject({ result: 1, loads: [] });
+  });
+
+  test('goes on without a package that is not installed, and with a damaged file', async () => {
+    const project = await createProject({
+      ...PACKAGE,
+      'node_modules/outside/one.wasm': Uint8Array.of(1, 2, 3),
+      'main.js': `
+        import { load } from 'outside';
+        let name;
+        try { await import('not-installed'); } catch ({ code }) { name = code; }
+        try { await load(); } catch (error) { console.log(JSON.stringify([name, error.name])); }
+      `,
+    });
+    const { dir, artifacts } = await build(bundler, project, {
+      ...EXTERNAL,
+      external: ['outside', 'not-installed'],
+    });
+    expect(artifacts).toEqual([]);
+    expect(await runWell(join(dir, 'main.js'))).toMatchObject({
+      result: ['ERR_MODULE_NOT_FOUND', 'CompileError'],
+      loads: [],
+    });
+  });
+});
+
+test('a library does not import the register file', async () => {
+  const project = await createProject({ ...PACKAGE, 'main.js': `export { load } from 'outside';` });
+  await vite({
+    root: project.folder,
+    configFile: false,
+    logLevel: 'silent',
+    plugins: [plugin({ threshold: 0, cache: SHARED_CACHE, external: true })],
+    build: {
+      ssr: true,
+      outDir: 'out',
+      lib: { entry: project.path('main.js'), formats: ['es'], fileName: 'main' },
+      rollupOptions: { external: ['outside'] },
+    },
+  });
+  expect(await project.list('out')).toEqual(['main.js']);
+});
+
+test('a module with imports links as usual', async () => {
+  const project = await createProject({
+    ...PACKAGE,
+    'node_modules/outside/index.mjs': `
+      import { readFileSync } from 'node:fs';
+      const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
+      export const load = async () => {
+        const { instance } = await WebAssembly.instantiate(bytes, { env: { offset: () => 40 } });
+        return instance.exports.add();
+      };
+    `,
+    'node_modules/outside/one.wasm': wat(`(module (import "env" "offset" (func $offset (result i32)))
+      (func (export "add") (result i32) (i32.add (call $offset) (i32.const 2))))`),
+    'main.js': MAIN,
+  });
+  const { dir } = await build('rollup', project, EXTERNAL);
+  const { result, loads } = await runWell(join(dir, 'main.js'));
+  expect(result).toBe(42);
+  expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
+});
