@@ -47,8 +47,9 @@ export class ExternalModules {
   }
 
   /**
-   * Traces packages, and starts to compile what their code names. @param imports that the bundler leaves in the
-   * output
+   * Traces packages, and reads the wasm files that their code names.
+   *
+   * @param imports that the bundler leaves in the output
    */
   async trace(load: LoadContext, imports: readonly ExternalImport[]): Promise<void> {
     const { context, output } = load;
