@@ -20,7 +20,7 @@ describe.each(BUNDLERS)('an unknown query in %s', (bundler) => {
     const error = await failure(build(bundler, project));
     expect(error).toContain(`${project.path('one.wasm')} is imported in an unknown form, \`?int\``);
     expect(error).toContain(
-      bundler === 'vite' ? 'there are `?init`, `?module` and `?url`' : 'there are `?init` and `?module`',
+      bundler === 'vite' ? 'Import it as `?init`, `?module` or `?url`' : 'Import it as `?init` or `?module`',
     );
   });
 

@@ -124,7 +124,7 @@ describe('a folder', () => {
     [
       'with damaged ones only',
       'bad',
-      /bad contains no readable artifact\. x\.elf: .*ELF.*build it again\. Give/,
+      /bad contains no readable artifact\. x\.elf: .*ELF.*Build it again\. Give/,
     ],
   ])('%s: exits with code 1 and writes no page', async (_, folder, message) => {
     await project.write({ 'none/main.js': '', 'bad/x.elf': 'something else' });
