@@ -18,7 +18,9 @@ import { Lifecycle } from './lifecycle.ts';
 import type { ResolvedOptions } from './options/resolve.ts';
 import { BuildReport } from './output/build-report.ts';
 import type { EarlyLoading } from './output/early-loading.ts';
+import { addRegisterTo, type GeneratedOutput } from './output/generated-output.ts';
 import { type LoadContext, ModuleSources } from './output/module-sources.ts';
+import type { OutputFile } from './output/rewrite-output.ts';
 import { Training } from './training/training.ts';
 import { addEarlyLoading, earlyLoadingOf, type Page, type PreparedPage } from './pages.ts';
 import { RequestLoader } from './requests/load-request.ts';
@@ -167,15 +169,10 @@ export class WasmPlugin {
   }
 
   /** Whether packages outside the bundle are traced. @param hasNode whether the output runs with Node's modules */
-  tracesExternals(context: BundlerContext, hasNode: boolean): boolean {
+  tracesExternals(platform: Platform, hasNode = true): boolean {
     const { dev, plain, library } = this.settings;
     return (
-      this.#options.external &&
-      hasNode &&
-      context.platform === 'node' &&
-      !dev &&
-      !library &&
-      plain === undefined
+      this.#options.external && hasNode && platform === 'node' && !dev && !library && plain === undefined
     );
   }
 
@@ -200,6 +197,20 @@ export class WasmPlugin {
     find: WrittenOutput['find'],
   ): Promise<GeneratedFile | undefined> {
     return this.#external.generate(this.#loadContext(context), format, find);
+  }
+
+  /**
+   * Traces packages outside the bundle, and adds the register file to an output that is already generated.
+   *
+   * @returns the files that were added
+   */
+  async addRegister(context: BundlerContext, output: GeneratedOutput | undefined): Promise<OutputFile[]> {
+    if (!output || !this.tracesExternals(context.platform)) return [];
+    await this.traceExternals(context, output.imports);
+    if (!this.needsRegister(context)) return [];
+    return addRegisterTo(output, context, (emitting, find) =>
+      this.generateRegister(emitting, output.format, find),
+    );
   }
 
   #loadContext(context: BundlerContext): LoadContext {

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import plugin from 'unplugin-wasm-precompile/vite';
 import { build as vite } from 'vite';
 import { describe, expect, test } from 'vitest';
-import { BUNDLERS, build, type BuildOptions } from '../support/bundlers.ts';
+import { readReport } from '../report/read.ts';
+import { ALL_BUNDLERS, build, type BuildOptions } from '../support/bundlers.ts';
+import { watOf } from '../support/profiled-module.ts';
 import { createProject, type Files, runWell, SHARED_CACHE } from '../support/project.ts';
 import { wat, watOfValue } from '../support/wat.ts';
 
@@ -44,14 +46,14 @@ const EXTERNAL: Pick<BuildOptions, 'external' | 'plugin'> = {
   plugin: { external: true },
 };
 
-describe.each(BUNDLERS)('%s', (bundler) => {
+describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   test('recognises what a package outside the bundle compiles', async () => {
     const project = await createProject({ ...PACKAGE, 'main.js': MAIN });
     const { dir, artifacts, warnings } = await build(bundler, project, EXTERNAL);
     expect(warnings).toEqual([]);
     expect(artifacts).toHaveLength(1);
     const main = (await project.read('out/main.js')).toString();
-    expect(main).toMatch(/^import ["']\.\/wasm-precompile-register\.mjs["'];/);
+    expect(main).toMatch(/^(\/\/[^\n]*\n)*import ["']\.\/wasm-precompile-register\.mjs["'];/);
     const { result, loads } = await runWell(join(dir, 'main.js'));
     expect(result).toBe(1);
     expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
@@ -87,36 +89,101 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     });
     const { files } = await build(bundler, project, EXTERNAL);
     expect(files.filter((file) => !file.endsWith('.js'))).toEqual([]);
-    expect((await project.read('out/main.js')).toString()).not.toContain('register');
+    expect((await project.read('out/main.js')).toString()).not.toContain('wasm-precompile-register');
   });
 
-  test('traces nothing without the option `external`', async () => {
+  test('traces nothing with `external: false`', async () => {
     const project = await createProject({ ...PACKAGE, 'main.js': MAIN });
-    const { dir, artifacts } = await build(bundler, project, { ...EXTERNAL, plugin: {} });
+    const { dir, artifacts } = await build(bundler, project, {
+      ...EXTERNAL,
+      plugin: { external: false },
+    });
     expect(artifacts).toEqual([]);
     expect(await runWell(join(dir, 'main.js'))).toMatchObject({ result: 1, loads: [] });
   });
 
-  test('goes on without a package that is not installed, and with a damaged file', async () => {
-    const project = await createProject({
-      ...PACKAGE,
-      'node_modules/outside/one.wasm': Uint8Array.of(1, 2, 3),
-      'main.js': `
+  // Farm makes static imports of dynamic ones.
+  test.skipIf(bundler === 'farm')(
+    'goes on without a package that is not installed, and with a damaged file',
+    async () => {
+      const project = await createProject({
+        ...PACKAGE,
+        'node_modules/outside/one.wasm': Uint8Array.of(1, 2, 3),
+        'main.js': `
         import { load } from 'outside';
         let name;
         try { await import('not-installed'); } catch ({ code }) { name = code; }
         try { await load(); } catch (error) { console.log(JSON.stringify([name, error.name])); }
       `,
+      });
+      const { dir, artifacts } = await build(bundler, project, {
+        ...EXTERNAL,
+        external: ['outside', 'not-installed'],
+      });
+      expect(artifacts).toEqual([]);
+      expect(await runWell(join(dir, 'main.js'))).toMatchObject({
+        result: ['ERR_MODULE_NOT_FOUND', 'CompileError'],
+        loads: [],
+      });
+    },
+  );
+});
+
+describe.each(ALL_BUNDLERS)('%s', (bundler) => {
+  test('finds the register file from several entries in a folder, and keeps source maps', async () => {
+    // Farm does not find its runtime from a nested folder.
+    const folder = bundler === 'farm' ? '' : 'entries/deep/';
+    const project = await createProject({
+      ...PACKAGE,
+      'main.js': MAIN,
+      'other.js': `
+        import { load } from 'outside';
+        Promise.resolve(load()).then(() => {
+          console.log(JSON.stringify(new Error('here').stack));
+        });
+      `,
     });
-    const { dir, artifacts } = await build(bundler, project, {
+    const { dir } = await build(bundler, project, {
       ...EXTERNAL,
-      external: ['outside', 'not-installed'],
+      entries: ['other.js'],
+      output: { entryFileNames: `${folder}[name].js`, sourcemap: true },
     });
-    expect(artifacts).toEqual([]);
-    expect(await runWell(join(dir, 'main.js'))).toMatchObject({
-      result: ['ERR_MODULE_NOT_FOUND', 'CompileError'],
-      loads: [],
+    expect((await runWell(join(dir, folder, 'main.js'))).loads).toMatchObject([{ how: 'precompiled' }]);
+    const { result, loads } = await runWell(join(dir, folder, 'other.js'), {
+      nodeArgs: ['--enable-source-maps'],
     });
+    expect(loads).toMatchObject([{ how: 'precompiled' }]);
+    // The tests set no source maps for Bun.
+    if (bundler !== 'bun') expect(result).toMatch(/other\.js:4:/);
+  });
+
+  test('trims the artifact to what a training run executes', async () => {
+    const project = await createProject({
+      ...PACKAGE,
+      'node_modules/outside/one.wasm': watOf(),
+      'node_modules/outside/index.mjs': `
+        import { readFileSync } from 'node:fs';
+        const bytes = readFileSync(new URL('./one.wasm', import.meta.url));
+        export const load = async () => {
+          const { instance } = await WebAssembly.instantiate(bytes, { './host.js': { seven: () => 7 } });
+          return instance.exports.start();
+        };
+      `,
+      'main.js': MAIN,
+      'train.mjs': `await import('./out/main.js');`,
+    });
+    const report = project.path('report.html');
+    const train = [process.execPath, project.path('train.mjs')];
+    const { dir } = await build(bundler, project, {
+      ...EXTERNAL,
+      plugin: { external: true, report, profile: { train } },
+    });
+    expect((await readReport(report)).artifacts).toMatchObject([
+      { native: [{ functions: 3, compiled: 2, executed: 2 }] },
+    ]);
+    const { result, loads } = await runWell(join(dir, 'main.js'));
+    expect(result).toBe(42);
+    expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
   });
 });
 

@@ -60,7 +60,7 @@ export interface BuildOptions {
   };
   /** Vite only. */
   vite?: InlineConfig;
-  /** Rollup and Rolldown: packages that are not bundled. Default: packages that the tests' programs import. */
+  /** Packages that are not bundled; Vite decides for itself. Default: packages that the tests' programs import. */
   external?: (string | RegExp)[];
   /** Options of bundlers without Rollup's interface. */
   other?: Partial<OtherBuild>;
@@ -123,9 +123,12 @@ export interface BuildResult {
 /** Options in addition to those of all tests; undefined removes one of these. */
 export type PluginOptions = { [Name in keyof Options]?: Options[Name] | undefined };
 
-/** Small modules are precompiled, too, unless a test sets other options. */
+/**
+ * Small modules are precompiled, too, and packages outside the bundle are not traced, unless a test sets other
+ * options.
+ */
 function pluginOptions(options: PluginOptions): Options {
-  return { cache: SHARED_CACHE, inline: 0, threshold: 0, ...options } as Options;
+  return { cache: SHARED_CACHE, inline: 0, threshold: 0, external: false, ...options } as Options;
 }
 
 /** npm packages that the tests' programs import at run time. */
@@ -185,7 +188,7 @@ function isOther(bundler: string): bundler is OtherBundler {
 /** Returns the description of a build for bundlers without Rollup's interface. */
 export function otherBuild(
   project: Project,
-  { entry = 'main.js', entries = [], plugin = {}, output = {}, other }: BuildOptions,
+  { entry = 'main.js', entries = [], plugin = {}, output = {}, external = EXTERNAL, other }: BuildOptions,
 ): OtherBuild {
   const { dir = 'out', format = 'es', assetFileNames } = output;
   return {
@@ -201,7 +204,7 @@ export function otherBuild(
       asset: typeof assetFileNames === 'string' ? assetFileNames : 'assets/[name]-[hash][extname]',
     },
     sourceMaps: Boolean(output.sourcemap),
-    external: EXTERNAL,
+    external: external.map(String),
     ...other,
   };
 }

@@ -64,13 +64,10 @@ function generateCall(
     ({ name, manifest, split }) =>
       `    { url: ${urlOf(name)}, manifest: ${manifestExpression(manifest, split?.manifestWidth)} },`,
   );
-  const settings = recompile && {
-    ...recompile.options,
-  };
   const programs = recompile && `host: ${urlOf(recompile.host)}, compiler: ${urlOf(recompile.compiler)}`;
   return `register({
   ...${JSON.stringify({ verify: options.verify, fallback: options.fallback })},
-${programs === undefined ? '' : `  recompile: { ...${JSON.stringify(settings)}, ${programs} },\n`}  addons: {
+${programs === undefined ? '' : `  recompile: { ...${JSON.stringify(recompile?.options)}, ${programs} },\n`}  addons: {
 ${binaries.join('\n')}
   },
   modules: [

@@ -87,7 +87,7 @@ export const optionsSchema = v.strictObject({
     DEFAULT_THRESHOLD,
   ),
   detect: v.optional(v.boolean(), true),
-  external: v.optional(v.boolean(), false),
+  external: v.optional(v.boolean(), true),
   report: v.optional(
     v.union(
       [v.boolean(), v.pipe(v.string(), v.nonEmpty())],

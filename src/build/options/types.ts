@@ -94,11 +94,11 @@ export interface Options {
    */
   detect?: boolean;
   /**
-   * Traces packages that the bundler leaves outside the bundle, in server builds of Vite, Rollup and Rolldown, and
-   * precompiles the wasm files that their code names. Each entry of the program then imports a file that recognises
-   * these modules by their bytes. Not in library builds.
+   * Traces packages that the bundler leaves outside the bundle, in server builds, and precompiles the wasm files
+   * that their code names. Each entry of the program then imports a file that recognises these modules by their
+   * bytes. Not in library builds: where the bundler does not know that it builds a library, set this to `false`.
    *
-   * @default false
+   * @default true
    */
   external?: boolean;
   /**

@@ -29,6 +29,11 @@ export function readInlineSourceMap(text: string): string | undefined {
   return base64 === undefined ? undefined : Buffer.from(base64, 'base64').toString('utf8');
 }
 
+/** Replaces the JSON of the source maps in a text. */
+export function replaceInlineSourceMap(text: string, json: string): string {
+  return text.replaceAll(ENCODED, () => Buffer.from(json, 'utf8').toString('base64'));
+}
+
 function encode(json: string): string {
   return Buffer.from(json, 'latin1').toString('base64');
 }

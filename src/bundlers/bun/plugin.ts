@@ -3,8 +3,11 @@ import { readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import type { Loader, PluginBuild } from 'esbuild';
 import type { UnpluginOptions } from 'unplugin';
+import { importsInCode } from '../../build/discover/external/imports-in-code.ts';
+import { nameByPattern } from '../../build/output/generated-output.ts';
 import type { WasmPlugin } from '../../build/plugin.ts';
 import { NAME } from '../../common/version.ts';
+import { filesOnDisk } from '../files-on-disk.ts';
 import { setUp } from '../esbuild/set-up.ts';
 import type { Settings } from '../esbuild/settings.ts';
 
@@ -18,6 +21,7 @@ interface BunBuild {
     format?: string;
     publicPath?: string;
     outdir?: string;
+    naming?: string | { asset?: string };
     loader?: Record<string, Loader>;
   };
 }
@@ -42,7 +46,7 @@ export function bunPlugins(plugin: WasmPlugin): UnpluginOptions[] {
 }
 
 function settingsOf(config: BunBuild['config']): Settings {
-  const { target = 'browser', format = 'esm', publicPath, outdir, loader = {} } = config;
+  const { target = 'browser', format = 'esm', publicPath, outdir, naming, loader = {} } = config;
   const folder = outdir === undefined ? undefined : resolve(outdir);
   const describe = ({ path, hash }: BunResult['outputs'][number]) => {
     const name = relative(folder ?? '', path);
@@ -84,6 +88,23 @@ function settingsOf(config: BunBuild['config']): Settings {
           );
           return found && describe(found);
         },
+      };
+    },
+    generated: (result) => {
+      if (folder === undefined || (format !== 'esm' && format !== 'cjs')) return undefined;
+      const { outputs } = result as unknown as BunResult;
+      const scripts = outputs.filter(({ kind }) => kind === 'entry-point' || kind === 'chunk');
+      return {
+        format,
+        imports: scripts.flatMap(({ path }) =>
+          importsInCode(readFileSync(path, 'utf8'), [dirname(path), process.cwd()]),
+        ),
+        entries: scripts
+          .filter(({ kind }) => kind === 'entry-point')
+          .map(({ path }) => relative(folder, path).replaceAll('\\', '/')),
+        nameAsset: (name, digest) =>
+          nameByPattern((typeof naming === 'object' && naming.asset) || '[name]-[hash].[ext]', name, digest),
+        ...filesOnDisk(folder),
       };
     },
   };

@@ -1,36 +1,39 @@
 /** esbuild: its settings for the set-up that it shares with Bun. */
 import { dirname, relative, resolve } from 'node:path';
-import type { PluginBuild } from 'esbuild';
+import type { BuildResult, OutputFile as WrittenFile, PluginBuild } from 'esbuild';
 import type { UnpluginOptions } from 'unplugin';
 import type { BundlerContext } from '../../build/bundler-context.ts';
+import { type ExternalImport, packageName } from '../../build/discover/external/packages.ts';
 import { findHash } from '../../build/output/find-hash.ts';
+import { type GeneratedOutput, nameByPattern } from '../../build/output/generated-output.ts';
 import type { OutputFile } from '../../build/output/rewrite-output.ts';
 import type { WasmPlugin } from '../../build/plugin.ts';
+import { sha256 } from '../../common/sha256.ts';
 import { NAME } from '../../common/version.ts';
+import { filesOnDisk } from '../files-on-disk.ts';
 import { setUp } from './set-up.ts';
 import { FILE_NAMESPACE, OWN_REQUEST, type Settings } from './settings.ts';
 
 type BuildOptions = PluginBuild['initialOptions'];
 
 export function esbuildPlugins(plugin: WasmPlugin): UnpluginOptions[] {
-  return [
-    { name: NAME, esbuild: { setup: (build) => setUp(plugin, build, settingsOf(build, plugin.trains)) } },
-  ];
+  return [{ name: NAME, esbuild: { setup: (build) => setUp(plugin, build, settingsOf(plugin, build)) } }];
 }
 
-/** @param trains whether the plugin will train the output: it then needs esbuild's description of it */
-function settingsOf(build: PluginBuild, trains: boolean): Settings {
+function settingsOf(plugin: WasmPlugin, build: PluginBuild): Settings {
   const { initialOptions: options } = build;
   const root = options.absWorkingDir ?? process.cwd();
   const { outdir, outfile, publicPath, logLevel } = options;
   const directory = outdir ?? (outfile === undefined ? undefined : dirname(outfile));
   const folder = directory === undefined || options.write === false ? undefined : resolve(root, directory);
-  if (trains) options.metafile = true;
   const isNode = options.platform === 'node';
+  const platform = isNode ? 'node' : options.platform === 'neutral' ? undefined : 'browser';
+  // Without esbuild's description of its output, the plugin does not know what the files are.
+  if (plugin.trains || plugin.tracesExternals(plugin.platform(platform))) options.metafile = true;
   const format = options.format ?? (isNode ? 'cjs' : options.platform === 'neutral' ? 'esm' : 'iife');
   const describe = outputDescriber(options, root, folder);
   return {
-    platform: isNode ? 'node' : options.platform === 'neutral' ? undefined : 'browser',
+    platform,
     format,
     publicPath,
     folder,
@@ -54,6 +57,64 @@ function settingsOf(build: PluginBuild, trains: boolean): Settings {
           return found && describe(found[0]);
         },
       };
+    },
+    generated: (result) =>
+      format === 'iife' ? undefined : describeGenerated(result, options, format, root, directory),
+  };
+}
+
+/** @param directory of the output; undefined if the files have no names */
+function describeGenerated(
+  { metafile, outputFiles }: BuildResult,
+  { assetNames = '[name]-[hash]', write = true }: BuildOptions,
+  format: 'esm' | 'cjs',
+  root: string,
+  directory: string | undefined,
+): GeneratedOutput | undefined {
+  if (!metafile || directory === undefined) return undefined;
+  const folder = resolve(root, directory);
+  const nameOf = (output: string) => relative(folder, resolve(root, output)).replaceAll('\\', '/');
+  const outputs = Object.entries(metafile.outputs);
+  const found = new Map(
+    outputs.flatMap(([output, { imports }]) =>
+      imports
+        .filter(({ external, path }) => external && packageName(path) !== undefined)
+        .map(({ path }): [string, ExternalImport] => {
+          const from = dirname(resolve(root, output));
+          return [`${from}\0${path}`, { specifier: path, folder: from }];
+        }),
+    ),
+  );
+  return {
+    format: format === 'esm' ? 'esm' : 'cjs',
+    imports: [...found.values()],
+    entries: outputs
+      .filter(([output, { entryPoint }]) => entryPoint !== undefined && SCRIPT.test(output))
+      .map(([output]) => nameOf(output)),
+    nameAsset: (name, digest) => nameByPattern(assetNames, name, digest),
+    ...(write ? filesOnDisk(folder) : filesInMemory(folder, outputFiles ?? [])),
+  };
+}
+
+const SCRIPT = /\.[cm]?js$/;
+
+/** The files that esbuild returns instead of writing them. */
+function filesInMemory(folder: string, outputFiles: WrittenFile[]): Pick<GeneratedOutput, 'read' | 'write'> {
+  const find = (name: string) => outputFiles.find(({ path }) => path === resolve(folder, name));
+  return {
+    read: async (name) => find(name)?.text,
+    write: async (name, contents) => {
+      const file: WrittenFile = {
+        path: resolve(folder, name),
+        contents,
+        hash: sha256(contents),
+        get text() {
+          return Buffer.from(contents).toString();
+        },
+      };
+      const existing = find(name);
+      if (existing) outputFiles[outputFiles.indexOf(existing)] = file;
+      else outputFiles.push(file);
     },
   };
 }

@@ -166,9 +166,12 @@ class BuildHooks {
 
   async finish(result: Parameters<Parameters<PluginBuild['onEnd']>[0]>[0]) {
     if ((result.errors ?? []).length === 0) {
-      const { folder, written } = this.#settings;
+      const { folder, written, generated } = this.#settings;
+      const added = await this.#plugin.addRegister(this.#context, generated(result));
+      const { files, find } = written(result, this.#emitted);
       await this.#plugin.train(this.#context, {
-        ...written(result, this.#emitted),
+        files: () => [...files(), ...added],
+        find: (id) => find(id) ?? added.find(({ name }) => name === id),
         folder,
         keepNames: 'the bundler has already reported them',
         update: () => {},

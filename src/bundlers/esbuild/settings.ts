@@ -2,6 +2,7 @@
 import type { BuildResult, ImportKind, Loader } from 'esbuild';
 import type { BundlerContext, WrittenOutput } from '../../build/bundler-context.ts';
 import type { Platform } from '../../build/codegen/module-source.ts';
+import type { GeneratedOutput } from '../../build/output/generated-output.ts';
 
 export interface Settings {
   platform: Platform | undefined;
@@ -28,6 +29,8 @@ export interface Settings {
     result: BuildResult,
     emitted: ReadonlyMap<string, Uint8Array>,
   ) => Pick<WrittenOutput, 'files' | 'find'>;
+  /** Describes the output for the register file; undefined if Node does not run it, or if nothing is written. */
+  generated: (result: BuildResult) => GeneratedOutput | undefined;
 }
 
 /** The namespace of emitted files: modules for which the bundler writes a file. */

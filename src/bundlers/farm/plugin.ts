@@ -11,15 +11,21 @@ import { encodePath } from '../../common/encode-path.ts';
 import { RUNTIME_LOADING_TEXT } from '../../build/discover/find-runtime-loading.ts';
 import type { Platform } from '../../build/codegen/module-source.ts';
 import { parseScript, type ScriptLanguage } from '../../build/discover/parse-script.ts';
+import { importsInCode } from '../../build/discover/external/imports-in-code.ts';
+import type { GeneratedOutput } from '../../build/output/generated-output.ts';
 import { hasSideEffects, splitRequest } from '../../build/requests/request.ts';
 import { sha256 } from '../../common/sha256.ts';
 import { NAME } from '../../common/version.ts';
+import { filesOnDisk } from '../files-on-disk.ts';
 
 /** Stands for the relative path from a file of the output to the output folder, until that file is written. */
 const ROOT = 'wasm-precompile-root:';
 
 /** Kinds of imports that the import forms apply to. */
 const KINDS = new Set<unknown>(['import', 'dynamicImport', 'require', 'exportFrom']);
+
+/** A script of the output. */
+const SCRIPT = /\.[cm]?js$/;
 
 /** Languages of scripts: Farm keeps TypeScript until all plugins have run. */
 const LANGUAGES: ScriptLanguage[] = ['js', 'jsx', 'ts', 'tsx'];
@@ -30,6 +36,7 @@ export function farmPlugins(plugin: WasmPlugin): UnpluginOptions[] {
   let publicPath = '/';
   let pattern = withHash();
   let declared: Platform | undefined;
+  let format: string | undefined;
   let watchMode = false;
   /** Files of the output, by name. */
   const emitted = new Map<string, { source: Uint8Array; digest: string }>();
@@ -73,6 +80,22 @@ export function farmPlugins(plugin: WasmPlugin): UnpluginOptions[] {
     environment: '',
   });
 
+  const describeGenerated = (names: readonly string[]): GeneratedOutput | undefined => {
+    if (format !== 'esm' && format !== 'cjs') return undefined;
+    // Farm does not say which files are entries. The register file takes effect once, also if all scripts import it.
+    const scripts = names.filter((name) => SCRIPT.test(name));
+    return {
+      format,
+      imports: scripts.flatMap((name) => {
+        const file = join(folder, name);
+        return importsInCode(readFileSync(file, 'utf8'), [dirname(file), root]);
+      }),
+      entries: scripts,
+      nameAsset: (name, digest) => fileNameOf(name, digest, pattern),
+      ...filesOnDisk(folder),
+    };
+  };
+
   const farm: Partial<JsPlugin> = {
     configResolved(config) {
       const { compilation, watch } = config as Config;
@@ -81,9 +104,12 @@ export function farmPlugins(plugin: WasmPlugin): UnpluginOptions[] {
         path = 'dist',
         targetEnv = 'browser',
         publicPath: base,
+        format: declaredFormat = 'esm',
         assetsFilename,
       } = compilation?.output ?? {};
       pattern = withHash(assetsFilename);
+      format = declaredFormat;
+      plugin.settings = { ...plugin.settings, library: targetEnv.startsWith('library') };
       folder = resolve(root, path);
       declared = targetEnv.startsWith('library')
         ? targetEnv === 'library-browser'
@@ -132,15 +158,16 @@ export function farmPlugins(plugin: WasmPlugin): UnpluginOptions[] {
         for (const [name, { source }] of emitted) write(join(folder, name), source);
         const context = contextOf(undefined);
         plugin.startOutput(folder, undefined);
+        const added = await plugin.addRegister(context, describeGenerated(names));
         await plugin.train(context, {
           folder,
           // The positions of hashes in other names do not matter: names are kept.
-          files: () => names.map((name) => ({ name, hash: undefined })),
+          files: () => [...names.map((name) => ({ name, hash: undefined })), ...added],
           find: (name) => {
             const file = emitted.get(name);
-            return (
-              file && { name, hash: { start: name.lastIndexOf(file.digest), length: file.digest.length } }
-            );
+            return file
+              ? { name, hash: { start: name.lastIndexOf(file.digest), length: file.digest.length } }
+              : added.find((each) => each.name === name);
           },
           keepNames: 'the bundler has already reported them',
           update: () => {},
@@ -179,7 +206,13 @@ export function farmPlugins(plugin: WasmPlugin): UnpluginOptions[] {
 interface Config {
   watch?: unknown;
   compilation?: {
-    output?: { path?: string; targetEnv?: string; publicPath?: string; assetsFilename?: string };
+    output?: {
+      path?: string;
+      targetEnv?: string;
+      format?: string;
+      publicPath?: string;
+      assetsFilename?: string;
+    };
   };
 }
 
@@ -217,7 +250,7 @@ function urlOf(fileName: string, platform: Platform, publicPath: string): string
 
 /** Replaces {@link ROOT} in a file that Farm has written. */
 function replaceRoot(folder: string, name: string): void {
-  if (!/\.[cm]?js$/.test(name)) return;
+  if (!SCRIPT.test(name)) return;
   const file = join(folder, name);
   const code = readFileSync(file, 'utf8');
   if (!code.includes(ROOT)) return;

@@ -124,7 +124,7 @@ function outputHooks(plugin: WasmPlugin, assets: EmittedAssets, contextOf: Conte
     async renderStart(this: unknown, settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>) {
       plugin.startOutput(folderOf(settings), settings.format);
       const context = this as RollupContext;
-      const traces = plugin.tracesExternals(contextOf(context), hasNodeModules(context.environment));
+      const traces = plugin.tracesExternals(contextOf(context).platform, hasNodeModules(context.environment));
       const imports = traces && registerFormat(settings.format) ? findExternalImports(context) : [];
       await plugin.traceExternals(contextOf(context), imports);
     },

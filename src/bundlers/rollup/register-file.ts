@@ -1,8 +1,8 @@
 /** The register file in outputs of bundlers with Rollup's plugin interface. */
-import { dirname, isAbsolute, posix } from 'node:path';
-import { MagicString } from 'magic-string';
+import { dirname, isAbsolute } from 'node:path';
 import type { BundlerContext } from '../../build/bundler-context.ts';
-import { type RegisterFormat, registerName } from '../../build/codegen/register.ts';
+import { type ImportingScript, importRegister } from '../../build/codegen/import-register.ts';
+import type { RegisterFormat } from '../../build/codegen/register.ts';
 import { type ExternalImport, packageName } from '../../build/discover/external/packages.ts';
 import type { WasmPlugin } from '../../build/plugin.ts';
 import type { RollupContext } from './context.ts';
@@ -46,26 +46,7 @@ export function renderEntry(
   code: string,
   { fileName, isEntry }: RenderedChunk,
   format: string | undefined,
-): ReturnType<typeof importRegisterFirst> | undefined {
+): ImportingScript | undefined {
   const register = isEntry && plugin.needsRegister(context) ? registerFormat(format) : undefined;
-  return register && importRegisterFirst(code, fileName, register);
-}
-
-function importRegisterFirst(
-  code: string,
-  fileName: string,
-  format: RegisterFormat,
-): { code: string; map: ReturnType<MagicString['generateMap']> } {
-  const path = posix.relative(posix.dirname(fileName), registerName(format));
-  const specifier = JSON.stringify(path.startsWith('.') ? path : `./${path}`);
-  const text = new MagicString(code);
-  const statement = format === 'esm' ? `import ${specifier};\n` : `require(${specifier});\n`;
-  text.appendLeft(endOfPrologue(code), statement);
-  return { code: text.toString(), map: text.generateMap({ hires: 'boundary' }) };
-}
-
-/** The position behind a hashbang and directives, which count only at the top of a file. */
-function endOfPrologue(code: string): number {
-  const [prologue] = /^(?:#![^\n]*\n)?(?:\s*(?:"[^"\n]*"|'[^'\n]*')\s*;[^\S\n]*\n?)*/.exec(code) ?? [''];
-  return prologue.length;
+  return register && importRegister(code, fileName, register);
 }

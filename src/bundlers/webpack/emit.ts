@@ -1,5 +1,5 @@
 /** Emits files by webpack's loader interface, and names them as webpack names assets. */
-import type { AssetInfo, Compilation, LoaderContext } from 'webpack';
+import type { AssetInfo, Compilation, Compiler, LoaderContext } from 'webpack';
 import type { EmittedFile } from '../../build/bundler-context.ts';
 import type { Platform } from '../../build/codegen/module-source.ts';
 import type { HashPlace } from '../../build/output/find-hash.ts';
@@ -44,6 +44,18 @@ export class Emitter {
     // Not the info with the hash: webpack would then replace the hash in the name.
     loader.emitFile(path, Buffer.from(source), undefined, { immutable: info.immutable === true });
     return { id: fileOf(path), url: urlOf(path, platform) };
+  }
+
+  /** Emits a file after all modules are loaded. */
+  emitAsset(compiler: Compiler, compilation: Compilation, name: string, source: Uint8Array): EmittedFile {
+    const digest = sha256(source);
+    const { path, info } = this.#place(compilation, name, digest, digest);
+    this.#emitted.set(path, { digest, resource: digest, info });
+    if (!compilation.getAsset(path)) {
+      const { RawSource } = compiler.webpack.sources;
+      compilation.emitAsset(path, new RawSource(Buffer.from(source)), { immutable: info.immutable === true });
+    }
+    return { id: path, url: JSON.stringify(path) };
   }
 
   /** Describes an asset of a compilation. */

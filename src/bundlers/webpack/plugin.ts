@@ -19,6 +19,7 @@ import { NAME } from '../../common/version.ts';
 import { isFolder } from '../is-folder.ts';
 import { Emitter, fileOf, urlOf } from './emit.ts';
 import type { LoaderOptions } from './loader.ts';
+import { findExternalImports, importIntoEntries } from './register-asset.ts';
 import type { LoadedModule, TransformLoaderOptions } from './transform-loader.ts';
 
 const LOADER = fileURLToPath(new URL('./loader.js', import.meta.url));
@@ -52,6 +53,11 @@ function apply(plugin: WasmPlugin, compiler: Compiler): void {
     normalModuleFactory.hooks.beforeResolve.tapPromise(NAME, async (data) => {
       data.request = await hooks.rewriteRequest(data.request, data.context);
     });
+  });
+  compiler.hooks.thisCompilation.tap(NAME, (compilation) => {
+    // Before banners, which may hold the hashbang, and before source maps.
+    const stage = compiler.webpack.Compilation.PROCESS_ASSETS_STAGE_DERIVED;
+    compilation.hooks.processAssets.tapPromise({ name: NAME, stage }, () => hooks.addRegister(compilation));
   });
   compiler.hooks.make.tap(NAME, (compilation) => hooks.start(compilation));
   compiler.hooks.afterEmit.tapPromise(NAME, (compilation) => hooks.finish(compilation));
@@ -198,6 +204,29 @@ class CompilerHooks {
     const { cache } = this.#compiler.options;
     const isMemory = typeof cache !== 'object' || cache.type === 'memory';
     loader.cacheable(this.#compiler.watchMode && isMemory);
+  }
+
+  /** Makes entries import the register file first, if packages outside the bundle have wasm files. */
+  async addRegister(compilation: Compilation): Promise<void> {
+    const common = this.#contextOf(compilation);
+    if (!this.#plugin.tracesExternals(common.platform)) return;
+    const emitted = new Set<string>();
+    const context: BundlerContext = {
+      ...common,
+      emit: (name, source) => {
+        const file = this.#emitter.emitAsset(this.#compiler, compilation, name, source);
+        emitted.add(file.id);
+        return file;
+      },
+    };
+    await this.#plugin.traceExternals(context, findExternalImports(this.#compiler, compilation));
+    if (!this.#plugin.needsRegister(context)) return;
+    const format = compilation.outputOptions.module ? 'esm' : 'cjs';
+    const register = await this.#plugin.generateRegister(context, format, (name) => ({
+      name,
+      hash: undefined,
+    }));
+    if (register) importIntoEntries(this.#compiler, compilation, register, format, emitted);
   }
 
   async finish(compilation: Compilation): Promise<void> {
