@@ -1,11 +1,12 @@
 /**
- * Finds runtime loading in a JavaScript module: expressions that name a wasm file, uses of `WebAssembly`, and wasm
- * modules that the code imports dynamically. Reads only the syntax tree; `rewrite-runtime-loading.ts` checks whether
+ * Finds runtime loading in a JavaScript module: expressions that name a wasm file, and wasm modules that the code
+ * imports dynamically. Reads only the syntax tree; `rewrite-runtime-loading.ts` checks whether
  * the files exist.
  */
-import type { CallExpression, Expression, Identifier, NewExpression, Node, Pattern, Program } from 'estree';
+import type { CallExpression, Expression, Identifier, NewExpression, Node, Program } from 'estree';
 import { walk } from 'estree-walker';
 import { parseRequest } from '../requests/request.ts';
+import { findScopes, type Scopes } from './scopes.ts';
 
 /** Offsets in characters from the start of the text. */
 export interface Range {
@@ -28,11 +29,6 @@ export interface Reference extends Range {
   gives?: 'path' | 'url';
 }
 
-/** `WebAssembly` or `globalThis.WebAssembly` in an expression that reads one of its functions. */
-export interface Use extends Range {
-  name: string;
-}
-
 /**
  * `typeof Response === 'function' && source instanceof Response`, which wasm-bindgen's code evaluates before it
  * instantiates. Node loads the classes of `fetch` at their first use, which takes as long as loading the module.
@@ -48,7 +44,6 @@ export interface RuntimeLoading {
   /** Whether the module must be an ES module. False is possible for ES modules without imports and exports. */
   esm: boolean;
   references: Reference[];
-  uses: Use[];
   /** The callees of calls to the global `fetch`. */
   fetches: Range[];
   /** Tests whether a value is a response or a request. */
@@ -72,26 +67,22 @@ const FETCH_CLASSES = ['Response', 'Request'];
 /** Built-in classes: a value of one of them is neither a response nor a request. */
 const BUILT_IN_CLASSES = ['WebAssembly', 'ArrayBuffer', 'Promise'];
 
-const FUNCTIONS = new Set<string>(['compile', 'compileStreaming', 'instantiate', 'instantiateStreaming']);
-
 /** @param ast with the positions of nodes; the parsers of all bundlers provide them */
 export function findRuntimeLoading(ast: Program): RuntimeLoading {
-  const names = findNames(ast);
-  // The generated code uses these globals itself.
-  const canReplace = !names.declared.has('globalThis') && !names.declared.has('Symbol');
+  const esm = isModule(ast);
+  const scopes = findScopes(ast, esm);
   const isGlobal = (node: Node, name: string): boolean =>
     node.type === 'Identifier'
-      ? canReplace && node.name === name && !names.declared.has(name)
-      : canReplace &&
-        node.type === 'MemberExpression' &&
+      ? node.name === name && scopes.isGlobal(node)
+      : node.type === 'MemberExpression' &&
         node.object.type === 'Identifier' &&
         node.object.name === 'globalThis' &&
+        scopes.isGlobal(node.object) &&
         propertyName(node) === name;
 
   const loading: RuntimeLoading = {
-    esm: names.esm,
+    esm,
     references: [],
-    uses: [],
     fetches: [],
     typeTests: [],
     folders: [],
@@ -102,14 +93,12 @@ export function findRuntimeLoading(ast: Program): RuntimeLoading {
   walk(ast, {
     enter(node, parent) {
       if (node.type === 'ChainExpression') chains++;
-      const reference = findReference(node, parent, names, chains > 0);
+      const reference = findReference(node, parent, scopes, chains > 0);
       if (reference) loading.references.push({ ...rangeOf(node), ...reference });
       const dynamic = findDynamic(node);
       if (dynamic !== undefined) loading.dynamic.push(dynamic);
-      const use = findUse(node, parent, isGlobal);
-      if (use) loading.uses.push(use);
       const typeTest = findTypeTest(node, isGlobal);
-      if (typeTest && !BUILT_IN_CLASSES.some((name) => names.declared.has(name)))
+      if (typeTest && !BUILT_IN_CLASSES.some((name) => scopes.declares(name)))
         loading.typeTests.push(typeTest);
       if (node.type === 'CallExpression' && isGlobal(node.callee, 'fetch') && !node.optional) {
         loading.fetches.push(rangeOf(node.callee));
@@ -130,21 +119,25 @@ export function findRuntimeLoading(ast: Program): RuntimeLoading {
 
 type Found = Omit<Reference, 'start' | 'end'> & Partial<Range>;
 
-function findReference(node: Node, parent: Node | null, names: Names, inChain: boolean): Found | undefined {
+function findReference(node: Node, parent: Node | null, scopes: Scopes, inChain: boolean): Found | undefined {
   switch (node.type) {
     case 'NewExpression':
-      return findUrl(node);
+      return findUrl(node, scopes);
     case 'CallExpression':
-      return inChain ? undefined : (findResolve(node, names) ?? findArgument(node, parent, names));
+      return inChain ? undefined : (findResolve(node, scopes) ?? findArgument(node, scopes));
     case 'BinaryExpression': {
-      const specifier = node.operator === '+' && fileName(tailOf(node));
+      const specifier = node.operator === '+' && fileName(tailOf(node, scopes));
       // The parent is a longer sum that also ends with a text.
-      const inner = parent?.type === 'BinaryExpression' && parent.left === node && isText(parent.right);
+      const inner =
+        parent?.type === 'BinaryExpression' && parent.left === node && isText(parent.right, scopes);
       return specifier && !inner ? { kind: 'text', specifier } : undefined;
     }
     case 'TemplateLiteral': {
       if (node.expressions.length === 0 || parent?.type === 'TaggedTemplateExpression') return undefined;
-      const specifier = fileName(node.quasis.at(-1)?.value.cooked);
+      const last = node.expressions.at(-1);
+      const end = node.quasis.at(-1)?.value.cooked;
+      // `${folder}/${name}`
+      const specifier = fileName(end === '' && last ? textOf(last, scopes) : end);
       return specifier ? { kind: 'text', specifier } : undefined;
     }
     default:
@@ -153,12 +146,12 @@ function findReference(node: Node, parent: Node | null, names: Names, inChain: b
 }
 
 /** `new URL('./x.wasm', import.meta.url)` */
-function findUrl({ callee, arguments: args }: NewExpression): Found | undefined {
+function findUrl({ callee, arguments: args }: NewExpression, scopes: Scopes): Found | undefined {
   const [name, base] = args;
   if (callee.type !== 'Identifier' || callee.name !== 'URL' || !name || !base || args.length > 2) {
     return undefined;
   }
-  const specifier = textOf(name);
+  const specifier = textOf(name, scopes);
   const isHere =
     base.type === 'MemberExpression' && base.object.type === 'MetaProperty' && propertyName(base) === 'url';
   if (!isHere || !specifier?.endsWith('.wasm')) return undefined;
@@ -169,64 +162,50 @@ function findUrl({ callee, arguments: args }: NewExpression): Found | undefined 
  * `require.resolve('it/x.wasm')`, `createRequire(import.meta.url).resolve('it/x.wasm')`,
  * `import.meta.resolve('it/x.wasm')`
  */
-function findResolve({ callee, arguments: args }: CallExpression, names: Names): Found | undefined {
+function findResolve({ callee, arguments: args }: CallExpression, scopes: Scopes): Found | undefined {
   if (callee.type !== 'MemberExpression' || propertyName(callee) !== 'resolve' || args.length !== 1) {
     return undefined;
   }
-  const specifier = args[0] && textOf(args[0]);
+  const specifier = args[0] && textOf(args[0], scopes);
   if (!specifier?.endsWith('.wasm')) return undefined;
   if (callee.object.type === 'MetaProperty') return { kind: 'resolve', specifier, gives: 'url' };
   const isRequire =
     isCreateRequire(callee.object) ||
     (callee.object.type === 'Identifier' &&
-      (names.requires.has(callee.object.name) ||
-        (callee.object.name === 'require' && !names.declared.has('require'))));
+      ((callee.object.name === 'require' && scopes.isGlobal(callee.object)) ||
+        scopes.valuesOf(callee.object).some(isCreateRequire)));
   return isRequire ? { kind: 'resolve', specifier, gives: 'path' } : undefined;
 }
 
-/** A call with a file name among its arguments, such as `join(__dirname, 'x.wasm')`. */
-function findArgument(node: CallExpression, parent: Node | null, names: Names): Found | undefined {
+/**
+ * A call with a file name among its arguments, such as `join(__dirname, 'x.wasm')`, or with a variable that may hold
+ * one. If the result is no path of that file, it stays as it is.
+ */
+function findArgument(node: CallExpression, scopes: Scopes): Found | undefined {
   const { callee, arguments: args } = node;
   if (callee.type === 'Super' || (callee.type === 'Identifier' && callee.name === 'require'))
     return undefined;
   if (callee.type === 'MemberExpression' && callee.object.type === 'MetaProperty') return undefined;
-  const last = args.findIndex((argument) => textOf(argument)?.endsWith('.wasm') === true);
+  const last = args.findIndex((argument) => textOf(argument, scopes)?.endsWith('.wasm') === true);
   if (last !== -1) {
     let first = last;
-    while (first > 0 && isText(args[first - 1])) first--;
+    while (first > 0 && isText(args[first - 1], scopes)) first--;
     const specifier = fileName(
       args
         .slice(first, last + 1)
-        .map((argument) => textOf(argument))
+        .map((argument) => textOf(argument, scopes))
         .join('/'),
     );
     return specifier ? { kind: 'text', specifier } : undefined;
   }
   // Emscripten's `file = 'x.wasm'; if (!isDataURI(file)) file = locateFile(file);`
   const [argument] = args;
-  if (args.length !== 1 || argument?.type !== 'Identifier' || parent?.type !== 'AssignmentExpression') {
-    return undefined;
-  }
-  const same = parent.left.type === 'Identifier' && parent.left.name === argument.name;
-  const specifier = same && names.files.get(argument.name);
-  return specifier ? { kind: 'text', specifier } : undefined;
-}
-
-function findUse(
-  node: Node,
-  parent: Node | null,
-  isGlobal: (node: Node, name: string) => boolean,
-): Use | undefined {
-  if (node.type !== 'MemberExpression' || node.optional || !isGlobal(node.object, 'WebAssembly')) {
-    return undefined;
-  }
-  const name = propertyName(node);
-  if (name === undefined) return undefined;
-  const isUsed =
-    name === 'Module'
-      ? parent?.type === 'NewExpression' && parent.callee === node
-      : FUNCTIONS.has(name) && isRead(node, parent);
-  return isUsed ? { ...rangeOf(node.object), name } : undefined;
+  if (argument?.type !== 'Identifier') return undefined;
+  const specifier = scopes
+    .valuesOf(argument)
+    .map((value) => fileName(textOf(value, scopes)))
+    .findLast((name) => name !== undefined);
+  return specifier === undefined ? undefined : { kind: 'text', specifier };
 }
 
 /** Returns the file of `import('./x.wasm?module')`, `require('./x.wasm?module')` and `import.source('./x.wasm')`. */
@@ -237,7 +216,7 @@ function findDynamic(node: Node): string | undefined {
       : node.type === 'CallExpression' && node.callee.type === 'Identifier' && node.callee.name === 'require'
         ? node.arguments[0]
         : undefined;
-  const specifier = source && textOf(source);
+  const specifier = source && literalOf(source);
   const request = specifier === undefined ? undefined : parseRequest(specifier);
   // The types of the syntax tree do not include import phases yet.
   const isSource = 'phase' in node && node.phase === 'source';
@@ -259,93 +238,21 @@ function findTypeTest(node: Node, isGlobal: (node: Node, name: string) => boolea
   return isTest ? { start: rangeOf(test).start, name: right.left.name } : undefined;
 }
 
-/** Names in a module. A name that is declared in any scope counts as declared in all of them. */
-interface Names {
-  esm: boolean;
-  declared: ReadonlySet<string>;
-  /** Variables that hold a result of `createRequire`. */
-  requires: ReadonlySet<string>;
-  /** Variables to which the code assigns a wasm file's name, with that name. */
-  files: ReadonlyMap<string, string>;
-}
-
-function findNames(ast: Program): Names {
-  const declared = new Set<string>();
-  const requires = new Set<string>();
-  const files = new Map<string, string>();
+/** Whether the module must be an ES module. */
+function isModule(ast: Program): boolean {
   let esm = false;
-  const declare = (pattern: Node | null | undefined) => {
-    if (!pattern) return;
-    for (const name of namesOf(pattern as Pattern)) declared.add(name);
-  };
-  const assign = (target: Node, value: Node | null | undefined) => {
-    if (target.type !== 'Identifier' || !value) return;
-    const file = fileName(textOf(value));
-    if (file) files.set(target.name, file);
-    if (isCreateRequire(value)) requires.add(target.name);
-  };
   walk(ast, {
     enter(node) {
-      switch (node.type) {
-        case 'ImportDeclaration':
-          esm = true;
-          for (const { local } of node.specifiers) declare(local);
-          break;
-        case 'ExportAllDeclaration':
-        case 'ExportDefaultDeclaration':
-        case 'ExportNamedDeclaration':
-          esm = true;
-          break;
-        case 'MetaProperty':
-          esm ||= node.meta.name === 'import';
-          break;
-        case 'VariableDeclarator':
-          declare(node.id);
-          assign(node.id, node.init);
-          break;
-        case 'AssignmentExpression':
-          // After an assignment, the name no longer refers to the global.
-          if (node.left.type === 'Identifier') declare(node.left);
-          assign(node.left, node.right);
-          break;
-        case 'FunctionDeclaration':
-        case 'FunctionExpression':
-        case 'ArrowFunctionExpression':
-          if (node.type !== 'ArrowFunctionExpression') declare(node.id);
-          for (const parameter of node.params) declare(parameter);
-          break;
-        case 'ClassDeclaration':
-        case 'ClassExpression':
-          declare(node.id);
-          break;
-        case 'CatchClause':
-          declare(node.param);
-          break;
-        default:
-      }
+      esm ||=
+        node.type === 'ImportDeclaration' ||
+        node.type === 'ExportAllDeclaration' ||
+        node.type === 'ExportDefaultDeclaration' ||
+        node.type === 'ExportNamedDeclaration' ||
+        (node.type === 'MetaProperty' && node.meta.name === 'import');
+      if (esm) this.skip();
     },
   });
-  return { esm, declared, requires, files };
-}
-
-/** Returns the names that a pattern binds. */
-function namesOf(pattern: Pattern): string[] {
-  switch (pattern.type) {
-    case 'Identifier':
-      return [pattern.name];
-    case 'ObjectPattern':
-      return pattern.properties.flatMap((property) =>
-        namesOf(property.type === 'RestElement' ? property.argument : property.value),
-      );
-    case 'ArrayPattern':
-      return pattern.elements.flatMap((element) => (element ? namesOf(element) : []));
-    case 'RestElement':
-      return namesOf(pattern.argument);
-    case 'AssignmentPattern':
-      return namesOf(pattern.left);
-    default:
-      return [];
-  }
+  return esm;
 }
 
 /** Whether an expression is read: no property's name, no target of an assignment, and no operand of `typeof`. */
@@ -386,18 +293,25 @@ function isCreateRequire(node: Node): boolean {
 }
 
 /** Returns the constant text at the end of a sum. */
-function tailOf(node: Node): string | undefined {
-  if (node.type !== 'BinaryExpression' || node.operator !== '+') return textOf(node);
-  const right = textOf(node.right);
+function tailOf(node: Node, scopes: Scopes): string | undefined {
+  if (node.type !== 'BinaryExpression' || node.operator !== '+') return textOf(node, scopes);
+  const right = textOf(node.right, scopes);
   if (right === undefined) return undefined;
-  return `${(node.left.type === 'BinaryExpression' ? tailOf(node.left) : textOf(node.left)) ?? ''}${right}`;
+  const left = node.left.type === 'BinaryExpression' ? tailOf(node.left, scopes) : textOf(node.left, scopes);
+  return `${left ?? ''}${right}`;
 }
 
-function isText(node: Node | undefined): boolean {
-  return node !== undefined && textOf(node) !== undefined;
+function isText(node: Node | undefined, scopes: Scopes): boolean {
+  return node !== undefined && textOf(node, scopes) !== undefined;
 }
 
-function textOf(node: Node): string | undefined {
+/** Returns the text of a literal, or of a variable that always holds one. */
+function textOf(node: Node, scopes: Scopes): string | undefined {
+  const value = node.type === 'Identifier' ? scopes.valueOf(node) : node;
+  return value && literalOf(value);
+}
+
+function literalOf(node: Node): string | undefined {
   if (node.type === 'Literal' && typeof node.value === 'string') return node.value;
   if (node.type === 'TemplateLiteral' && node.expressions.length === 0) {
     return node.quasis[0]?.value.cooked ?? undefined;
@@ -418,7 +332,7 @@ function propertyName({
   property: Expression | { type: 'PrivateIdentifier' } | Identifier;
 }): string | undefined {
   if (!computed) return property.type === 'Identifier' ? property.name : undefined;
-  return property.type === 'PrivateIdentifier' ? undefined : textOf(property);
+  return property.type === 'PrivateIdentifier' ? undefined : literalOf(property);
 }
 
 function rangeOf(node: Node): Range {
