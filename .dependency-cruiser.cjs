@@ -6,6 +6,7 @@
 /** Each line may import those below it, and other rooms of the same line. */
 const ORDER = [
   ['bundlers', 'cli'],
+  ['app'],
   ['build'],
   ['report'],
   ['train'],

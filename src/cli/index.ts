@@ -7,6 +7,7 @@ import { Command, CommanderError } from 'commander';
 import { messageOf, WasmPrecompileError } from '../common/error.ts';
 import { VERSION } from '../common/version.ts';
 import { addonCommand } from './commands/addon-command.ts';
+import { appCommand } from './commands/app-command.ts';
 import { compileCommand } from './commands/compile-command.ts';
 import { doctorCommand } from './commands/doctor-command.ts';
 import { inspectCommand } from './commands/inspect-command.ts';
@@ -21,13 +22,14 @@ const WRONG_USAGE = 2;
 const program = new Command('wasm-precompile')
   .description('Precompile WebAssembly modules: a module and its native code in one ELF file.')
   .version(VERSION)
-  // Options after the command of `train` belong to that command.
+  // Options after the command of `train` or `app` belong to that command.
   .enablePositionalOptions()
   .addCommand(compileCommand())
   .addCommand(inspectCommand())
   .addCommand(doctorCommand())
   .addCommand(profileCommand())
   .addCommand(trainCommand())
+  .addCommand(appCommand())
   .addCommand(reportCommand())
   .addCommand(typesCommand())
   .addCommand(addonCommand())

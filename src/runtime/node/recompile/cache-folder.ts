@@ -5,21 +5,10 @@
  * between.
  */
 import { builtin } from '../builtin.ts';
-import type { Stats } from 'node:fs';
 import { getCrc32 } from '../crc32.ts';
+import { isTrustedFolder, withTrustedFile } from '../trust.ts';
 
-const {
-  closeSync,
-  constants,
-  existsSync,
-  fstatSync,
-  futimesSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  rmSync,
-} = builtin('node:fs');
+const { existsSync, futimesSync, mkdirSync, readSync, rmSync } = builtin('node:fs');
 const { homedir } = builtin('node:os');
 const { dirname, isAbsolute, join } = builtin('node:path');
 
@@ -30,12 +19,6 @@ const { dirname, isAbsolute, join } = builtin('node:path');
 const HEADER_SIZE = 8;
 const MAGIC = 0x31687077;
 
-/** Opening fails for a symbolic link, and does not block on a pipe. */
-const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-
-/** Mode bits: writable by the group or by all. */
-const WRITABLE_BY_OTHERS = 0o022;
-
 /** @throws Error if there is no home folder */
 export function defaultFolder(): string {
   const { XDG_CACHE_HOME: cacheHome = '' } = process.env;
@@ -43,18 +26,6 @@ export function defaultFolder(): string {
   const home = homedir();
   if (!isAbsolute(home)) throw new Error('there is no home folder');
   return join(home, process.platform === 'darwin' ? 'Library/Caches' : '.cache', 'wasm-precompile');
-}
-
-/**
- * Returns whether the folder exists.
- *
- * @throws Error if it is not a folder, or if another user may write to it
- */
-export function isTrustedFolder(folder: string): boolean {
-  const stats = lstatSync(folder, { throwIfNoEntry: false });
-  if (stats && !(stats.isDirectory() && isTrusted(stats)))
-    throw new Error(`${folder} must be writable by the current user only`);
-  return stats !== undefined;
 }
 
 /** @throws Error if the folder cannot be created, or if another user may write to it */
@@ -83,17 +54,12 @@ function makeWithParents(folder: string): void {
 export function readRecompiled(folder: string, name: string): ArrayBuffer | undefined {
   const file = join(folder, name);
   try {
-    const fd = openSync(file, OPEN_FLAGS);
-    try {
-      const stats = fstatSync(fd);
-      const code = stats.isFile() && isTrusted(stats) && readCode(fd, stats.size, name);
-      if (code) {
-        touch(fd);
-        return code;
-      }
-    } finally {
-      closeSync(fd);
-    }
+    const found = withTrustedFile(file, (fd, size) => {
+      const code = readCode(fd, size, name);
+      if (code) touch(fd);
+      return code;
+    });
+    if (found) return found;
   } catch {
     // For example, the file is a symbolic link.
   }
@@ -108,11 +74,6 @@ function readCode(fd: number, size: number, name: string): ArrayBuffer | undefin
   const read = readSync(fd, header, 0, HEADER_SIZE, 0) + readSync(fd, code, 0, code.length, HEADER_SIZE);
   const intact = read === size && header[0] === MAGIC && header[1] === crc32?.(code, crc32(name));
   return intact && code.length > 0 ? code.buffer : undefined;
-}
-
-/** Root is trusted because it may write to everything. */
-function isTrusted({ uid, mode }: Stats): boolean {
-  return (uid === process.geteuid?.() || uid === 0) && (mode & WRITABLE_BY_OTHERS) === 0;
 }
 
 /** Marks a file as used: the least recently used files are removed first. */

@@ -1,0 +1,137 @@
+/**
+ * Writes what a program needs that no bundler has built: an artifact for each module that it compiled in a training
+ * run, the addon's binaries and the index, in one folder. The register hook reads it.
+ */
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { packArtifact } from '../artifact/pack.ts';
+import { decideForNode } from '../build/compile/decide.ts';
+import type { Pipeline } from '../build/compile/pipeline.ts';
+import { readBytes, sourceOf } from '../build/compile/read-source.ts';
+import { messageOf, WasmPrecompileError } from '../common/error.ts';
+import { fileNameOf } from '../common/file-name.ts';
+import { sha256 } from '../common/sha256.ts';
+import { writeAtomic } from '../common/write-atomic.ts';
+import { matchProfile } from '../profile/match.ts';
+import type { Profile } from '../profile/startup-profile.ts';
+import { checksum } from '../runtime/node/checksum.ts';
+import { APP_FORMAT, APP_INDEX, type AppIndex, type AppModule } from '../runtime/node/register/app-index.ts';
+import type { ArtifactManifest } from '../runtime/shared/manifest.ts';
+import type { TrainedModule } from '../train/trained-modules.ts';
+
+/** The result for one module. */
+export interface AppResult {
+  name: string;
+  /** Bytes of the module. */
+  size: number;
+  /** Functions with native code, of all; undefined if it is not precompiled. */
+  functions?: { compiled: number; declared: number };
+  /** Why it is not precompiled. */
+  reason?: string;
+}
+
+export interface AppSetup {
+  pipeline: Pipeline;
+  /** Modules with fewer bytes are left out. */
+  threshold: number;
+}
+
+/**
+ * Modules of an earlier index that the program did not compile this time stay in it: another command may have recorded
+ * them.
+ *
+ * @param folder created if it does not exist
+ * @throws WasmPrecompileError `UNWRITABLE_FILE`
+ */
+export async function writeApp(
+  folder: string,
+  modules: readonly TrainedModule[],
+  profiles: readonly Profile[],
+  { pipeline, threshold }: AppSetup,
+): Promise<AppResult[]> {
+  const results: AppResult[] = [];
+  const entries: (AppModule & { bytes: Uint8Array })[] = [];
+  for (const { name, wire, sha256: hash, runs } of modules) {
+    const size = wire.length;
+    const source = sourceOf(wire, name);
+    const decision = decideForNode(source, threshold);
+    if (decision.kind === 'startup') {
+      results.push({ name, size, reason: decision.reason });
+      continue;
+    }
+    const profile = profiles.find((each) => each.sha256 === hash);
+    // One after another: each holds native code for all functions.
+    // oxlint-disable-next-line no-await-in-loop
+    const untrained = await pipeline.compile(source);
+    const [native] = untrained.native;
+    if (!native) {
+      results.push({ name, size, reason: 'no native code for any target' });
+      continue;
+    }
+    const contents = profile
+      ? // oxlint-disable-next-line no-await-in-loop
+        await pipeline.trim(source, untrained, matchProfile(profile, wire).functions, runs, true)
+      : untrained;
+    const { bytes, manifest } = packArtifact(contents);
+    entries.push({ name, file: `${fileNameOf(name)}-${manifest.buildId.slice(0, 8)}.elf`, manifest, bytes });
+    const { compiled, functions } = (contents.native[0] ?? native).statistics;
+    results.push({ name, size, functions: { compiled, declared: functions } });
+  }
+  if (entries.length > 0) await writeFolder(folder, entries, pipeline);
+  return results;
+}
+
+async function writeFolder(
+  folder: string,
+  entries: readonly (AppModule & { bytes: Uint8Array })[],
+  pipeline: Pipeline,
+): Promise<void> {
+  const before = await readIndex(folder);
+  const keys = new Set(entries.map(({ manifest }) => keyOf(manifest)));
+  const kept = before.filter(({ manifest }) => !keys.has(keyOf(manifest)));
+  const addons: AppIndex['addons'] = {};
+  try {
+    for (const [key, file] of await pipeline.addons()) {
+      // oxlint-disable-next-line no-await-in-loop
+      const binary = await readBytes(file);
+      const name = `${key}-${sha256(binary).slice(0, 8)}.node`;
+      addons[key] = [name, checksum(binary)];
+      // oxlint-disable-next-line no-await-in-loop
+      await writeAtomic(join(folder, name), binary);
+    }
+    await Promise.all(entries.map(({ file, bytes }) => writeAtomic(join(folder, file), bytes)));
+    // Last: whatever the index names is there.
+    const index: AppIndex = {
+      format: APP_FORMAT,
+      addons,
+      modules: [...kept, ...entries.map(({ name, file, manifest }) => ({ name, file, manifest }))],
+    };
+    await writeAtomic(join(folder, APP_INDEX), Buffer.from(`${JSON.stringify(index)}\n`));
+    const named = new Set(index.modules.map(({ file }) => file));
+    await Promise.all(
+      before
+        .filter(({ file }) => !named.has(file))
+        .map(({ file }) => rm(join(folder, file), { force: true })),
+    );
+  } catch (error) {
+    throw new WasmPrecompileError('UNWRITABLE_FILE', `${folder}: cannot be written: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The modules of an earlier index; none if it cannot be used. */
+async function readIndex(folder: string): Promise<AppModule[]> {
+  try {
+    const index = JSON.parse(await readFile(join(folder, APP_INDEX), 'utf8')) as AppIndex;
+    return index.format === APP_FORMAT ? index.modules : [];
+  } catch {
+    return [];
+  }
+}
+
+/** The same for two artifacts of one module. */
+function keyOf({ wire, split }: ArtifactManifest): string {
+  const { size, crc32 } = split?.original ?? wire;
+  return `${size} ${crc32}`;
+}
