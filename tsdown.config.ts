@@ -22,15 +22,15 @@ const preload = (name: string, file: string) =>
 const ENGINE = fileURLToPath(new URL('src/runtime/node/register/engine.ts', import.meta.url));
 
 /**
- * The register hook as one file, which the build copies into outputs. Names stay: the build adds a call of
- * `register`.
+ * The register hook as one file: `main` is copied into outputs, `app` is what `node --import
+ * unplugin-wasm-precompile/register` runs.
  */
-const registerHook = (format: 'esm' | 'cjs') =>
+const registerHook = (name: 'main' | 'app', format: 'esm' | 'cjs') =>
   ({
     ...base,
     checks: { ...base.checks, legacyCjs: false },
     dts: false,
-    entry: { [`register/${format}`]: 'src/runtime/node/register/index.ts' },
+    entry: { [`register/${name}-${format}`]: `src/runtime/node/register/${name}.ts` },
     format,
     inputOptions: {
       transform: {
@@ -39,7 +39,7 @@ const registerHook = (format: 'esm' | 'cjs') =>
         },
       },
     },
-    minify: { compress: true, mangle: false, codegen: { removeWhitespace: true } },
+    minify: true,
   }) as const;
 
 export default defineConfig([
@@ -49,6 +49,7 @@ export default defineConfig([
       { from: 'src/v8/compile-host.js', to: 'dist/v8' },
       { from: 'src/v8/recompile-host.js', to: 'dist/v8' },
       { from: 'src/types.d.ts', to: 'dist' },
+      { from: 'src/register.d.ts', to: 'dist' },
     ],
     dts: true,
     entry: [
@@ -56,7 +57,7 @@ export default defineConfig([
       '!src/*.d.ts',
       'src/bundlers/webpack/{loader,transform-loader}.ts',
       'src/cli/{index,doctor-process}.ts',
-      'src/runtime/node/{index,plain,compatibility,recognise}.ts',
+      'src/runtime/node/{index,plain,compatibility,file}.ts',
       'src/runtime/node/recompile/recompile.ts',
       'src/runtime/node/split/load-split.ts',
       'src/runtime/browser/{load,load-split,transfer,sha256}.ts',
@@ -65,8 +66,10 @@ export default defineConfig([
     format: 'esm',
     unbundle: true,
   },
-  registerHook('esm'),
-  registerHook('cjs'),
+  registerHook('main', 'esm'),
+  registerHook('main', 'cjs'),
+  registerHook('app', 'esm'),
+  registerHook('app', 'cjs'),
   preload('recorder/preload', 'src/recorder/preload.ts'),
   preload('recorder/startup-preload', 'src/recorder/startup-preload.ts'),
   {

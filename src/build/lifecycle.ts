@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { messageOf, WasmPrecompileError } from '../common/error.ts';
 import type { BundlerContext, WrittenOutput } from './bundler-context.ts';
 import type { Pipeline } from './compile/pipeline.ts';
+import { isRegisterName } from './codegen/register.ts';
 import type { Diagnostics } from './diagnostics.ts';
 import type { BuildReport } from './output/build-report.ts';
 import { EnvironmentOutput } from './output/environment-output.ts';
@@ -91,17 +92,20 @@ export class Lifecycle {
     const { folder, update } = written;
     const output = this.outputOf(context);
     const artifacts = output.untrained(written.find);
-    if (!training || artifacts.length === 0 || folder === undefined) return;
+    if (!training || folder === undefined || context.watchMode) return;
+    const files = written.files();
+    if (artifacts.length === 0 && !files.some(({ name }) => isRegisterName(name))) return;
     const names = new Set(artifacts.map(({ name }) => name));
     const shared = (this.#folders.get(folder) ?? 0) > 1;
-    const trimmed = await training.apply({
+    const { trimmed, discovered } = await training.apply({
       folder,
       keepNames: shared ? SHARED_FOLDER : written.keepNames,
-      files: [...written.files().filter(({ name }) => !names.has(name)), ...artifacts],
+      files: [...files.filter(({ name }) => !names.has(name)), ...artifacts],
       artifacts,
       update,
     });
-    for (const { source, contents, manifest } of trimmed) {
+    for (const { source } of discovered) output.noteDiscovered(source);
+    for (const { source, contents, manifest } of [...trimmed, ...discovered]) {
       report?.add(manifest);
       output.note(source, describeContents(contents, pipeline.unsplitReason(source)));
     }

@@ -7,8 +7,9 @@ import type { RegisterFormat } from './codegen/register.ts';
 import { createPipeline } from './compile/pipeline.ts';
 import { createProgress } from './compile/progress.ts';
 import { Diagnostics } from './diagnostics.ts';
-import { ExternalModules, type GeneratedFile } from './discover/external/external-modules.ts';
+import { ExternalModules } from './discover/external/external-modules.ts';
 import type { ExternalImport } from './discover/external/packages.ts';
+import { type GeneratedFile, RecognisedModules } from './discover/recognised-modules.ts';
 import {
   type RewrittenScript,
   rewriteRuntimeLoading,
@@ -42,6 +43,7 @@ export class WasmPlugin {
   readonly #lifecycle: Lifecycle;
   readonly #loader: RequestLoader;
   readonly #external: ExternalModules;
+  readonly #recognised: RecognisedModules;
 
   constructor(options: ResolvedOptions) {
     this.#options = options;
@@ -52,16 +54,25 @@ export class WasmPlugin {
     const report = options.report === false ? undefined : new BuildReport(options.report);
     const { profile } = options;
     const training = profile?.train
-      ? new Training({ ...profile, command: profile.train, pipeline, warn, progress })
+      ? new Training({
+          ...profile,
+          command: profile.train,
+          pipeline,
+          threshold: options.threshold,
+          warn,
+          progress,
+        })
       : undefined;
     this.trains = training !== undefined;
     this.#lifecycle = new Lifecycle({ pipeline, diagnostics, training, report });
     const sources = new ModuleSources({ options, pipeline, training: this.trains, report, warn });
-    this.#external = new ExternalModules({ options, pipeline, sources, warn });
+    this.#external = new ExternalModules({ options, pipeline, warn });
+    this.#recognised = new RecognisedModules(options, sources, this.trains);
     this.#loader = new RequestLoader({
       options,
       pipeline,
       sources,
+      recognised: this.#recognised,
       diagnostics,
       handles: (file) => this.handles(file),
       outputOf: (context) => this.#lifecycle.outputOf(context),
@@ -84,6 +95,7 @@ export class WasmPlugin {
 
   start(context: BundlerContext): void {
     this.#lifecycle.start(context);
+    this.#recognised.start(context);
   }
 
   warn(context: BundlerContext, message: string): void {
@@ -168,45 +180,55 @@ export class WasmPlugin {
     });
   }
 
-  /** Whether packages outside the bundle are traced. @param hasNode whether the output runs with Node's modules */
-  tracesExternals(platform: Platform, hasNode = true): boolean {
-    const { dev, plain, library } = this.settings;
-    return (
-      this.#options.external && hasNode && platform === 'node' && !dev && !library && plain === undefined
-    );
+  /** Whether packages outside the bundle are traced. */
+  tracesExternals(platform: Platform): boolean {
+    return this.#options.external && this.mayRegister(platform);
   }
 
   /** Finds the wasm files of packages outside the bundle. @param imports that the bundler leaves in the output */
-  traceExternals(context: BundlerContext, imports: readonly ExternalImport[]): Promise<void> {
+  async traceExternals(context: BundlerContext, imports: readonly ExternalImport[]): Promise<void> {
     this.#diagnostics.printThrough(context);
-    return this.#external.trace(this.#loadContext(context), imports);
+    const sources = await this.#external.find(this.#loadContext(context), imports);
+    this.#recognised.setExternal(context, sources);
   }
 
   /** Whether the entries of an output import the register file first. */
   needsRegister(context: BundlerContext): boolean {
-    return this.#external.has(context);
+    return this.mayRegister(context.platform) && this.#recognised.has(context);
   }
 
-  /**
-   * Emits the artifacts of packages outside the bundle, and generates the register file; see {@link
-   * ExternalModules}.
-   */
+  /** Whether an output for this platform may get a register file. */
+  mayRegister(platform: Platform): boolean {
+    const { dev, plain, library } = this.settings;
+    return this.#options.recognise && platform === 'node' && !dev && !library && plain === undefined;
+  }
+
+  /** See {@link RecognisedModules.generate}. */
   generateRegister(
     context: BundlerContext,
     format: RegisterFormat,
     find: WrittenOutput['find'],
   ): Promise<GeneratedFile | undefined> {
-    return this.#external.generate(this.#loadContext(context), format, find);
+    return this.#recognised.generate(this.#loadContext(context), format, find);
+  }
+
+  /** See {@link RecognisedModules.refuse}. */
+  refuseRegister(context: BundlerContext, reason: string): void {
+    this.#recognised.refuse(this.#loadContext(context), reason);
   }
 
   /**
    * Traces packages outside the bundle, and adds the register file to an output that is already generated.
    *
+   * @param output or why it cannot have a register file
    * @returns the files that were added
    */
-  async addRegister(context: BundlerContext, output: GeneratedOutput | undefined): Promise<OutputFile[]> {
-    if (!output || !this.tracesExternals(context.platform)) return [];
-    await this.traceExternals(context, output.imports);
+  async addRegister(context: BundlerContext, output: GeneratedOutput | string): Promise<OutputFile[]> {
+    if (typeof output === 'string') {
+      this.refuseRegister(context, output);
+      return [];
+    }
+    if (this.tracesExternals(context.platform)) await this.traceExternals(context, output.imports);
     if (!this.needsRegister(context)) return [];
     return addRegisterTo(output, context, (emitting, find) =>
       this.generateRegister(emitting, output.format, find),

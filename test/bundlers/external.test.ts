@@ -187,6 +187,42 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
   });
 });
 
+/** Next.js writes its entries so. */
+test.each(['webpack', 'rspack'] as const)(
+  '%s finds the register file from an entry above the output',
+  async (bundler) => {
+    const project = await createProject({ ...PACKAGE, 'main.js': MAIN });
+    await build(bundler, project, {
+      ...EXTERNAL,
+      output: { dir: 'out/chunks', entryFileNames: '../app/[name].js' },
+    });
+    const { result, loads } = await runWell(project.path('out/app/main.js'));
+    expect(result).toBe(1);
+    expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
+  },
+);
+
+test.each(['webpack', 'rspack'] as const)('%s: a worker thread recognises modules, too', async (bundler) => {
+  const project = await createProject({
+    ...PACKAGE,
+    // webpack loses the name of a class that is imported from node:worker_threads.
+    'worker-class.js': "import * as threads from 'node:worker_threads'; globalThis.Worker = threads.Worker;",
+    'main.js': `
+      import './worker-class.js';
+      new Worker(new URL('./worker.js', import.meta.url)).on('message', (value) => console.log(JSON.stringify(value)));
+    `,
+    'worker.js': `
+      import { parentPort } from 'node:worker_threads';
+      import { load } from 'outside';
+      Promise.resolve(load()).then((value) => parentPort.postMessage(value));
+    `,
+  });
+  const { dir } = await build(bundler, project, EXTERNAL);
+  const { result, loads } = await runWell(join(dir, 'main.js'));
+  expect(result).toBe(1);
+  expect(loads.map(({ how }) => how)).toEqual(['precompiled']);
+});
+
 test('a library does not import the register file', async () => {
   const project = await createProject({ ...PACKAGE, 'main.js': `export { load } from 'outside';` });
   await vite({

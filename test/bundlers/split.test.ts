@@ -457,7 +457,7 @@ describe('the option `split`', () => {
     }));
     expect(result).toEqual(RESULTS);
     expect(loads).toEqual([]);
-    expect(stderr).toContain('a part of its wasm module is damaged or missing');
+    expect(stderr).toContain('it is damaged or holds another module');
   });
 
   test.each([

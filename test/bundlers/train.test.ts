@@ -84,6 +84,8 @@ const NESTED = {
   assetFileNames: 'assets/[hash]/[name][extname]',
 };
 
+const REGISTER = 'wasm-precompile-register.mjs';
+
 describe.each(BUNDLERS)('%s', (bundler) => {
   test.each([
     ['by default', {}],
@@ -106,8 +108,11 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     await expectDescribed(built);
 
     // No old file remains, and a file with changed contents has a new name if names have hashes.
-    expect(built.files).toHaveLength(untrained.files.length);
-    const same = built.files.filter((file) => untrained.files.includes(file));
+    // The register file is empty, since the program compiles no module itself.
+    expect((await project.read('out', REGISTER)).toString()).toMatch(/^\/\/ .*\n$/);
+    const files = built.files.filter((file) => file !== REGISTER);
+    expect(files).toHaveLength(untrained.files.length);
+    const same = files.filter((file) => untrained.files.includes(file));
     for (const file of same) {
       if ('chunkFileNames' in names && names.chunkFileNames === '[name].js') continue;
       if (file === 'main.js') continue;

@@ -59,7 +59,13 @@ export async function writeRegister(
     cpSync(file, path.join(folder, `${key}.node`));
     return [key, `${key}.node`, checksum(readFileSync(file))] as const;
   });
-  const index = { artifacts, addons, options: { verify: true, fallback }, recompile: undefined };
+  const index = {
+    artifacts,
+    addons,
+    options: { verify: true, fallback },
+    recompile: undefined,
+    trains: false,
+  };
   const write = async (format: 'esm' | 'cjs') => {
     const file = path.join(folder, registerName(format));
     writeFileSync(file, await generateRegister(format, index));

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import { rolldown } from 'rolldown';
@@ -7,11 +8,12 @@ import { ROOT } from '../v8/support.ts';
 /** Bytes. Programs ship with the runtime. */
 const LIMIT = 6848;
 
-/**
- * Bytes that recognition adds to programs which load wasm themselves; code that both parts share is counted here,
- * too.
- */
-const RECOGNITION_LIMIT = 4608;
+/** Bytes of the part that finds files in the output, for programs which load wasm themselves. */
+const FILE_LIMIT = 1280;
+
+/** Bytes of the register file without an index: the complete runtime, also for split modules. */
+const REGISTER_LIMIT = 28_160;
+
 /** Bytes, compressed with brotli. Pages ship with the runtime. */
 const WEB_LIMIT = 2048;
 /** The same with split modules, and with split modules that user code gets. */
@@ -62,7 +64,7 @@ describe('the runtime for Node', () => {
       'import { fromArtifact, initializer } from "RUNTIME"; globalThis.keep = [fromArtifact, initializer];',
       LIMIT,
     ],
-    ['node/recognise', 'import { register } from "RUNTIME"; globalThis.keep = register;', RECOGNITION_LIMIT],
+    ['node/file', '', FILE_LIMIT],
   ])('is small when minified, and imports only modules of Node: %s, %j', async (file, program, limit) => {
     const runtime = path.join(ROOT, `dist/runtime/${file}.js`);
     const bundle = await rolldown({
@@ -92,7 +94,7 @@ describe('the runtime for Node', () => {
     'node/compatibility',
     'node/recompile/recompile',
     'node/split/load-split',
-    'node/recognise',
+    'node/file',
   ])('imports no module of Node except the one that gives access to the others: %s', async (file) => {
     const bundle = await rolldown({
       input: path.join(ROOT, `dist/runtime/${file}.js`),
@@ -102,5 +104,10 @@ describe('the runtime for Node', () => {
     const { output } = await bundle.generate({ format: 'esm' });
     await bundle.close();
     expect([...output[0].imports, ...output[0].dynamicImports]).toEqual(['node:module']);
+  });
+
+  it.each(['main-esm.js', 'main-cjs.cjs'])('is small as a register file: %s', async (file) => {
+    const { size } = await stat(path.join(ROOT, 'dist/register', file));
+    expect(size).toBeLessThan(REGISTER_LIMIT);
   });
 });

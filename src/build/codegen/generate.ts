@@ -11,7 +11,7 @@ import type { ArtifactSource, FetchedSource, ModuleSource, Platform, SplitSource
 import type { ImportForm } from '../requests/request.ts';
 
 /** Forms whose code loads a module. */
-type LoadingForm = Exclude<ImportForm, 'esm'>;
+type LoadingForm = Exclude<ImportForm, 'esm' | 'file'>;
 
 type ArtifactRecompile = NonNullable<ArtifactSource['recompile']>;
 
@@ -111,33 +111,11 @@ ${generateInstance(imports, exports, resolveImport, split ? 'instantiate' : 'Web
  * Generates the module that code imports which loads a wasm file at run time.
  *
  * @param url URL of the wasm file in the output, as an expression
- * @param artifact undefined if the file has no native code
  * @param runningFile URL of the running file, as an expression
  */
-export function generateFileModule(
-  url: string,
-  artifact: ArtifactSource | undefined,
-  runningFile = 'import.meta.url',
-): string {
-  const register = 'import { register } from "wasm-precompile:runtime/node/recognise";';
-  if (!artifact) {
-    return `${register}
-export const file = /* @__PURE__ */ register(${url}, ${runningFile});
-`;
-  }
-  const {
-    imports,
-    url: artifactUrl,
-    manifest,
-    options,
-  } = generateArtifact('wasm-precompile:runtime/node/index', artifact, 'file');
-  return `${register}
-${imports}
-const manifest = ${manifest};
-const options = ${options};
-export const file = /* @__PURE__ */ register(${url}, ${runningFile}, {
-  url: ${artifactUrl}, manifest, options, open: () => fromArtifact(${artifactUrl}, manifest, options, addons),${artifact.split ? ' matchesOriginal, intercept,' : ''}
-});
+export function generateFileModule(url: string, runningFile = 'import.meta.url'): string {
+  return `import { createFile } from "wasm-precompile:runtime/node/file";
+export const file = /* @__PURE__ */ createFile(${url}, ${runningFile});
 `;
 }
 
@@ -249,13 +227,7 @@ ${split ? `${importSplit(form)}\n` : ''}${recompile ? `${generateRecompile(recom
 
 /** Imports what loads a split module. Generated code instantiates it, except in forms that export the module. */
 function importSplit(form: LoadingForm): string {
-  const others = 'loadSplitShared as split';
-  const names =
-    form === 'module'
-      ? others
-      : form === 'file'
-        ? `intercept, matchesOriginal, ${others}`
-        : 'instantiate, loadSplit as split';
+  const names = form === 'module' ? 'loadSplitShared as split' : 'instantiate, loadSplit as split';
   return `import { ${names} } from "wasm-precompile:runtime/node/split/load-split";`;
 }
 

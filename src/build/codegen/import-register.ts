@@ -16,9 +16,16 @@ export function importRegister(code: string, fileName: string, format: RegisterF
   return { code: text.toString(), map: text.generateMap({ hires: 'boundary' }) };
 }
 
-/** @param fileName path of the importing script in the output, with `/` */
-export function importStatement(fileName: string, format: RegisterFormat): string {
-  const path = posix.relative(posix.dirname(fileName), registerName(format));
+/**
+ * @param fileName path of the importing script in the output, with `/`
+ * @param folder absolute path of the output, if scripts may be outside of it: `../route.js`
+ */
+export function importStatement(fileName: string, format: RegisterFormat, folder = '/'): string {
+  const root = folder.replaceAll('\\', '/');
+  const path = posix.relative(
+    posix.dirname(posix.join(root, fileName)),
+    posix.join(root, registerName(format)),
+  );
   const specifier = JSON.stringify(path.startsWith('.') ? path : `./${path}`);
   return format === 'esm' ? `import ${specifier};\n` : `require(${specifier});\n`;
 }

@@ -26,14 +26,24 @@ export interface SourceModule {
 
 /** @throws WasmPrecompileError `UNREADABLE_FILE`, `INVALID_WASM` or `UNSUPPORTED_WASM` */
 export async function readSource(file: string, strip: StripMode): Promise<SourceModule> {
-  const bytes = await readBytes(file);
+  const source = sourceOf(await readBytes(file), file);
+  return { ...source, wire: stripCustomSections(source.bytes, strip) };
+}
+
+/**
+ * A module that is not read from a file. Nothing is stripped.
+ *
+ * @param file its path, or a name for messages
+ * @throws WasmPrecompileError `INVALID_WASM` or `UNSUPPORTED_WASM`
+ */
+export function sourceOf(bytes: Uint8Array, file: string): SourceModule {
   const module = readModule(bytes, file);
   return {
     file,
     name: moduleName(file),
     sha256: sha256(bytes),
     bytes,
-    wire: stripCustomSections(bytes, strip),
+    wire: bytes,
     module,
     builtins: findBuiltins(module.imports),
   };

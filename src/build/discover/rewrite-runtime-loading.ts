@@ -1,6 +1,6 @@
 /**
- * Rewrites JavaScript modules that load wasm files themselves. File names become those in the output, and calls to
- * `WebAssembly` go through `runtime/node/recognise.ts` if it is loaded. Code that is not recognised stays unchanged.
+ * Rewrites JavaScript modules that load wasm files themselves: file names become those in the output. The register
+ * file recognises the modules. Code that names no file stays unchanged.
  *
  * Also rewrites modules that obtain a wasm module dynamically. It may be split, so its runtime must intercept the
  * functions that create instances. `WebAssembly.instantiate(await import.source('./x.wasm'))` reads `instantiate`
@@ -14,9 +14,6 @@ import type { BundlerContext } from '../bundler-context.ts';
 import { findRuntimeLoading, type RuntimeLoading, type Reference } from './find-runtime-loading.ts';
 import { formatRequest } from '../requests/request.ts';
 import { resolveFile } from '../requests/resolve-file.ts';
-
-/** The functions that `runtime/node/recognise.ts` registers under this symbol. */
-const REGISTERED = 'globalThis[Symbol.for("wasm-precompile.runtime-loading")]';
 
 /** Matches the ids of modules to scan. */
 export const SCRIPT_ID = /^[^\0?]+\.(?:[cm]?[jt]sx?|vue|svelte|astro)(?:\?.*)?$/;
@@ -63,7 +60,7 @@ export async function rewriteRuntimeLoading(
   const text = new MagicString(code);
   if (setup.detect) {
     const references = await resolveReferences(context, loading.references, file, setup);
-    if (references.length > 0 || loading.uses.length > 0) rewrite(text, loading, references, setup);
+    if (references.length > 0 || loading.typeTests.length > 0) rewrite(text, loading, references, setup);
   }
   if (setup.dynamic && (await obtainsHandled(context, loading.dynamic, file, setup)))
     interceptFirst(text, loading, setup);
@@ -126,10 +123,6 @@ function rewrite(
   references: readonly Resolved[],
   { commonJs: knowsCommonJs, hasImportMeta = true }: ScriptHost,
 ): void {
-  for (const { start, end } of loading.uses) {
-    // Evaluates to the original expression if nothing is registered, for example outside of Node.
-    text.overwrite(start, end, `(${REGISTERED} ?? ${text.slice(start, end)})`);
-  }
   for (const { start, name } of loading.typeTests) text.appendLeft(start, `${isNeitherFetchClass(name)} && `);
   const [first] = references;
   if (!first) return;
@@ -153,8 +146,9 @@ function rewrite(
   }
   for (const { kind, start, end, file, specifier, gives = 'url' } of references) {
     if (kind === 'url') text.overwrite(start, end, `${nameOf(file)}.url`);
-    else if (kind === 'resolve') text.overwrite(start, end, `${nameOf(file)}.${gives}`);
-    else {
+    else if (kind === 'resolve') {
+      text.overwrite(start, end, `${nameOf(file)}.${resolvedBy(specifier, gives)}`);
+    } else {
       text.appendLeft(start, `${nameOf(file)}.locate(`.repeat(places.length));
       for (const place of places) text.appendLeft(end, `, ${place}, ${JSON.stringify(specifier)})`);
     }
@@ -166,6 +160,12 @@ function rewrite(
       : `import { file as ${nameOf(file)} } from ${from};`;
   });
   text.appendLeft(loading.top, `\n${statements.join(' ')}\n`);
+}
+
+/** A file of a package may be installed beside the output, with its neighbours. */
+function resolvedBy(specifier: string, gives: 'path' | 'url'): string {
+  if (/^(\.|\/|file:)/.test(specifier)) return gives;
+  return `${gives === 'url' ? 'resolveUrl' : 'resolve'}(${JSON.stringify(specifier)})`;
 }
 
 /** Whether the plugin handles one of the dynamically obtained modules. */

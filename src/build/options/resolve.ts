@@ -24,6 +24,7 @@ export interface ResolvedOptions {
   threshold: number;
   detect: boolean;
   external: boolean;
+  recognise: boolean;
   report: boolean | string;
   dts: DeclarationStyle | undefined;
   cache: string | false | CacheStore;

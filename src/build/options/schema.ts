@@ -88,6 +88,7 @@ export const optionsSchema = v.strictObject({
   ),
   detect: v.optional(v.boolean(), true),
   external: v.optional(v.boolean(), true),
+  recognise: v.optional(v.boolean(), true),
   report: v.optional(
     v.union(
       [v.boolean(), v.pipe(v.string(), v.nonEmpty())],

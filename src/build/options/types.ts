@@ -95,12 +95,20 @@ export interface Options {
   detect?: boolean;
   /**
    * Traces packages that the bundler leaves outside the bundle, in server builds, and precompiles the wasm files
-   * that their code names. Each entry of the program then imports a file that recognises these modules by their
-   * bytes. Not in library builds: where the bundler does not know that it builds a library, set this to `false`.
+   * that their code names. Needs `recognise`.
    *
    * @default true
    */
   external?: boolean;
+  /**
+   * Recognises modules by their bytes when the program passes them to the engine, in server builds: each entry imports
+   * a file first that wraps the functions of `WebAssembly` which compile. Without it, modules that code loads itself
+   * are compiled as usual. A library must not change the process of its users: Vite's library builds never do this;
+   * for libraries that another bundler builds, set this to `false`.
+   *
+   * @default true
+   */
+  recognise?: boolean;
   /**
    * Writes an HTML page about the artifacts of a build, not in watch mode: `true` writes
    * `wasm-precompile-report.html` beside the output folder, a path names the file.

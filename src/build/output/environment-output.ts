@@ -75,6 +75,11 @@ export class EnvironmentOutput {
     this.#summary.addScript(file, inPackage ?? relative(process.cwd(), script));
   }
 
+  /** Records that a training run has found a module. */
+  noteDiscovered({ file }: Pick<SourceModule, 'file'>): void {
+    this.#summary.addScript(file, 'the training run');
+  }
+
   /** One line that says how each module was shipped; in watch mode, each module that has changed. */
   summarize(): string | undefined {
     return this.#summary.describe();

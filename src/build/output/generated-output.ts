@@ -8,7 +8,7 @@ import { sha256 } from '../../common/sha256.ts';
 import type { BundlerContext, WrittenOutput } from '../bundler-context.ts';
 import { type ImportingScript, importRegister } from '../codegen/import-register.ts';
 import type { RegisterFormat } from '../codegen/register.ts';
-import type { GeneratedFile } from '../discover/external/external-modules.ts';
+import type { GeneratedFile } from '../discover/recognised-modules.ts';
 import type { ExternalImport } from '../discover/external/packages.ts';
 import { readInlineSourceMap, replaceInlineSourceMap } from './inline-source-maps.ts';
 import type { OutputFile } from './rewrite-output.ts';

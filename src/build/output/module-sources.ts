@@ -8,15 +8,9 @@ import { checksum } from '../../runtime/node/checksum.ts';
 import type { CompileOptions } from '../../runtime/shared/module-handle.ts';
 import { HOST_FILE, RECOMPILE_HOST_FILE } from '../../v8/host-process.ts';
 import type { BundlerContext, BundlerSettings } from '../bundler-context.ts';
-import type { ModuleSource, Platform } from '../codegen/module-source.ts';
+import type { ArtifactSource, ModuleSource, Platform } from '../codegen/module-source.ts';
 import { reserveSplit } from '../codegen/manifest-text.ts';
-import {
-  type CompileAtStartup,
-  decide,
-  decideForNode,
-  type Decision,
-  type Precompile,
-} from '../compile/decide.ts';
+import { decide, type Decision } from '../compile/decide.ts';
 import type { Pipeline } from '../compile/pipeline.ts';
 import { readBytes, type SourceModule } from '../compile/read-source.ts';
 import { secondariesLimit, type SplitModules } from '../compile/splitting.ts';
@@ -41,16 +35,6 @@ export interface SourcesSetup {
   training: boolean;
   report: BuildReport | undefined;
   warn: (message: string) => void;
-}
-
-type Artifact = Extract<ModuleSource, { kind: 'artifact' }>;
-
-/** A plain wasm file in the output, for code that loads it itself. */
-export interface FileSource {
-  /** An expression. */
-  url: string;
-  /** Undefined if the module is not precompiled. */
-  artifact: Artifact | undefined;
 }
 
 export class ModuleSources {
@@ -87,22 +71,22 @@ export class ModuleSources {
     return this.#setup.pipeline.splitForBrowsers(source);
   }
 
-  /** Emits the unchanged file, for code that loads it itself, and its artifact if the module is precompiled. */
-  async emitFile(load: LoadContext, source: SourceModule): Promise<FileSource> {
-    const url = load.output.emit(load.context, `${source.name}.wasm`, source.wire);
-    const decision = decideForNode(source, this.#setup.options.threshold);
-    if (decision.kind === 'precompile') return { url, artifact: await this.#artifact(load, source, false) };
-    load.output.note(source, decision);
-    return { url, artifact: undefined };
+  /** Emits what all artifacts of an output need: the addon's binaries, and what compiles on the device. */
+  async emitShared(load: LoadContext): Promise<Pick<ArtifactSource, 'addons' | 'recompile'>> {
+    const { context, output } = load;
+    const { recompile } = this.#setup.options;
+    return {
+      addons: await this.#addons(load),
+      recompile: recompile && {
+        options: recompile,
+        host: output.emit(context, 'wasm-precompile-recompile.mjs', await readBytes(RECOMPILE_HOST_FILE)),
+        compiler: output.emit(context, 'wasm-precompile-compile.mjs', await readBytes(HOST_FILE)),
+      },
+    };
   }
 
-  /** Decides about a module that only the register hook knows. */
-  decideRecognised(source: SourceModule): Precompile | CompileAtStartup {
-    return decideForNode(source, this.#setup.options.threshold);
-  }
-
-  /** Emits the artifact of a module that only the register hook knows. */
-  emitRecognised(load: LoadContext, source: SourceModule): Promise<Artifact> {
+  /** Emits the artifact of a module that the register file recognises. */
+  emitRecognised(load: LoadContext, source: SourceModule): Promise<ArtifactSource> {
     return this.#artifact(load, source, false);
   }
 
@@ -126,7 +110,7 @@ export class ModuleSources {
   }
 
   /** @param imported whether the program imports the module, instead of loading the file itself */
-  async #artifact(load: LoadContext, source: SourceModule, imported: boolean): Promise<Artifact> {
+  async #artifact(load: LoadContext, source: SourceModule, imported: boolean): Promise<ArtifactSource> {
     const { context, output } = load;
     const { options, pipeline, report, training, warn } = this.#setup;
     const contents = await pipeline.compile(source, true);
@@ -149,16 +133,11 @@ export class ModuleSources {
       manifest,
       split,
       options: { verify: options.verify, fallback: options.fallback },
-      addons: await this.#addons(load),
-      recompile: options.recompile && {
-        options: options.recompile,
-        host: output.emit(context, 'wasm-precompile-recompile.mjs', await readBytes(RECOMPILE_HOST_FILE)),
-        compiler: output.emit(context, 'wasm-precompile-compile.mjs', await readBytes(HOST_FILE)),
-      },
+      ...(await this.emitShared(load)),
     };
   }
 
-  async #addons({ context, output }: LoadContext): Promise<Artifact['addons']> {
+  async #addons({ context, output }: LoadContext): Promise<ArtifactSource['addons']> {
     const { options, pipeline } = this.#setup;
     const files = await pipeline.addons(options.recompile !== undefined);
     return Promise.all(

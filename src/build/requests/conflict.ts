@@ -6,6 +6,6 @@ export function conflict(file: string, other: string): WasmPrecompileError {
   return new WasmPrecompileError(
     'CONFLICT',
     `${file}: ${other} handles this file, too. Remove it, or name the file in the option \`exclude\` ` +
-      'of either of the two.',
+      `of either of the two.${/\bunwasm\b/.test(other) ? ' In Nitro, set `wasm: false`.' : ''}`,
   );
 }

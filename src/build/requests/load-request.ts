@@ -18,6 +18,7 @@ import { decideUnreadable } from '../compile/decide.ts';
 import type { Pipeline } from '../compile/pipeline.ts';
 import { moduleName, readBytes, type SourceModule } from '../compile/read-source.ts';
 import type { Diagnostics } from '../diagnostics.ts';
+import type { RecognisedModules } from '../discover/recognised-modules.ts';
 import type { ResolvedOptions } from '../options/resolve.ts';
 import type { EnvironmentOutput } from '../output/environment-output.ts';
 import { type LoadContext, type ModuleSources, plainSource } from '../output/module-sources.ts';
@@ -30,6 +31,7 @@ export interface LoadSetup {
   options: ResolvedOptions;
   pipeline: Pipeline;
   sources: ModuleSources;
+  recognised: RecognisedModules;
   diagnostics: Diagnostics;
   /** Whether the plugin handles a file. */
   handles: (file: string) => boolean;
@@ -72,9 +74,11 @@ export class RequestLoader {
     return { context, platform: context.platform, settings, output: this.#setup.outputOf(context) };
   }
 
-  async #loadFile(load: LoadContext, source: SourceModule): Promise<string> {
-    const { url, artifact } = await this.#setup.sources.emitFile(load, source);
-    return generateFileModule(url, artifact, load.context.runningFile);
+  /** The file in the output is the original one: the register file recognises its bytes. */
+  #loadFile(load: LoadContext, source: SourceModule): string {
+    this.#setup.recognised.addBundled(load, source);
+    const url = load.output.emit(load.context, `${source.name}.wasm`, source.bytes);
+    return generateFileModule(url, load.context.runningFile);
   }
 
   async #loadModule(load: LoadContext, form: 'esm' | ModuleForm, source: SourceModule): Promise<string> {
@@ -156,7 +160,7 @@ export class RequestLoader {
     const { context, output } = load;
     output.note({ file, name, sha256: sha256(wire) }, decision);
     if (form === 'file') {
-      return generateFileModule(output.emit(context, `${name}.wasm`, wire), undefined, context.runningFile);
+      return generateFileModule(output.emit(context, `${name}.wasm`, wire), context.runningFile);
     }
     const source = plainSource(load, { file, name, wire }, {});
     return form === 'shared'

@@ -2,7 +2,7 @@
 import { messageOf, WasmPrecompileError } from '../../common/error.ts';
 import type { Profile } from '../../profile/startup-profile.ts';
 import { listenForInterruption } from '../../train/interruption.ts';
-import type { RunCode } from '../../train/trained-modules.ts';
+import type { RunCode, TrainedModule } from '../../train/trained-modules.ts';
 import { describeAdded, describeFailure, makeProfiles } from '../../train/outcome.ts';
 import { type RepeatOptions, trainRepeatedly } from '../../train/repeat.ts';
 import type { TrainResult } from '../../train/train.ts';
@@ -20,6 +20,7 @@ export interface TrainingCommand {
 
 /** The functions that the runs executed, and the native code that V8 had for them at the end. */
 export interface Executed {
+  modules: readonly TrainedModule[];
   profiles: Profile[];
   runs: RunCode[];
 }
@@ -94,5 +95,5 @@ function executedIn(
   warn: (message: string) => void,
 ): Executed {
   for (const problem of problems) warn(`Training: ${problem}`);
-  return { profiles, runs: modules.flatMap(({ runs }) => runs) };
+  return { modules, profiles, runs: modules.flatMap(({ runs }) => runs) };
 }

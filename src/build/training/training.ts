@@ -2,16 +2,23 @@
  * Training as a part of the build: runs the written output, and trims its artifacts to the functions that were
  * executed.
  */
+import { readFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { ArtifactContents } from '../../artifact/contents.ts';
 import { packArtifact } from '../../artifact/pack.ts';
 import { messageOf } from '../../common/error.ts';
+import { fileNameOf } from '../../common/file-name.ts';
+import { writeAtomic } from '../../common/write-atomic.ts';
 import { matchProfile } from '../../profile/match.ts';
 import type { ArtifactManifest } from '../../runtime/shared/manifest.ts';
+import type { TrainedModule } from '../../train/trained-modules.ts';
 import { hashModule } from '../../wasm/binary/hash.ts';
 import type { WasmInterface } from '../../wasm/binary/extern-types.ts';
 import { formatManifest } from '../codegen/manifest-text.ts';
+import { addDiscovered, isRegisterName } from '../codegen/register.ts';
+import { decideForNode } from '../compile/decide.ts';
 import type { Pipeline } from '../compile/pipeline.ts';
-import type { SourceModule } from '../compile/read-source.ts';
+import { type SourceModule, sourceOf } from '../compile/read-source.ts';
 import {
   type OutputFile,
   type Replacement,
@@ -34,6 +41,8 @@ export interface Output {
 
 export interface TrainingSetup extends TrainingCommand {
   pipeline: Pipeline;
+  /** Bytes below which a module is not precompiled. */
+  threshold: number;
 }
 
 /** The contents of an artifact after training. */
@@ -42,6 +51,13 @@ export interface TrainedArtifact {
   contents: ArtifactContents<WasmInterface>;
   bytes: Uint8Array;
   manifest: ArtifactManifest;
+}
+
+export interface Trained {
+  /** The artifacts that were trimmed. */
+  trimmed: readonly TrainedArtifact[];
+  /** Those of modules that the command compiled itself, and that the build did not know. */
+  discovered: readonly TrainedArtifact[];
 }
 
 /** A reason to keep file names. */
@@ -57,6 +73,8 @@ export class Training {
   readonly #trained = new Map<string, TrainedArtifact>();
   /** Outputs with their artifacts that are not trained yet. */
   readonly #left: Output[] = [];
+  /** Modules that the command compiled, and that no artifact of the build holds. */
+  #discovered: readonly TrainedArtifact[] | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(setup: TrainingSetup) {
@@ -65,32 +83,60 @@ export class Training {
 
   /**
    * Runs the command, and trims the artifacts of an output to the functions that were executed; one output after
-   * another. An error leaves the output unchanged, with a warning: the output works without training.
-   *
-   * @returns the artifacts that were trimmed
+   * another. Modules that the command compiled itself get artifacts, if the output has a register file. An error leaves
+   * the output unchanged, with a warning: the output works without training.
    */
-  apply(output: Output): Promise<TrainedArtifact[]> {
+  apply(output: Output): Promise<Trained> {
     const applied = this.#last.then(async () => {
       try {
         return await this.#apply(output);
       } catch (error) {
         this.#setup.warn(`Training failed: ${messageOf(error)}. Native code holds all functions.`);
-        return [];
+        return { trimmed: [], discovered: [] };
       }
     });
     this.#last = applied;
     return applied;
   }
 
-  async #apply(output: Output): Promise<TrainedArtifact[]> {
-    const { artifacts, folder } = output;
-    if (artifacts.some(({ manifest }) => !this.#trained.has(manifest.buildId))) await this.#train(artifacts);
+  async #apply(output: Output): Promise<Trained> {
+    const { artifacts, folder, files } = output;
+    const register = files.find(({ name }) => isRegisterName(name))?.name;
+    const isNew = artifacts.some(({ manifest }) => !this.#trained.has(manifest.buildId));
+    if (isNew || (register !== undefined && !this.#discovered)) await this.#train(artifacts);
     // An earlier output of the folder may use the same file without having been trained.
     for (const earlier of this.#left.splice(0)) {
       if (earlier.folder === folder) await this.#rewrite({ ...earlier, keepNames: SHARED_FOLDER });
       else this.#left.push(earlier);
     }
-    return this.#rewrite(output);
+    const trimmed = await this.#rewrite(output);
+    const discovered = register === undefined ? [] : await this.#addTo(output, register);
+    return { trimmed, discovered };
+  }
+
+  /** Writes the artifacts of discovered modules beside the register file, and adds them to its index. */
+  async #addTo({ folder, update }: Output, name: string): Promise<readonly TrainedArtifact[]> {
+    const { warn } = this.#setup;
+    const register = join(folder, name);
+    const discovered = this.#discovered ?? [];
+    const files = discovered.map(({ source, bytes, manifest }) => ({
+      file: `${fileNameOf(source.name)}-${manifest.buildId.slice(0, 8)}.elf`,
+      manifest,
+      bytes,
+    }));
+    const code = addDiscovered(await readFile(register, 'utf8'), files);
+    if (code === undefined) {
+      if (discovered.length === 0) return [];
+      warn(
+        `${register}: another tool has rewritten it, so modules that training found are compiled at startup.`,
+      );
+      return [];
+    }
+    await Promise.all(files.map(({ file, bytes }) => writeAtomic(join(dirname(register), file), bytes)));
+    const contents = Buffer.from(code);
+    await writeAtomic(register, contents);
+    update({ names: new Map(), contents: new Map([[name, contents]]), skipped: [], kept: [] });
+    return discovered;
   }
 
   /** Writes the artifacts that are trained so far. */
@@ -130,7 +176,11 @@ export class Training {
 
   async #train(artifacts: readonly UntrainedArtifact[]): Promise<void> {
     const executed = await runTraining(this.#setup);
+    this.#discovered ??= [];
     if (!executed) return;
+    const known = new Set(artifacts.map(({ source }) => hashModule(source.bytes, source.module)));
+    const others = executed.modules.filter(({ sha256 }) => !known.has(sha256));
+    this.#discovered = await this.#compileDiscovered(others, executed);
     for (const artifact of artifacts) {
       if (this.#trained.has(artifact.manifest.buildId)) continue;
       if (artifact.contents.native.length === 0) continue;
@@ -138,6 +188,28 @@ export class Training {
       // oxlint-disable-next-line no-await-in-loop
       await this.#trim(artifact, executed);
     }
+  }
+
+  async #compileDiscovered(
+    modules: readonly TrainedModule[],
+    { profiles }: Executed,
+  ): Promise<TrainedArtifact[]> {
+    const { pipeline, threshold } = this.#setup;
+    const compiled: TrainedArtifact[] = [];
+    for (const module of modules) {
+      const source = sourceOf(module.wire, module.name);
+      if (decideForNode(source, threshold).kind !== 'precompile') continue;
+      // One after another, as above.
+      // oxlint-disable-next-line no-await-in-loop
+      const untrained = await pipeline.compile(source);
+      const profile = profiles.find(({ sha256 }) => sha256 === module.sha256);
+      if (!profile || untrained.native.length === 0) continue;
+      const keep = matchProfile(profile, source.bytes).functions;
+      // oxlint-disable-next-line no-await-in-loop
+      const contents = await pipeline.trim(source, untrained, keep, module.runs, true);
+      compiled.push({ source, contents, ...packArtifact(contents) });
+    }
+    return compiled;
   }
 
   async #trim(artifact: UntrainedArtifact, { profiles, runs }: Executed): Promise<void> {

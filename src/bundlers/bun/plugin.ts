@@ -9,7 +9,7 @@ import type { WasmPlugin } from '../../build/plugin.ts';
 import { NAME } from '../../common/version.ts';
 import { filesOnDisk } from '../files-on-disk.ts';
 import { setUp } from '../esbuild/set-up.ts';
-import type { Settings } from '../esbuild/settings.ts';
+import { NOT_WRITTEN, type Settings } from '../esbuild/settings.ts';
 
 /** What is used of Bun's global. */
 declare const Bun: { resolveSync(request: string, folder: string): string };
@@ -91,7 +91,8 @@ function settingsOf(config: BunBuild['config']): Settings {
       };
     },
     generated: (result) => {
-      if (folder === undefined || (format !== 'esm' && format !== 'cjs')) return undefined;
+      if (folder === undefined) return NOT_WRITTEN;
+      if (format !== 'esm' && format !== 'cjs') return `the output format "${format}" has no imports`;
       const { outputs } = result as unknown as BunResult;
       const scripts = outputs.filter(({ kind }) => kind === 'entry-point' || kind === 'chunk');
       return {

@@ -12,7 +12,7 @@ import { sha256 } from '../../common/sha256.ts';
 import { NAME } from '../../common/version.ts';
 import { filesOnDisk } from '../files-on-disk.ts';
 import { setUp } from './set-up.ts';
-import { FILE_NAMESPACE, OWN_REQUEST, type Settings } from './settings.ts';
+import { FILE_NAMESPACE, NOT_WRITTEN, OWN_REQUEST, type Settings } from './settings.ts';
 
 type BuildOptions = PluginBuild['initialOptions'];
 
@@ -29,7 +29,7 @@ function settingsOf(plugin: WasmPlugin, build: PluginBuild): Settings {
   const isNode = options.platform === 'node';
   const platform = isNode ? 'node' : options.platform === 'neutral' ? undefined : 'browser';
   // Without esbuild's description of its output, the plugin does not know what the files are.
-  if (plugin.trains || plugin.tracesExternals(plugin.platform(platform))) options.metafile = true;
+  if (plugin.trains || plugin.mayRegister(plugin.platform(platform))) options.metafile = true;
   const format = options.format ?? (isNode ? 'cjs' : options.platform === 'neutral' ? 'esm' : 'iife');
   const describe = outputDescriber(options, root, folder);
   return {
@@ -59,7 +59,9 @@ function settingsOf(plugin: WasmPlugin, build: PluginBuild): Settings {
       };
     },
     generated: (result) =>
-      format === 'iife' ? undefined : describeGenerated(result, options, format, root, directory),
+      format === 'iife'
+        ? 'the output format "iife" has no imports'
+        : describeGenerated(result, options, format, root, directory),
   };
 }
 
@@ -70,8 +72,8 @@ function describeGenerated(
   format: 'esm' | 'cjs',
   root: string,
   directory: string | undefined,
-): GeneratedOutput | undefined {
-  if (!metafile || directory === undefined) return undefined;
+): GeneratedOutput | string {
+  if (!metafile || directory === undefined) return NOT_WRITTEN;
   const folder = resolve(root, directory);
   const nameOf = (output: string) => relative(folder, resolve(root, output)).replaceAll('\\', '/');
   const outputs = Object.entries(metafile.outputs);

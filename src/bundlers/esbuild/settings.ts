@@ -29,12 +29,15 @@ export interface Settings {
     result: BuildResult,
     emitted: ReadonlyMap<string, Uint8Array>,
   ) => Pick<WrittenOutput, 'files' | 'find'>;
-  /** Describes the output for the register file; undefined if Node does not run it, or if nothing is written. */
-  generated: (result: BuildResult) => GeneratedOutput | undefined;
+  /** Describes the output for the register file, or says why it cannot have one. */
+  generated: (result: BuildResult) => GeneratedOutput | string;
 }
 
 /** The namespace of emitted files: modules for which the bundler writes a file. */
 export const FILE_NAMESPACE = 'wasm-precompile-file';
+
+/** Why an output without a folder has no register file. */
+export const NOT_WRITTEN = 'the bundler does not say where the output goes';
 
 /** Marks requests that this plugin makes itself, so that it does not handle them again. */
 export const OWN_REQUEST = Symbol('wasm-precompile request');

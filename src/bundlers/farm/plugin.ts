@@ -36,7 +36,7 @@ export function farmPlugins(plugin: WasmPlugin): UnpluginOptions[] {
   let publicPath = '/';
   let pattern = withHash();
   let declared: Platform | undefined;
-  let format: string | undefined;
+  let format = 'esm';
   let watchMode = false;
   /** Files of the output, by name. */
   const emitted = new Map<string, { source: Uint8Array; digest: string }>();
@@ -80,8 +80,8 @@ export function farmPlugins(plugin: WasmPlugin): UnpluginOptions[] {
     environment: '',
   });
 
-  const describeGenerated = (names: readonly string[]): GeneratedOutput | undefined => {
-    if (format !== 'esm' && format !== 'cjs') return undefined;
+  const describeGenerated = (names: readonly string[]): GeneratedOutput | string => {
+    if (format !== 'esm' && format !== 'cjs') return `the output format "${format}" has no imports`;
     // Farm does not say which files are entries. The register file takes effect once, also if all scripts import it.
     const scripts = names.filter((name) => SCRIPT.test(name));
     return {

@@ -124,8 +124,10 @@ function outputHooks(plugin: WasmPlugin, assets: EmittedAssets, contextOf: Conte
     async renderStart(this: unknown, settings: Pick<OutputSettings, 'dir' | 'file' | 'format'>) {
       plugin.startOutput(folderOf(settings), settings.format);
       const context = this as RollupContext;
-      const traces = plugin.tracesExternals(contextOf(context).platform, hasNodeModules(context.environment));
-      const imports = traces && registerFormat(settings.format) ? findExternalImports(context) : [];
+      const traces =
+        registerFormat(settings.format, context.environment) &&
+        plugin.tracesExternals(contextOf(context).platform);
+      const imports = traces ? findExternalImports(context) : [];
       await plugin.traceExternals(contextOf(context), imports);
     },
     renderChunk(
@@ -134,7 +136,8 @@ function outputHooks(plugin: WasmPlugin, assets: EmittedAssets, contextOf: Conte
       chunk: RenderedChunk,
       { format }: { format?: string | undefined },
     ) {
-      return renderEntry(plugin, contextOf(this), code, chunk, format);
+      const { environment } = this as RollupContext;
+      return renderEntry(plugin, contextOf(this), code, chunk, registerFormat(format, environment));
     },
     resolveFileUrl(file: FileUrl) {
       const asset = assets.find(file.referenceId);
@@ -152,8 +155,11 @@ function outputHooks(plugin: WasmPlugin, assets: EmittedAssets, contextOf: Conte
       async handler(this: unknown, options: unknown, bundle: Readonly<Record<string, unknown>>) {
         const context = this as RollupContext;
         const settings = options as OutputSettings;
-        const format = registerFormat(settings.format);
+        const format = registerFormat(settings.format, context.environment);
         const find = (id: string) => findEmitted(context, assets, settings, id);
+        if (!format) {
+          plugin.refuseRegister(contextOf(context), `the output format "${settings.format}" has no imports`);
+        }
         const register = format && (await plugin.generateRegister(contextOf(context), format, find));
         if (register) {
           const source = Buffer.from(register.code);

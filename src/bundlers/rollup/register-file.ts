@@ -5,10 +5,15 @@ import { type ImportingScript, importRegister } from '../../build/codegen/import
 import type { RegisterFormat } from '../../build/codegen/register.ts';
 import { type ExternalImport, packageName } from '../../build/discover/external/packages.ts';
 import type { WasmPlugin } from '../../build/plugin.ts';
+import { type Environment, hasNodeModules } from '../vite/environment.ts';
 import type { RollupContext } from './context.ts';
 
-/** Undefined for formats that Node does not run. */
-export function registerFormat(format: string | undefined): RegisterFormat | undefined {
+/** Undefined for formats and environments without modules of Node. */
+export function registerFormat(
+  format: string | undefined,
+  environment: Environment | undefined,
+): RegisterFormat | undefined {
+  if (!hasNodeModules(environment)) return undefined;
   if (/^(es|esm|module)$/.test(format ?? '')) return 'esm';
   return /^(cjs|commonjs)$/.test(format ?? '') ? 'cjs' : undefined;
 }
@@ -45,8 +50,9 @@ export function renderEntry(
   context: BundlerContext,
   code: string,
   { fileName, isEntry }: RenderedChunk,
-  format: string | undefined,
+  format: RegisterFormat | undefined,
 ): ImportingScript | undefined {
-  const register = isEntry && plugin.needsRegister(context) ? registerFormat(format) : undefined;
-  return register && importRegister(code, fileName, register);
+  return format && isEntry && plugin.needsRegister(context)
+    ? importRegister(code, fileName, format)
+    : undefined;
 }

@@ -3,7 +3,7 @@ import type { Plugin, ResolvedConfig } from 'vite';
 import type { BundlerContext } from '../../build/bundler-context.ts';
 import { loadBeforeLazyImports } from '../../build/output/early-loading.ts';
 import type { WasmPlugin } from '../../build/plugin.ts';
-import { renderEntry } from '../rollup/register-file.ts';
+import { registerFormat, renderEntry } from '../rollup/register-file.ts';
 import { viteInlineLimit } from './inline-limit.ts';
 import { pageSettings } from './page-settings.ts';
 
@@ -34,7 +34,7 @@ export function viteHooks(
       // Pages load files early. Programs on a server may have a register file.
       return early && format === 'es' && context.platform === 'browser'
         ? loadBeforeLazyImports(early, chunks, code, chunk)
-        : renderEntry(plugin, context, code, chunk, format);
+        : renderEntry(plugin, context, code, chunk, registerFormat(format, this.environment));
     },
     transformIndexHtml: {
       order: 'post',

@@ -206,10 +206,10 @@ class CompilerHooks {
     loader.cacheable(this.#compiler.watchMode && isMemory);
   }
 
-  /** Makes entries import the register file first, if packages outside the bundle have wasm files. */
+  /** Makes entries import the register file first, if the program compiles modules itself. */
   async addRegister(compilation: Compilation): Promise<void> {
     const common = this.#contextOf(compilation);
-    if (!this.#plugin.tracesExternals(common.platform)) return;
+    if (!this.#plugin.mayRegister(common.platform)) return;
     const emitted = new Set<string>();
     const context: BundlerContext = {
       ...common,
@@ -219,7 +219,9 @@ class CompilerHooks {
         return file;
       },
     };
-    await this.#plugin.traceExternals(context, findExternalImports(this.#compiler, compilation));
+    if (this.#plugin.tracesExternals(common.platform)) {
+      await this.#plugin.traceExternals(context, findExternalImports(this.#compiler, compilation));
+    }
     if (!this.#plugin.needsRegister(context)) return;
     const format = compilation.outputOptions.module ? 'esm' : 'cjs';
     const register = await this.#plugin.generateRegister(context, format, (name) => ({

@@ -2,7 +2,7 @@
 import type { Compilation, Compiler, Module } from 'webpack';
 import { endOfPrologue, importStatement } from '../../build/codegen/import-register.ts';
 import type { RegisterFormat } from '../../build/codegen/register.ts';
-import type { GeneratedFile } from '../../build/discover/external/external-modules.ts';
+import type { GeneratedFile } from '../../build/discover/recognised-modules.ts';
 import { type ExternalImport, packageName } from '../../build/discover/external/packages.ts';
 
 const SCRIPT = /\.[cm]?js$/;
@@ -50,7 +50,7 @@ export function importIntoEntries(
       if (!asset) continue;
       const source = new ReplaceSource(asset.source);
       const code = asset.source.source().toString();
-      source.insert(endOfPrologue(code), importStatement(name, format));
+      source.insert(endOfPrologue(code), importStatement(name, format, compiler.outputPath));
       compilation.updateAsset(name, source);
     }
     // Frameworks copy what belongs to a chunk.

@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
-import { type ExternalImport, findWasmPackages, type WasmPackage } from './packages.ts';
+import { type ExternalImport, findWasmPackages, packageName, type WasmPackage } from './packages.ts';
 
 /** A wasm file with what loads it. */
 export interface ExternalWasm {
@@ -26,8 +26,12 @@ const ENTRIES = ['wasm-precompile-imports.mjs', 'wasm-precompile-imports.cjs'] a
 
 const SCRIPT = /\.[cm]?js$/;
 
-/** @param imports that the bundler left in the output */
-export async function traceExternalWasm(imports: readonly ExternalImport[]): Promise<ExternalTrace> {
+/** Frameworks that load wasm files of their own for their tools. Tracing one takes seconds. */
+const FRAMEWORKS = new Set<string | undefined>(['next']);
+
+/** @param all the imports that the bundler left in the output */
+export async function traceExternalWasm(all: readonly ExternalImport[]): Promise<ExternalTrace> {
+  const imports = all.filter(({ specifier }) => !FRAMEWORKS.has(packageName(specifier)));
   const packages = await findWasmPackages(imports);
   if (packages.length === 0) return { files: [], unnamed: [] };
   const traced = await trace(imports);

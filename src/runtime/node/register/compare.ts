@@ -36,12 +36,10 @@ export function isEqual(
 ): boolean {
   if (!manifest.split && !addon) return isEqualByReading(file, manifest.wire, bytes);
   const ranges = rangesOf(manifest);
-  const contents = addon
-    ? addon.map(file, ranges)()
-    : (readRanges(file, ranges, false).next().value as Contents);
+  const contents = addon ? addon.map(file, ranges)() : read(file, ranges);
   if (!contents) return false;
   try {
-    return isEqualInPieces(piecesFrom(contents, manifest), bytes);
+    return isEqualInPieces(piecesFrom(file, contents, manifest), bytes);
   } finally {
     addon?.release(contents);
   }
@@ -49,25 +47,36 @@ export function isEqual(
 
 /** Returns the module that an artifact was made for. */
 export function readOriginal(file: string, manifest: ArtifactManifest): Uint8Array<ArrayBuffer> {
-  const contents = readRanges(file, rangesOf(manifest), false).next().value as Contents;
-  return new Uint8Array(Bytes.concat(piecesFrom(contents, manifest)));
+  const contents = read(file, rangesOf(manifest));
+  return new Uint8Array(Bytes.concat(piecesFrom(file, contents, manifest)));
 }
 
-/** The wire bytes; of a split module the reassembly plan and what it refers to. */
+function read(file: string, ranges: readonly SegmentEntry[]): Contents {
+  return readRanges(file, ranges, false).next().value as Contents;
+}
+
+/** The wire bytes; of a split module those that the reassembly plan refers to. They begin at the start of a page. */
 function rangesOf({ wire, split }: ArtifactManifest): SegmentEntry[] {
   if (!split) return [wire];
   const modules = [wire, ...split.secondaries.map((secondary) => secondary.wire)];
-  return [split.plan, ...planSources<SegmentEntry>(modules, split.memory)];
+  return planSources<SegmentEntry>(modules, split.memory);
 }
 
 /** @throws RangeError if the file is too short */
-function piecesFrom({ segments }: Contents, { split }: ArtifactManifest): Uint8Array[] {
-  const views = segments.map((segment) => {
+function piecesFrom(file: string, { segments }: Contents, { split }: ArtifactManifest): Uint8Array[] {
+  const views = viewsOf(segments);
+  if (!split) return views;
+  // It cannot be mapped: it does not begin at the start of a page.
+  const [plan] = viewsOf(read(file, [split.plan]).segments);
+  return plan ? followPlan(views, plan) : [];
+}
+
+/** The addon leaves holes for segments that are not in the file. */
+function viewsOf(segments: Contents['segments']): Uint8Array[] {
+  return Array.from(segments, (segment) => {
     if (!segment) throw new RangeError('the file is too short');
     return new Uint8Array(segment);
   });
-  const [plan, ...modules] = views;
-  return split && plan ? followPlan(modules, plan) : views;
 }
 
 function isEqualInPieces(pieces: readonly Uint8Array[], bytes: Uint8Array): boolean {

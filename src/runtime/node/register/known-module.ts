@@ -3,6 +3,7 @@ import type { ArtifactManifest } from '../../shared/manifest.ts';
 import { type Addons, loadAddon } from '../addon.ts';
 import { type ArtifactOptions, loadArtifact } from '../artifact.ts';
 import { builtin } from '../builtin.ts';
+import { getCrc32 } from '../crc32.ts';
 import { type FallbackMode, reportFallback } from '../fallback.ts';
 import { createHandle } from '../steps.ts';
 import { isEqual, originalOf, readOriginal } from './compare.ts';
@@ -68,7 +69,12 @@ export function createKnownModule({ url, manifest }: IndexEntry, options: IndexO
     }
   };
   const report = (error: unknown) =>
-    reportFallback(fallback, file, String(error), 'Deploy one whole build again.');
+    reportFallback(
+      fallback,
+      file,
+      error instanceof Error ? error.message : String(error),
+      'Deploy the complete build again.',
+    );
   const refuse = (error: unknown) => {
     // The user asked for this error.
     if (fallback === 'error') throw error;
@@ -82,7 +88,11 @@ export function createKnownModule({ url, manifest }: IndexEntry, options: IndexO
     hasBytes(bytes) {
       try {
         const addon = loadAddon(addons);
-        return isEqual(file, manifest, bytes, typeof addon === 'string' ? undefined : addon);
+        if (isEqual(file, manifest, bytes, typeof addon === 'string' ? undefined : addon)) return true;
+        // The program has the right module, so the artifact is wrong.
+        if (getCrc32()?.(bytes) === originalOf(manifest).crc32)
+          report('it is damaged or holds another module');
+        return false;
       } catch (error) {
         report(error);
         return false;

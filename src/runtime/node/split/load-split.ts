@@ -14,7 +14,6 @@ import {
   type ReassemblySegments,
   reassemble,
   planSources,
-  followPlan,
 } from '../../shared/reassembly-plan.ts';
 import { intercept, type LoadSecondary, registerPrimary } from '../../shared/link.ts';
 import type { ArtifactManifest, MemoryEntry, SegmentEntry, SplitEntry } from '../../shared/manifest.ts';
@@ -23,7 +22,7 @@ import { reportColdCall, reportLoad } from '../debug.ts';
 import { syncOrAsync, type Steps } from '../steps.ts';
 import { transferOriginal } from './transfer.ts';
 
-export { instantiate, intercept } from '../../shared/link.ts';
+export { instantiate } from '../../shared/link.ts';
 
 const { openSync } = builtin('node:fs');
 const { pathToFileURL } = builtin('node:url');
@@ -172,19 +171,6 @@ function keepOpen(file: string): FileAccess {
 function readReassembled(access: FileAccess, segments: ReassemblySegments): Uint8Array<ArrayBuffer> {
   const [plan, ...sources] = access((path) => readSegments(path, segments));
   return reassemble(sources, plan);
-}
-
-/** Returns whether a split artifact is that of a module with these bytes. */
-export function matchesOriginal(url: string, manifest: ArtifactManifest, bytes: Uint8Array): boolean {
-  const { split } = manifest;
-  if (!split) return false;
-  const [plan, ...sources] = readSegments(fileURLToPath(url), originalPlan(manifest, split));
-  let end = 0;
-  return followPlan(sources, plan).every((piece) => {
-    const start = end;
-    end += piece.length;
-    return Buffer.compare(piece, bytes.subarray(start, end)) === 0;
-  });
 }
 
 /** Returns the segments that the original module is reassembled from. */
