@@ -14,7 +14,7 @@ export interface EmittedFile {
 export interface BundlerContext {
   addWatchFile(file: string): void;
   warn(message: string): void;
-  info(message: string): void;
+  info: (message: string) => void;
   /** Resolves a request by the bundler's own rules, without this plugin; null if that fails. */
   resolve(request: string, importer: string | undefined): Promise<Resolved | null>;
   /** Adds a file. The bundler derives its name from this one, and emits files with the same contents once. */

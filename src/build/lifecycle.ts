@@ -28,6 +28,7 @@ export class Lifecycle {
   readonly #outputs = new Map<string, EnvironmentOutput>();
   /** How many outputs were written, or are about to be, by folder. */
   readonly #folders = new Map<string, number>();
+  #saidNothingFound = false;
   /** Wasm files imported in the form that needs top-level await. */
   readonly #awaited = new Set<string>();
 
@@ -123,6 +124,18 @@ export class Lifecycle {
     const clauses = [this.outputOf(context).summarize(), await this.#writeReport(context, folder)];
     const line = clauses.filter((clause) => clause !== undefined).join('; ');
     if (line !== '') context.info(line);
+    else this.#sayNothingFound(context);
+  }
+
+  /** Once, for a server's output: a build for pages may belong to a server that is built next. */
+  #sayNothingFound({ platform, watchMode, info }: BundlerContext): void {
+    if (platform === 'browser' || watchMode || this.#saidNothingFound) return;
+    if (this.outputs().some(({ isEmpty }) => !isEmpty)) return;
+    this.#saidNothingFound = true;
+    info(
+      'no WebAssembly to precompile was found, neither in the code of this build nor in the packages outside of it. ' +
+        'If the program compiles some all the same, `profile: { train }` finds it.',
+    );
   }
 
   /** @returns the report's path, for the summary; undefined if no report was written */

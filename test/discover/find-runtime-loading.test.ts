@@ -81,6 +81,8 @@ describe('a file name', () => {
     "const name = 'x.wasm'; use(other);",
     "const name = 'x.wasm'; const url = new URL(name, base);",
     "let name = 'x.wasm'; name = other; new URL(name, import.meta.url);",
+    "let name; if (small) name = 'x.wasm'; new URL(name, import.meta.url);",
+    "let name; export const get = () => new URL(name, import.meta.url); export const set = () => { name = 'x.wasm'; };",
     'function f(name) { return join(__dirname, name); } f(wasm);',
     "{ const name = 'x.wasm'; } join(__dirname, name);",
     "join(folder, name + '.wasm')",

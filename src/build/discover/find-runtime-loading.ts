@@ -151,7 +151,9 @@ function findUrl({ callee, arguments: args }: NewExpression, scopes: Scopes): Fo
   if (callee.type !== 'Identifier' || callee.name !== 'URL' || !name || !base || args.length > 2) {
     return undefined;
   }
-  const specifier = textOf(name, scopes);
+  // The arguments are replaced, so the variable must hold the name whenever they are evaluated.
+  const value = name.type === 'Identifier' ? scopes.constantOf(name) : name;
+  const specifier = value && literalOf(value);
   const isHere =
     base.type === 'MemberExpression' && base.object.type === 'MetaProperty' && propertyName(base) === 'url';
   if (!isHere || !specifier?.endsWith('.wasm')) return undefined;

@@ -10,8 +10,10 @@ export interface Scopes {
   declares(name: string): boolean;
   /** The expressions that the module assigns to the variable at its place; none for parameters and the like. */
   valuesOf(node: Identifier): readonly Node[];
-  /** The expression that a variable always holds: the only one that is assigned to it. */
+  /** The only expression that is assigned to a variable. It may not be assigned yet. */
   valueOf(node: Identifier): Node | undefined;
+  /** The expression that a variable holds from its declaration on. */
+  constantOf(node: Identifier): Node | undefined;
 }
 
 /** @param esm whether it is an ES module; CommonJS has a function around it */
@@ -39,6 +41,12 @@ export function findScopes(ast: Program, esm: boolean): Scopes {
     const writes = reference.resolved?.references ?? references.filter((each) => isSameFree(each, node));
     return writes.flatMap((each) => (each.isWrite() && each.writeExpr ? [each.writeExpr as Node] : []));
   };
+  const valueOf = (node: Identifier): Node | undefined => {
+    const variable = byStart.get(startOf(node))?.resolved;
+    const isVariable = variable?.defs.every(({ type }) => type === 'Variable') === true;
+    const values = isVariable ? valuesOf(node) : [];
+    return values.length === 1 && !isPartial(variable) ? values[0] : undefined;
+  };
   return {
     isGlobal(node) {
       const reference = byStart.get(startOf(node));
@@ -48,11 +56,11 @@ export function findScopes(ast: Program, esm: boolean): Scopes {
     },
     declares: (name) => declared.has(name),
     valuesOf,
-    valueOf(node) {
-      const variable = byStart.get(startOf(node))?.resolved;
-      const isVariable = variable?.defs.every(({ type }) => type === 'Variable') === true;
-      const values = isVariable ? valuesOf(node) : [];
-      return values.length === 1 && !isPartial(variable) ? values[0] : undefined;
+    valueOf,
+    constantOf(node) {
+      const { resolved } = byStart.get(startOf(node)) ?? {};
+      const isFirst = resolved?.references.some((each) => each.isWrite() && each.init) === true;
+      return isFirst && resolved?.defs.every(isConstant) ? valueOf(node) : undefined;
     },
   };
 }
@@ -79,6 +87,11 @@ function isSameFree(reference: Reference, { name }: Identifier): boolean {
 /** Variables that no code declares, such as `arguments`, have no definitions. */
 function isDeclared({ defs }: Variable): boolean {
   return defs.length > 0;
+}
+
+/** `const`, `let` and `var` with a value; not the variable of a loop. */
+function isConstant({ node }: Variable['defs'][number]): boolean {
+  return 'init' in node && node.init !== null && node.init !== undefined;
 }
 
 /** Whether an assignment takes only a part of its value: `const { name } = value`. */

@@ -11,6 +11,7 @@ export class EnvironmentOutput {
   /** Artifacts that training may trim, by the ids of their files. */
   #untrained = new Map<string, Untrained>();
   #summary = new Summary();
+  #hasOthers = false;
   /** Ids of emitted files, by their URL expressions. */
   #ids = new Map<string, string>();
   /** URL expressions of the files that pages load, by the id of the generated module. */
@@ -78,6 +79,16 @@ export class EnvironmentOutput {
   /** Records that a training run has found a module. */
   noteDiscovered({ file }: Pick<SourceModule, 'file'>): void {
     this.#summary.addScript(file, 'the training run');
+  }
+
+  /** Records that another message names wasm files of this output. */
+  noteOthers(): void {
+    this.#hasOthers = true;
+  }
+
+  /** Whether no wasm file was found. */
+  get isEmpty(): boolean {
+    return this.#summary.isEmpty && !this.#hasOthers;
   }
 
   /** One line that says how each module was shipped; in watch mode, each module that has changed. */

@@ -65,6 +65,10 @@ export class Summary {
     this.#scripts.set(file, (this.#scripts.get(file) ?? new Set()).add(script));
   }
 
+  get isEmpty(): boolean {
+    return this.#entries.size === 0;
+  }
+
   /** The line for all modules that are new or have changed since the last call; undefined if there are none. */
   describe(): string | undefined {
     const lines: string[] = [];

@@ -54,6 +54,7 @@ export class ExternalModules {
       return [];
     }
     for (const each of unnamed) context.info(describeUnnamed(each));
+    if (unnamed.length + files.length > 0) output.noteOthers();
     const sources: SourceModule[] = [];
     for (const wasmPackage of new Set(files.map((file) => file.package))) {
       const own = files.filter((file) => file.package === wasmPackage);
@@ -74,8 +75,12 @@ export class ExternalModules {
       .map(({ specifier, folder }) => `${specifier}\0${folder}`)
       .toSorted()
       .join('\n');
-    const trace = this.#traces.get(key) ?? traceExternalWasm(imports);
+    const known = this.#traces.get(key);
+    if (known) return known;
+    const trace = traceExternalWasm(imports);
     this.#traces.set(key, trace);
+    // The next run tries again.
+    trace.catch(() => this.#traces.delete(key));
     return trace;
   }
 
