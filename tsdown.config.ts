@@ -49,7 +49,7 @@ export default defineConfig([
       { from: 'src/v8/compile-host.js', to: 'dist/v8' },
       { from: 'src/v8/recompile-host.js', to: 'dist/v8' },
       { from: 'src/types.d.ts', to: 'dist' },
-      { from: 'src/register.d.ts', to: 'dist' },
+      { from: ['src/register.d.ts', 'src/register.d.cts'], to: 'dist' },
     ],
     dts: true,
     entry: [

@@ -1,3 +1,2 @@
-// `node --import unplugin-wasm-precompile/register` has no exports.
-declare const nothing: undefined;
-export default nothing;
+/** `node --import unplugin-wasm-precompile/register`: the module has no exports. */
+export type Exports = never;

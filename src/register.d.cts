@@ -1,0 +1,2 @@
+/** `node --import unplugin-wasm-precompile/register`: the module has no exports. */
+export type Exports = never;
