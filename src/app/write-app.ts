@@ -2,8 +2,9 @@
  * Writes what a program needs that no bundler has built: an artifact for each module that it compiled in a training
  * run, the addon's binaries and the index, in one folder. The register hook reads it.
  */
-import { readFile, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { packArtifact } from '../artifact/pack.ts';
 import { decideForNode } from '../build/compile/decide.ts';
 import type { Pipeline } from '../build/compile/pipeline.ts';
@@ -18,6 +19,10 @@ import { checksum } from '../runtime/node/checksum.ts';
 import { APP_FORMAT, APP_INDEX, type AppIndex, type AppModule } from '../runtime/node/register/app-index.ts';
 import type { ArtifactManifest } from '../runtime/shared/manifest.ts';
 import type { TrainedModule } from '../train/trained-modules.ts';
+
+/** The hook trusts only what no other user may write to, and many systems have the umask 002. */
+const FOLDER_MODE = 0o755;
+const FILE_MODE = 0o644;
 
 /** The result for one module. */
 export interface AppResult {
@@ -91,22 +96,24 @@ async function writeFolder(
   const kept = before.filter(({ manifest }) => !keys.has(keyOf(manifest)));
   const addons: AppIndex['addons'] = {};
   try {
+    await mkdir(folder, { recursive: true });
+    await chmod(folder, FOLDER_MODE);
     for (const [key, file] of await pipeline.addons()) {
       // oxlint-disable-next-line no-await-in-loop
       const binary = await readBytes(file);
       const name = `${key}-${sha256(binary).slice(0, 8)}.node`;
       addons[key] = [name, checksum(binary)];
       // oxlint-disable-next-line no-await-in-loop
-      await writeAtomic(join(folder, name), binary);
+      await writeAtomic(join(folder, name), binary, FILE_MODE);
     }
-    await Promise.all(entries.map(({ file, bytes }) => writeAtomic(join(folder, file), bytes)));
-    // Last: whatever the index names is there.
+    await Promise.all(entries.map(({ file, bytes }) => writeAtomic(join(folder, file), bytes, FILE_MODE)));
+    // The index comes last, when all the files that it names exist.
     const index: AppIndex = {
       format: APP_FORMAT,
       addons,
       modules: [...kept, ...entries.map(({ name, file, manifest }) => ({ name, file, manifest }))],
     };
-    await writeAtomic(join(folder, APP_INDEX), Buffer.from(`${JSON.stringify(index)}\n`));
+    await writeAtomic(join(folder, APP_INDEX), Buffer.from(`${JSON.stringify(index)}\n`), FILE_MODE);
     const named = new Set(index.modules.map(({ file }) => file));
     await Promise.all(
       before
@@ -124,7 +131,8 @@ async function writeFolder(
 async function readIndex(folder: string): Promise<AppModule[]> {
   try {
     const index = JSON.parse(await readFile(join(folder, APP_INDEX), 'utf8')) as AppIndex;
-    return index.format === APP_FORMAT ? index.modules : [];
+    if (index.format !== APP_FORMAT) return [];
+    return index.modules.filter(({ file }) => basename(file) === file && existsSync(join(folder, file)));
   } catch {
     return [];
   }

@@ -10,14 +10,17 @@ import { dirname } from 'node:path';
  * Writes bytes to a temporary file beside the target, then renames it. Creates the folder if it does not exist. A file
  * that is replaced keeps its mode: it may be an executable script.
  *
+ * @param ownMode permissions, whatever the umask; default: those of the file that is replaced
  * @throws the error of the file system; the target is then unchanged
  */
-export async function writeAtomic(file: string, bytes: Uint8Array): Promise<void> {
+export async function writeAtomic(file: string, bytes: Uint8Array, ownMode?: number): Promise<void> {
   await mkdir(dirname(file), { recursive: true });
-  const mode = await stat(file).then(
-    (replaced) => replaced.mode,
-    () => undefined,
-  );
+  const mode =
+    ownMode ??
+    (await stat(file).then(
+      (replaced) => replaced.mode,
+      () => undefined,
+    ));
   const temporary = `${file}.${randomUUID()}.tmp`;
   try {
     await writeFile(temporary, bytes, { flag: 'wx', flush: true });

@@ -48,7 +48,7 @@ describe.each(BUNDLERS)('%s', (bundler) => {
     const project = await createProject({ 'main.js': 'console.log(1);' });
     const { plugins, infos } = listen();
     await build(bundler, project, { plugins });
-    expect(infos).toEqual([expect.stringMatching(/^no WebAssembly to precompile was found, /)]);
+    expect(infos).toEqual([expect.stringContaining('no WebAssembly to precompile was found, ')]);
   });
 });
 

@@ -319,9 +319,10 @@ describe.each<Watched>([...BUNDLERS, 'webpack', 'rspack', 'esbuild'])('%s', (bun
     await watcher.expectAfter({ 'main.js': mainWithRuntimeLoading('second') }, watcher.prints(['second', 1]));
     await watcher.expectAfter({ 'one.wasm': watOfValue(2) }, watcher.prints(['second', 2]));
     expect(watcher.warnings).toEqual([]);
-    expect(watcher.infos).toHaveLength(2);
-    for (const text of watcher.infos)
-      expect(text).toMatch(/one \(precompiled for .*; loaded by .*main\.js\)/);
+    // esbuild does not say that it watches before its second run, so the first run says that it found nothing.
+    const infos = watcher.infos.filter((text) => !text.includes('no WebAssembly to precompile was found'));
+    expect(infos).toHaveLength(2);
+    for (const text of infos) expect(text).toMatch(/one \(precompiled for .*; loaded by .*main\.js\)/);
   });
 
   test('keeps the artifacts of unchanged wasm files', async () => {

@@ -153,6 +153,38 @@ describe('what is wrong', () => {
     expect(stderr.match(/\[WASM_PRECOMPILE_FALLBACK\].*/g)).toEqual([expect.stringMatching(message)]);
   });
 
+  test('the umask of the writer does not matter', async () => {
+    const project = await createProject(FILES);
+    const command = `umask 002 && exec "${process.execPath}" "${CLI}" app --cache "${SHARED_CACHE}" --threshold 0 --runs 1 -- "${process.execPath}" src/deep/app.mjs`;
+    await execa('/bin/sh', ['-c', command], { cwd: project.folder, env: { NODE_OPTIONS: undefined } });
+    const { loads } = await runWell(project.path('src/deep/app.mjs'), { nodeArgs: IMPORT });
+    expect(loads).toMatchObject([{ how: 'precompiled' }]);
+  });
+
+  test('one artifact is missing: the others are used', async () => {
+    const project = await createApp();
+    await project.write({
+      'other.bin': OTHER,
+      'other.cjs': `console.log(JSON.stringify(new WebAssembly.Instance(new WebAssembly.Module(
+        require('node:fs').readFileSync(__dirname + '/other.bin'))).exports.value()));`,
+    });
+    const [missing = ''] = (await project.list('.wasm-precompile')).filter((name) => name.endsWith('.elf'));
+    expect((await app(project.folder, '--', process.execPath, 'other.cjs')).exitCode).toBe(0);
+    await rm(project.path('.wasm-precompile', missing));
+    expect((await runWell(project.path('src/deep/app.mjs'), { nodeArgs: IMPORT })).result).toBe(42);
+    const other = await runWell(project.path('other.cjs'), { nodeArgs: IMPORT });
+    expect([other.result, other.loads.map(({ how }) => how)]).toEqual([43, ['precompiled']]);
+  });
+
+  test('an argument of `node -e` is no program', async () => {
+    const project = await createApp();
+    const code = `new WebAssembly.Module(require('node:fs').readFileSync(${JSON.stringify(project.path('large.bin'))}))`;
+    const { stderr } = await execa(process.execPath, [...IMPORT, '-e', code, project.path('data.json')], {
+      env: { NODE_DEBUG: 'wasm-precompile' },
+    });
+    expect(stderr).toBe('');
+  });
+
   test('a program without the folder runs plain, and quietly', async () => {
     const project = await createProject(FILES);
     const { result, loads, stderr } = await runWell(project.path('src/deep/app.mjs'), { nodeArgs: IMPORT });

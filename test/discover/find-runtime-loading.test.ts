@@ -85,6 +85,9 @@ describe('a file name', () => {
     "let name; export const get = () => new URL(name, import.meta.url); export const set = () => { name = 'x.wasm'; };",
     'function f(name) { return join(__dirname, name); } f(wasm);',
     "{ const name = 'x.wasm'; } join(__dirname, name);",
+    "let name = ''; name += 'it/x.wasm'; require.resolve(name);",
+    "import('./' + name + '/x.wasm')",
+    'require(`./${name}/x.wasm`)',
     "join(folder, name + '.wasm')",
     '`${name}.wasm`',
     "files?.locate('x.wasm').toString()",
@@ -94,6 +97,13 @@ describe('a file name', () => {
   ])('is not found in `%s`', (code) => {
     expect(references(code)).toEqual([]);
   });
+});
+
+test.each([
+  "let name; if (some) name = 'it/x.wasm'; require.resolve(name);",
+  "let own = { resolve: String }; if (some) own = createRequire(here); own.resolve('it/x.wasm');",
+])('the result of `%s` may be no path of the file, so it is compared at run time', (code) => {
+  expect(references(code).map(([kind]) => kind)).toEqual(['text']);
 });
 
 test("finds reads of Node's __dirname", () => {
@@ -117,6 +127,8 @@ test('finds calls of the global fetch', () => {
   expect(find(`import fetch from 'node-fetch'; ${code}`).fetches).toHaveLength(1);
   expect(find(`${code} function other(fetch) { fetch(d); }`).fetches).toHaveLength(2);
   expect(find(`fetch = other; ${code}`).fetches).toHaveLength(1);
+  // In sloppy code, the function is a variable of the function around the block, too.
+  expect(find(`if (!globalThis.fetch) { function fetch() {} } ${code}`).fetches).toHaveLength(1);
 });
 
 describe('a test whether a value is a response', () => {

@@ -43,6 +43,31 @@ describe.each(ALL_BUNDLERS)('%s', (bundler) => {
     expect(new Set(loads.map(({ how }) => how))).toEqual(new Set(['precompiled']));
   });
 
+  test('changes nothing else in code without spaces, or at the start of a module', async () => {
+    const project = await createProject({
+      'one.wasm': watOfValue(1),
+      'first.js': `start("one.wasm"); function start(file) { globalThis.started = file; } export {};`,
+      'main.js': `${COMPILE}
+        import './first.js';
+        const template = (folder) => {return\`\${folder}/one.wasm\`};
+        function call(folder) {return(0,join)(folder,"one.wasm")}
+        const sum = (folder) => {return"file://"+folder+"/one.wasm"};
+        const nested = () => {try {return createRequire(join(here, "one.wasm")).resolve("no-package/one.wasm")} catch {return 0}};
+        import { createRequire } from 'node:module';
+        let given = 'one.wasm';
+        given += '';
+        console.log(JSON.stringify([
+          value(template(here)), value(call(here)), value(fileURLToPath(sum(here))), nested(), globalThis.started,
+        ]));
+      `,
+    });
+    await build(bundler, project);
+    const moved = await project.move('out', 'elsewhere/out');
+    const { result, loads } = await runWell(join(moved, 'main.js'));
+    expect(result).toEqual([1, 1, 1, 0, 'one.wasm']);
+    expect(new Set(loads.map(({ how }) => how))).toEqual(new Set(['precompiled']));
+  });
+
   test('keeps the neighbours of a file that a package has', async () => {
     const project = await createProject({
       'node_modules/it/package.json': JSON.stringify({

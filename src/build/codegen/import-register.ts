@@ -27,11 +27,45 @@ export function importStatement(fileName: string, format: RegisterFormat, folder
     posix.join(root, registerName(format)),
   );
   const specifier = JSON.stringify(path.startsWith('.') ? path : `./${path}`);
-  return format === 'esm' ? `import ${specifier};\n` : `require(${specifier});\n`;
+  if (format === 'esm') return `import ${specifier};\n`;
+  // A script that is deployed alone runs as without the plugin.
+  return `try { require(${specifier}); } catch {}\n`;
 }
+
+// Sticky, and used one by one: a single expression for all of it would try each way to divide comments.
+const HASHBANG = /#![^\n]*(?:\n|$)/y;
+const SPACE = /\s+|\/\/[^\n]*|\/\*[\s\S]*?\*\//y;
+const TEXT = /"[^"\n]*"|'[^'\n]*'/y;
+const SEMICOLON = /[^\S\n]*;[^\S\n]*\n?/y;
+const LINE_END = /[^\S\n]*\n/y;
 
 /** The position behind a hashbang and directives, which count only at the top of a file. */
 export function endOfPrologue(code: string): number {
-  const [prologue] = /^(?:#![^\n]*\n)?(?:\s*(?:"[^"\n]*"|'[^'\n]*')\s*;[^\S\n]*\n?)*/.exec(code) ?? [''];
-  return prologue.length;
+  let end = endOf(HASHBANG, code, 0) ?? 0;
+  for (;;) {
+    const text = endOf(TEXT, code, skipSpace(code, end));
+    if (text === undefined) return end;
+    const statement = endOf(SEMICOLON, code, text) ?? endOfLine(code, text);
+    if (statement === undefined) return end;
+    end = statement;
+  }
+}
+
+/** A line ends a statement unless an operator continues it. */
+function endOfLine(code: string, at: number): number | undefined {
+  const end = endOf(LINE_END, code, at);
+  const next = end === undefined ? undefined : code[skipSpace(code, end)];
+  return next === undefined || /[\w$"'{}#@]/.test(next) ? end : undefined;
+}
+
+function skipSpace(code: string, from: number): number {
+  let at = from;
+  for (let end = endOf(SPACE, code, at); end !== undefined; end = endOf(SPACE, code, at)) at = end;
+  return at;
+}
+
+/** Where the expression ends if it matches at this place. */
+function endOf(expression: RegExp, code: string, at: number): number | undefined {
+  expression.lastIndex = at;
+  return expression.test(code) ? expression.lastIndex : undefined;
 }

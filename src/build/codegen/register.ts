@@ -1,5 +1,5 @@
 /**
- * The file that a program imports first: the register hook (src/runtime/node/register.ts) and the index of this
+ * The file that a program imports first: the register hook (src/runtime/node/register/main.ts) and the index of this
  * build.
  */
 import { readFile } from 'node:fs/promises';
@@ -110,14 +110,15 @@ export interface DiscoveredArtifact {
 export function addDiscovered(code: string, artifacts: readonly DiscoveredArtifact[]): string | undefined {
   const placeholder = [UNDISCOVERED, NO_MODULE_YET].find((text) => code.includes(text));
   if (placeholder === undefined) return undefined;
-  if (artifacts.length === 0) return placeholder === UNDISCOVERED ? code : EMPTY;
+  if (artifacts.length === 0) return placeholder === UNDISCOVERED ? code : EMPTY_REGISTER;
   const entries = artifacts.map(
     ({ file, manifest }) => `[${JSON.stringify(encodePath(file))},${formatManifest(manifest)}]`,
   );
   return code.replace(placeholder, () => `[${entries.join(',')}]`);
 }
 
-const EMPTY = '// The training run compiled no module that this file would recognise.\n';
+/** A register file without effect. */
+export const EMPTY_REGISTER = '// There is no module that this file would recognise.\n';
 
 function baseExpression(format: RegisterFormat): string {
   return format === 'esm' ? 'import.meta.url' : 'require("node:url").pathToFileURL(__filename).href';

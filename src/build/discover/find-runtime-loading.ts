@@ -120,6 +120,8 @@ export function findRuntimeLoading(ast: Program): RuntimeLoading {
 type Found = Omit<Reference, 'start' | 'end'> & Partial<Range>;
 
 function findReference(node: Node, parent: Node | null, scopes: Scopes, inChain: boolean): Found | undefined {
+  // Bundlers look at these arguments themselves.
+  if (isImportOf(parent, node)) return undefined;
   switch (node.type) {
     case 'NewExpression':
       return findUrl(node, scopes);
@@ -145,15 +147,24 @@ function findReference(node: Node, parent: Node | null, scopes: Scopes, inChain:
   }
 }
 
+/** Whether a node is the argument of `import()` or `require()`. */
+function isImportOf(parent: Node | null, node: Node): boolean {
+  if (parent?.type === 'ImportExpression') return parent.source === node;
+  return (
+    parent?.type === 'CallExpression' &&
+    parent.callee.type === 'Identifier' &&
+    parent.callee.name === 'require' &&
+    parent.arguments[0] === node
+  );
+}
+
 /** `new URL('./x.wasm', import.meta.url)` */
 function findUrl({ callee, arguments: args }: NewExpression, scopes: Scopes): Found | undefined {
   const [name, base] = args;
   if (callee.type !== 'Identifier' || callee.name !== 'URL' || !name || !base || args.length > 2) {
     return undefined;
   }
-  // The arguments are replaced, so the variable must hold the name whenever they are evaluated.
-  const value = name.type === 'Identifier' ? scopes.constantOf(name) : name;
-  const specifier = value && literalOf(value);
+  const specifier = constantText(name, scopes);
   const isHere =
     base.type === 'MemberExpression' && base.object.type === 'MetaProperty' && propertyName(base) === 'url';
   if (!isHere || !specifier?.endsWith('.wasm')) return undefined;
@@ -168,14 +179,14 @@ function findResolve({ callee, arguments: args }: CallExpression, scopes: Scopes
   if (callee.type !== 'MemberExpression' || propertyName(callee) !== 'resolve' || args.length !== 1) {
     return undefined;
   }
-  const specifier = args[0] && textOf(args[0], scopes);
+  const specifier = args[0] && constantText(args[0], scopes);
   if (!specifier?.endsWith('.wasm')) return undefined;
   if (callee.object.type === 'MetaProperty') return { kind: 'resolve', specifier, gives: 'url' };
   const isRequire =
     isCreateRequire(callee.object) ||
     (callee.object.type === 'Identifier' &&
       ((callee.object.name === 'require' && scopes.isGlobal(callee.object)) ||
-        scopes.valuesOf(callee.object).some(isCreateRequire)));
+        isAlways(scopes.valuesOf(callee.object), isCreateRequire)));
   return isRequire ? { kind: 'resolve', specifier, gives: 'path' } : undefined;
 }
 
@@ -311,6 +322,16 @@ function isText(node: Node | undefined, scopes: Scopes): boolean {
 function textOf(node: Node, scopes: Scopes): string | undefined {
   const value = node.type === 'Identifier' ? scopes.valueOf(node) : node;
   return value && literalOf(value);
+}
+
+/** For expressions that are replaced: a variable must hold the text whenever they are evaluated. */
+function constantText(node: Node, scopes: Scopes): string | undefined {
+  const value = node.type === 'Identifier' ? scopes.constantOf(node) : node;
+  return value && literalOf(value);
+}
+
+function isAlways(values: readonly Node[], test: (value: Node) => boolean): boolean {
+  return values.length > 0 && values.every(test);
 }
 
 function literalOf(node: Node): string | undefined {

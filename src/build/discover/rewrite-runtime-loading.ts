@@ -59,7 +59,7 @@ export async function rewriteRuntimeLoading(
   if (!loading) return undefined;
   const text = new MagicString(code);
   if (setup.detect) {
-    const references = await resolveReferences(context, loading.references, file, setup);
+    const references = await resolveReferences(context, withoutNested(loading.references), file, setup);
     if (references.length > 0 || loading.typeTests.length > 0) rewrite(text, loading, references, setup);
   }
   if (setup.dynamic && (await obtainsHandled(context, loading.dynamic, file, setup)))
@@ -75,6 +75,20 @@ async function find({ parse }: ScriptHost, code: string): Promise<RuntimeLoading
     // The bundler reports syntax errors itself, with more detail.
     return undefined;
   }
+}
+
+/** What is inside of a reference that is replaced as a whole disappears with it. */
+function withoutNested(references: readonly Reference[]): Reference[] {
+  return references.filter(
+    ({ start, end }) =>
+      !references.some(
+        (outer) =>
+          outer.kind !== 'text' &&
+          outer.start <= start &&
+          end <= outer.end &&
+          outer.end - outer.start > end - start,
+      ),
+  );
 }
 
 interface Resolved extends Reference {
@@ -144,12 +158,14 @@ function rewrite(
   for (const { start, end, shorthand } of loading.folders) {
     text.overwrite(start, end, shorthand ? `__dirname: ${folder}` : folder);
   }
+  // `return"./x.wasm"`: a name that follows a keyword needs a space.
+  const gap = (at: number) => (/[\w$\u0080-\uFFFF]/.test(text.original[at - 1] ?? '') ? ' ' : '');
   for (const { kind, start, end, file, specifier, gives = 'url' } of references) {
     if (kind === 'url') text.overwrite(start, end, `${nameOf(file)}.url`);
     else if (kind === 'resolve') {
-      text.overwrite(start, end, `${nameOf(file)}.${resolvedBy(specifier, gives)}`);
+      text.overwrite(start, end, `${gap(start)}${nameOf(file)}.${resolvedBy(specifier, gives)}`);
     } else {
-      text.appendLeft(start, `${nameOf(file)}.locate(`.repeat(places.length));
+      text.appendLeft(start, `${gap(start)}${`${nameOf(file)}.locate(`.repeat(places.length)}`);
       for (const place of places) text.appendLeft(end, `, ${place}, ${JSON.stringify(specifier)})`);
     }
   }
@@ -159,7 +175,8 @@ function rewrite(
       ? `const ${nameOf(file)} = require(${from}).file;`
       : `import { file as ${nameOf(file)} } from ${from};`;
   });
-  text.appendLeft(loading.top, `\n${statements.join(' ')}\n`);
+  // Before what is inserted at the same place: the first statement may begin with a reference.
+  text.prependLeft(loading.top, `\n${statements.join(' ')}\n`);
 }
 
 /** A file of a package may be installed beside the output, with its neighbours. */
@@ -185,7 +202,7 @@ function interceptFirst(text: MagicString, loading: RuntimeLoading, { commonJs }
   const name = freeName(text.original, '$wasmPrecompileIntercept');
   // Modules without imports and exports may be of either kind; most of those with dynamic imports are ES modules.
   const isCommonJs = commonJs && !loading.esm && /\b(?:require|module|exports)\b/.test(text.original);
-  text.appendLeft(
+  text.prependLeft(
     loading.top,
     isCommonJs
       ? `\nrequire(${link}).intercept();\n`

@@ -32,6 +32,15 @@ export function findScopes(ast: Program, esm: boolean): Scopes {
   const assigned = new Set(
     references.filter((each) => isFree(each) && each.isWrite()).map(({ identifier }) => nameOf(identifier)),
   );
+  // In sloppy code, a function in a block is a variable of the function around it, too (ECMA-262, B.3.2).
+  if (!esm) {
+    for (const { type, variables } of scopes) {
+      if (type !== 'block' && type !== 'switch') continue;
+      for (const { name, defs } of variables) {
+        if (defs.some((each) => each.type === 'FunctionName')) assigned.add(name);
+      }
+    }
+  }
   const declared = new Set(
     scopes.flatMap(({ variables }) => variables.filter(isDeclared).map(({ name }) => name)),
   );
@@ -39,13 +48,17 @@ export function findScopes(ast: Program, esm: boolean): Scopes {
     const reference = byStart.get(startOf(node));
     if (!reference) return [];
     const writes = reference.resolved?.references ?? references.filter((each) => isSameFree(each, node));
-    return writes.flatMap((each) => (each.isWrite() && each.writeExpr ? [each.writeExpr as Node] : []));
+    // `name += value` reads, too.
+    return writes.flatMap((each) =>
+      each.isWrite() && !each.isRead() && each.writeExpr ? [each.writeExpr as Node] : [],
+    );
   };
   const valueOf = (node: Identifier): Node | undefined => {
     const variable = byStart.get(startOf(node))?.resolved;
     const isVariable = variable?.defs.every(({ type }) => type === 'Variable') === true;
     const values = isVariable ? valuesOf(node) : [];
-    return values.length === 1 && !isPartial(variable) ? values[0] : undefined;
+    const writes = variable?.references.filter((each) => each.isWrite()).length;
+    return values.length === 1 && writes === 1 && !isPartial(variable) ? values[0] : undefined;
   };
   return {
     isGlobal(node) {

@@ -10,7 +10,7 @@ import { type ImportingScript, importRegister } from '../codegen/import-register
 import type { RegisterFormat } from '../codegen/register.ts';
 import type { GeneratedFile } from '../discover/recognised-modules.ts';
 import type { ExternalImport } from '../discover/external/packages.ts';
-import { readInlineSourceMap, replaceInlineSourceMap } from './inline-source-maps.ts';
+import { changeOwnSourceMap } from './inline-source-maps.ts';
 import type { OutputFile } from './rewrite-output.ts';
 
 /** Names of files are paths in the output, with `/`. */
@@ -59,19 +59,21 @@ async function importInto(output: GeneratedOutput, name: string): Promise<void> 
   const mapName = `${name}.map`;
   const map = await output.read(mapName);
   if (map !== undefined) await output.write(mapName, Buffer.from(shift(map, script)));
-  const inline = map === undefined ? readInlineSourceMap(script.code) : undefined;
   const changed =
-    inline === undefined ? script.code : replaceInlineSourceMap(script.code, shift(inline, script));
+    map === undefined ? changeOwnSourceMap(script.code, (json) => shift(json, script)) : script.code;
   await output.write(name, Buffer.from(changed));
 }
 
-/** Returns the source map of a script that got an import. */
+/** Returns the source map of a script that got an import; unchanged if it cannot be read. */
 function shift(map: string, script: ImportingScript): string {
-  const original = JSON.parse(map) as SourceMapInput & { file?: string };
-  const { file } = original;
-  const result = remapping([script.map as SourceMapInput, original], () => null);
-  if (file !== undefined) result.file = file;
-  return result.toString();
+  try {
+    const original = JSON.parse(map) as SourceMapInput & { file?: string };
+    const result = remapping([script.map as SourceMapInput, original], () => null);
+    // The library drops fields that it does not know.
+    return JSON.stringify({ ...(original as object), ...result });
+  } catch {
+    return map;
+  }
 }
 
 /** Names a file by a pattern with the placeholders of esbuild and Bun, such as `assets/[name]-[hash].[ext]`. */
@@ -82,6 +84,7 @@ export function nameByPattern(pattern: string, name: string, digest: string): st
     .replaceAll('[dir]', '')
     .replaceAll('[name]', () => stem)
     .replaceAll('[hash]', digest)
-    .replace(/\.\[ext\]$/, '');
+    .replace(/\.\[ext\]$/, '')
+    .replaceAll('[ext]', () => ext.slice(1));
   return posix.join('/', `${file}${ext}`).slice(1);
 }

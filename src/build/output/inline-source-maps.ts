@@ -29,9 +29,18 @@ export function readInlineSourceMap(text: string): string | undefined {
   return base64 === undefined ? undefined : Buffer.from(base64, 'base64').toString('utf8');
 }
 
-/** Replaces the JSON of the source maps in a text. */
-export function replaceInlineSourceMap(text: string, json: string): string {
-  return text.replaceAll(ENCODED, () => Buffer.from(json, 'utf8').toString('base64'));
+const LAST_COMMENT =
+  /(?<=\/\/[#@] sourceMappingURL=data:application\/json;(?:charset=[\w-]+;)?base64,)[\w+/]+=*(?=\s*$)/;
+
+/**
+ * Changes the source map in the comment that ends a script. A text in the script that looks like one stays as it is.
+ *
+ * @param change gets and returns JSON
+ */
+export function changeOwnSourceMap(code: string, change: (json: string) => string): string {
+  return code.replace(LAST_COMMENT, (base64) =>
+    Buffer.from(change(Buffer.from(base64, 'base64').toString('utf8')), 'utf8').toString('base64'),
+  );
 }
 
 function encode(json: string): string {

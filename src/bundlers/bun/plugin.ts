@@ -101,7 +101,7 @@ function settingsOf(config: BunBuild['config']): Settings {
           importsInCode(readFileSync(path, 'utf8'), [dirname(path), process.cwd()]),
         ),
         entries: scripts
-          .filter(({ kind }) => kind === 'entry-point')
+          .filter(({ kind, path }) => kind === 'entry-point' && /\.[cm]?js$/.test(path))
           .map(({ path }) => relative(folder, path).replaceAll('\\', '/')),
         nameAsset: (name, digest) =>
           nameByPattern((typeof naming === 'object' && naming.asset) || '[name]-[hash].[ext]', name, digest),

@@ -59,9 +59,11 @@ function settingsOf(plugin: WasmPlugin, build: PluginBuild): Settings {
       };
     },
     generated: (result) =>
-      format === 'iife'
-        ? 'the output format "iife" has no imports'
-        : describeGenerated(result, options, format, root, directory),
+      options.bundle !== true && options.format === undefined
+        ? 'esbuild does not say the format of files that it does not bundle'
+        : format === 'iife'
+          ? 'the output format "iife" has no imports'
+          : describeGenerated(result, options, format, root, directory),
   };
 }
 

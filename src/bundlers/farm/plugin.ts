@@ -14,6 +14,7 @@ import { parseScript, type ScriptLanguage } from '../../build/discover/parse-scr
 import { importsInCode } from '../../build/discover/external/imports-in-code.ts';
 import type { GeneratedOutput } from '../../build/output/generated-output.ts';
 import { hasSideEffects, splitRequest } from '../../build/requests/request.ts';
+import { messageOf } from '../../common/error.ts';
 import { sha256 } from '../../common/sha256.ts';
 import { NAME } from '../../common/version.ts';
 import { filesOnDisk } from '../files-on-disk.ts';
@@ -38,6 +39,8 @@ export function farmPlugins(plugin: WasmPlugin): UnpluginOptions[] {
   let declared: Platform | undefined;
   let format = 'esm';
   let watchMode = false;
+  let runs = 0;
+  let last: Promise<void> = Promise.resolve();
   /** Files of the output, by name. */
   const emitted = new Map<string, { source: Uint8Array; digest: string }>();
 
@@ -80,10 +83,9 @@ export function farmPlugins(plugin: WasmPlugin): UnpluginOptions[] {
     environment: '',
   });
 
-  const describeGenerated = (names: readonly string[]): GeneratedOutput | string => {
+  const describeGenerated = (scripts: readonly string[]): GeneratedOutput | string => {
     if (format !== 'esm' && format !== 'cjs') return `the output format "${format}" has no imports`;
     // Farm does not say which files are entries. The register file takes effect once, also if all scripts import it.
-    const scripts = names.filter((name) => SCRIPT.test(name));
     return {
       format,
       imports: scripts.flatMap((name) => {
@@ -94,6 +96,30 @@ export function farmPlugins(plugin: WasmPlugin): UnpluginOptions[] {
       nameAsset: (name, digest) => fileNameOf(name, digest, pattern),
       ...filesOnDisk(folder),
     };
+  };
+
+  const finish = async (
+    context: BundlerContext,
+    names: readonly string[],
+    scripts: readonly string[],
+    files: ReadonlyMap<string, { digest: string }>,
+  ) => {
+    plugin.startOutput(folder, undefined);
+    const added = await plugin.addRegister(context, describeGenerated(scripts));
+    await plugin.train(context, {
+      folder,
+      // The positions of hashes in other names do not matter: names are kept.
+      files: () => [...names.map((name) => ({ name, hash: undefined })), ...added],
+      find: (name) => {
+        const file = files.get(name);
+        return file
+          ? { name, hash: { start: name.lastIndexOf(file.digest), length: file.digest.length } }
+          : added.find((each) => each.name === name);
+      },
+      keepNames: 'the bundler has already reported them',
+      update: () => {},
+    });
+    await plugin.summarize(context, folder);
   };
 
   const farm: Partial<JsPlugin> = {
@@ -152,28 +178,28 @@ export function farmPlugins(plugin: WasmPlugin): UnpluginOptions[] {
     },
     // Farm does not await this hook: files are written synchronously first, and asynchronous work follows.
     writeResources: {
-      async executor({ resourcesMap }) {
+      executor({ resourcesMap }) {
         const names = Object.values(resourcesMap).map(({ name }) => name);
-        for (const name of names) replaceRoot(folder, name);
-        for (const [name, { source }] of emitted) write(join(folder, name), source);
-        const context = contextOf(undefined);
-        plugin.startOutput(folder, undefined);
-        const added = await plugin.addRegister(context, describeGenerated(names));
-        await plugin.train(context, {
-          folder,
-          // The positions of hashes in other names do not matter: names are kept.
-          files: () => [...names.map((name) => ({ name, hash: undefined })), ...added],
-          find: (name) => {
-            const file = emitted.get(name);
-            return file
-              ? { name, hash: { start: name.lastIndexOf(file.digest), length: file.digest.length } }
-              : added.find((each) => each.name === name);
-          },
-          keepNames: 'the bundler has already reported them',
-          update: () => {},
-        });
-        await plugin.summarize(context, folder);
+        const scripts = Object.values(resourcesMap)
+          .filter(({ name, origin }) => SCRIPT.test(name) && origin.type === 'ResourcePot')
+          .map(({ name }) => name);
+        const files = new Map(emitted);
         emitted.clear();
+        for (const name of names) replaceRoot(folder, name);
+        for (const [name, { source }] of files) write(join(folder, name), source);
+        runs++;
+        const run = runs;
+        // One run after another, and only the newest: Farm may have written the files again meanwhile.
+        const before = last;
+        last = (async () => {
+          await before;
+          const context = contextOf(undefined);
+          try {
+            if (run === runs) await finish(context, names, scripts, files);
+          } catch (error) {
+            plugin.warn(context, messageOf(error));
+          }
+        })();
       },
     },
   };

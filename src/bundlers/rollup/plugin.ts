@@ -17,7 +17,13 @@ import type { FileUrl, RollupContext } from './context.ts';
 import { EmittedAssets } from './emitted-assets.ts';
 import type { WrittenFile } from './file-names.ts';
 import { chunkRelativeUrl } from './file-url.ts';
-import { findExternalImports, registerFormat, type RenderedChunk, renderEntry } from './register-file.ts';
+import {
+  emptyRegisterFor,
+  findExternalImports,
+  registerFormat,
+  type RenderedChunk,
+  renderEntry,
+} from './register-file.ts';
 import { describeOutput, findEmitted, folderOf, type OutputSettings } from './written-output.ts';
 
 /** Returns the bundler, by `this` of a hook. */
@@ -127,8 +133,7 @@ function outputHooks(plugin: WasmPlugin, assets: EmittedAssets, contextOf: Conte
       const traces =
         registerFormat(settings.format, context.environment) &&
         plugin.tracesExternals(contextOf(context).platform);
-      const imports = traces ? findExternalImports(context) : [];
-      await plugin.traceExternals(contextOf(context), imports);
+      if (traces) await plugin.traceExternals(contextOf(context), findExternalImports(context));
     },
     renderChunk(
       this: unknown,
@@ -160,7 +165,11 @@ function outputHooks(plugin: WasmPlugin, assets: EmittedAssets, contextOf: Conte
         if (!format) {
           plugin.refuseRegister(contextOf(context), `the output format "${settings.format}" has no imports`);
         }
-        const register = format && (await plugin.generateRegister(contextOf(context), format, find));
+        // Another build with the same plugin may have begun since the entries were rendered.
+        const register =
+          format &&
+          ((await plugin.generateRegister(contextOf(context), format, find)) ??
+            emptyRegisterFor(bundle, format));
         if (register) {
           const source = Buffer.from(register.code);
           context.emitFile({ type: 'asset', fileName: register.name, source });

@@ -2,8 +2,9 @@
 import { dirname, isAbsolute } from 'node:path';
 import type { BundlerContext } from '../../build/bundler-context.ts';
 import { type ImportingScript, importRegister } from '../../build/codegen/import-register.ts';
-import type { RegisterFormat } from '../../build/codegen/register.ts';
+import { EMPTY_REGISTER, type RegisterFormat, registerName } from '../../build/codegen/register.ts';
 import { type ExternalImport, packageName } from '../../build/discover/external/packages.ts';
+import type { GeneratedFile } from '../../build/discover/recognised-modules.ts';
 import type { WasmPlugin } from '../../build/plugin.ts';
 import { type Environment, hasNodeModules } from '../vite/environment.ts';
 import type { RollupContext } from './context.ts';
@@ -55,4 +56,14 @@ export function renderEntry(
   return format && isEntry && plugin.needsRegister(context)
     ? importRegister(code, fileName, format)
     : undefined;
+}
+
+/** Returns a file without effect if an entry imports the register file. */
+export function emptyRegisterFor(
+  bundle: Readonly<Record<string, unknown>>,
+  format: RegisterFormat,
+): GeneratedFile | undefined {
+  const name = registerName(format);
+  const chunks = Object.values(bundle) as { code?: string }[];
+  return chunks.some(({ code }) => code?.includes(name)) ? { name, code: EMPTY_REGISTER } : undefined;
 }

@@ -11,10 +11,10 @@ const { closeSync, constants, fstatSync, lstatSync, openSync } = builtin('node:f
 const WRITABLE_BY_OTHERS = 0o022;
 
 /** Opening fails for a symbolic link, and does not block on a pipe. */
-export const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Root is trusted because it may write to everything. */
-export function isTrusted({ uid, mode }: Stats): boolean {
+function isTrusted({ uid, mode }: Stats): boolean {
   return (uid === process.geteuid?.() || uid === 0) && (mode & WRITABLE_BY_OTHERS) === 0;
 }
 
@@ -31,7 +31,7 @@ export function isTrustedFolder(folder: string): boolean {
 }
 
 /**
- * Uses an open file. It is checked through its descriptor, so that it cannot be replaced in between.
+ * Opens a file and uses it. The check is of the descriptor, so that the file that is read is the one that was checked.
  *
  * @throws Error if it is no file, or if another user may write to it
  */

@@ -22,7 +22,9 @@ function findFolder(): string | undefined {
     return given;
   }
   const [, script] = process.argv;
-  if (script === undefined) return undefined;
+  // Node makes the path of a script absolute. After `node -e` and `node -` there are arguments of the program here.
+  const { _eval: code } = process as { _eval?: string };
+  if (script === undefined || !isAbsolute(script) || code !== undefined) return undefined;
   // The search ends at the root of the package: what is above belongs to others.
   for (let folder = dirname(realScript(script)); ; folder = dirname(folder)) {
     const found = join(folder, APP_FOLDER);
@@ -68,7 +70,14 @@ function registerApp(): void {
       addons: Object.fromEntries(
         Object.entries(addons).map(([key, [name, checksum]]) => [key, [urlOf(at, name), checksum]]),
       ),
-      modules: modules.map(({ file, manifest }) => ({ url: urlOf(at, file), manifest })),
+      modules: modules.flatMap(({ file, manifest }) => {
+        try {
+          return [{ url: urlOf(at, file), manifest }];
+        } catch (error) {
+          reportFallback('warn', join(at, file), (error as Error).message, AGAIN);
+          return [];
+        }
+      }),
     });
   } catch (error) {
     reportFallback('warn', folder ?? APP_FOLDER, (error as Error).message, AGAIN);

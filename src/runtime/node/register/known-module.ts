@@ -86,17 +86,18 @@ export function createKnownModule({ url, manifest }: IndexEntry, options: IndexO
     size,
     buildId: manifest.buildId,
     hasBytes(bytes) {
+      let reason: unknown;
       try {
         const addon = loadAddon(addons);
         if (isEqual(file, manifest, bytes, typeof addon === 'string' ? undefined : addon)) return true;
         // The program has the right module, so the artifact is wrong.
         if (getCrc32()?.(bytes) === originalOf(manifest).crc32)
-          report('it is damaged or holds another module');
-        return false;
+          reason = 'it is damaged or holds another module';
       } catch (error) {
-        report(error);
-        return false;
+        reason = error;
       }
+      if (reason !== undefined) report(reason);
+      return false;
     },
     load: async () => clone() ?? loadOnce().catch(refuse),
     loadSync() {
