@@ -5,15 +5,12 @@
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { packArtifact } from '../artifact/pack.ts';
-import { decideForNode } from '../build/compile/decide.ts';
 import type { Pipeline } from '../build/compile/pipeline.ts';
-import { readBytes, sourceOf } from '../build/compile/read-source.ts';
+import { readBytes } from '../build/compile/read-source.ts';
+import { compileTrained, type CompileTrainedSetup } from '../build/training/compile-trained.ts';
 import { messageOf, WasmPrecompileError } from '../common/error.ts';
-import { fileNameOf } from '../common/file-name.ts';
 import { sha256 } from '../common/sha256.ts';
 import { writeAtomic } from '../common/write-atomic.ts';
-import { matchProfile } from '../profile/match.ts';
 import type { Profile } from '../profile/startup-profile.ts';
 import { checksum } from '../runtime/node/checksum.ts';
 import { APP_FORMAT, APP_INDEX, type AppIndex, type AppModule } from '../runtime/node/register/app-index.ts';
@@ -35,12 +32,6 @@ export interface AppResult {
   reason?: string;
 }
 
-export interface AppSetup {
-  pipeline: Pipeline;
-  /** Modules with fewer bytes are left out. */
-  threshold: number;
-}
-
 /**
  * Modules of an earlier index that the program did not compile this time stay in it: another command may have recorded
  * them.
@@ -52,37 +43,30 @@ export async function writeApp(
   folder: string,
   modules: readonly TrainedModule[],
   profiles: readonly Profile[],
-  { pipeline, threshold }: AppSetup,
+  setup: CompileTrainedSetup,
 ): Promise<AppResult[]> {
   const results: AppResult[] = [];
   const entries: (AppModule & { bytes: Uint8Array })[] = [];
-  for (const { name, wire, sha256: hash, runs } of modules) {
-    const size = wire.length;
-    const source = sourceOf(wire, name);
-    const decision = decideForNode(source, threshold);
-    if (decision.kind === 'startup') {
-      results.push({ name, size, reason: decision.reason });
-      continue;
-    }
-    const profile = profiles.find((each) => each.sha256 === hash);
+  for (const module of modules) {
+    const { name, wire } = module;
+    const profile = profiles.find(({ sha256: hash }) => hash === module.sha256);
     // One after another: each holds native code for all functions.
     // oxlint-disable-next-line no-await-in-loop
-    const untrained = await pipeline.compile(source);
-    const [native] = untrained.native;
-    if (!native) {
-      results.push({ name, size, reason: 'no native code for any target' });
+    const compiled = await compileTrained(module, profile, setup);
+    if ('reason' in compiled) {
+      results.push({ name, size: wire.length, reason: compiled.reason });
       continue;
     }
-    const contents = profile
-      ? // oxlint-disable-next-line no-await-in-loop
-        await pipeline.trim(source, untrained, matchProfile(profile, wire).functions, runs, true)
-      : untrained;
-    const { bytes, manifest } = packArtifact(contents);
-    entries.push({ name, file: `${fileNameOf(name)}-${manifest.buildId.slice(0, 8)}.elf`, manifest, bytes });
-    const { compiled, functions } = (contents.native[0] ?? native).statistics;
-    results.push({ name, size, functions: { compiled, declared: functions } });
+    const { fileName, manifest, bytes, contents } = compiled;
+    entries.push({ name, file: fileName, manifest, bytes });
+    const statistics = contents.native[0]?.statistics ?? { compiled: 0, functions: 0 };
+    results.push({
+      name,
+      size: wire.length,
+      functions: { compiled: statistics.compiled, declared: statistics.functions },
+    });
   }
-  if (entries.length > 0) await writeFolder(folder, entries, pipeline);
+  if (entries.length > 0) await writeFolder(folder, entries, setup.pipeline);
   return results;
 }
 

@@ -3,11 +3,10 @@
  * executed.
  */
 import { readFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { ArtifactContents } from '../../artifact/contents.ts';
 import { packArtifact } from '../../artifact/pack.ts';
 import { messageOf } from '../../common/error.ts';
-import { fileNameOf } from '../../common/file-name.ts';
 import { writeAtomic } from '../../common/write-atomic.ts';
 import { matchProfile } from '../../profile/match.ts';
 import type { ArtifactManifest } from '../../runtime/shared/manifest.ts';
@@ -16,9 +15,7 @@ import { hashModule } from '../../wasm/binary/hash.ts';
 import type { WasmInterface } from '../../wasm/binary/extern-types.ts';
 import { formatManifest } from '../codegen/manifest-text.ts';
 import { addDiscovered, isRegisterName } from '../codegen/register.ts';
-import { decideForNode } from '../compile/decide.ts';
-import type { Pipeline } from '../compile/pipeline.ts';
-import { type SourceModule, sourceOf } from '../compile/read-source.ts';
+import type { SourceModule } from '../compile/read-source.ts';
 import {
   type OutputFile,
   type Replacement,
@@ -26,6 +23,7 @@ import {
   rewriteOutput,
 } from '../output/rewrite-output.ts';
 import type { UntrainedArtifact } from '../output/untrained-artifact.ts';
+import { type CompiledModule, compileTrained, type CompileTrainedSetup } from './compile-trained.ts';
 import { type Executed, runTraining, type TrainingCommand } from './run-training.ts';
 
 export interface Output {
@@ -39,11 +37,7 @@ export interface Output {
   update: (rewritten: Rewritten) => void;
 }
 
-export interface TrainingSetup extends TrainingCommand {
-  pipeline: Pipeline;
-  /** Bytes below which a module is not precompiled. */
-  threshold: number;
-}
+export interface TrainingSetup extends TrainingCommand, CompileTrainedSetup {}
 
 /** The contents of an artifact after training. */
 export interface TrainedArtifact {
@@ -74,7 +68,7 @@ export class Training {
   /** Outputs with their artifacts that are not trained yet. */
   readonly #left: Output[] = [];
   /** Modules that the command compiled, and that no artifact of the build holds. */
-  #discovered: readonly TrainedArtifact[] | undefined;
+  #discovered: readonly CompiledModule[] | undefined;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(setup: TrainingSetup) {
@@ -119,11 +113,7 @@ export class Training {
     const { warn } = this.#setup;
     const register = join(folder, name);
     const discovered = this.#discovered ?? [];
-    const files = discovered.map(({ source, bytes, manifest }) => ({
-      file: `${fileNameOf(source.name)}-${manifest.buildId.slice(0, 8)}.elf`,
-      manifest,
-      bytes,
-    }));
+    const files = discovered.map(({ fileName, bytes, manifest }) => ({ file: fileName, manifest, bytes }));
     const code = addDiscovered(await readFile(register, 'utf8'), files);
     if (code === undefined) {
       if (discovered.length === 0) return [];
@@ -132,7 +122,7 @@ export class Training {
       );
       return [];
     }
-    await Promise.all(files.map(({ file, bytes }) => writeAtomic(join(dirname(register), file), bytes)));
+    await Promise.all(files.map(({ file, bytes }) => writeAtomic(join(folder, file), bytes)));
     const contents = Buffer.from(code);
     await writeAtomic(register, contents);
     update({ names: new Map(), contents: new Map([[name, contents]]), skipped: [], kept: [] });
@@ -193,21 +183,15 @@ export class Training {
   async #compileDiscovered(
     modules: readonly TrainedModule[],
     { profiles }: Executed,
-  ): Promise<TrainedArtifact[]> {
-    const { pipeline, threshold } = this.#setup;
-    const compiled: TrainedArtifact[] = [];
+  ): Promise<CompiledModule[]> {
+    const compiled: CompiledModule[] = [];
     for (const module of modules) {
-      const source = sourceOf(module.wire, module.name);
-      if (decideForNode(source, threshold).kind !== 'precompile') continue;
+      const profile = profiles.find(({ sha256 }) => sha256 === module.sha256);
+      if (!profile) continue;
       // One after another, as above.
       // oxlint-disable-next-line no-await-in-loop
-      const untrained = await pipeline.compile(source);
-      const profile = profiles.find(({ sha256 }) => sha256 === module.sha256);
-      if (!profile || untrained.native.length === 0) continue;
-      const keep = matchProfile(profile, source.bytes).functions;
-      // oxlint-disable-next-line no-await-in-loop
-      const contents = await pipeline.trim(source, untrained, keep, module.runs, true);
-      compiled.push({ source, contents, ...packArtifact(contents) });
+      const result = await compileTrained(module, profile, this.#setup);
+      if (!('reason' in result)) compiled.push(result);
     }
     return compiled;
   }

@@ -13,9 +13,9 @@ import { APP_FOLDER } from '../../runtime/node/register/app-index.ts';
 import { listenForInterruption } from '../../train/interruption.ts';
 import { describeFailure, makeProfiles } from '../../train/outcome.ts';
 import { trainRepeatedly } from '../../train/repeat.ts';
-import { isRunCount, RUN_COUNT } from '../../train/run-count.ts';
 import { CPU_LEVELS, type CpuLevel } from '../../v8/cpu.ts';
 import { formatTable } from '../format-table.ts';
+import { parseRuns } from '../parse-runs.ts';
 import { parseTimeLimit } from '../parse-time-limit.ts';
 import { warn } from '../warn.ts';
 
@@ -85,15 +85,6 @@ async function precompileApp(command: string[], flags: AppFlags): Promise<void> 
   });
   if (flags.json) console.log(JSON.stringify({ folder, modules: written }, null, 2));
   else console.log(`${describe(written)}\n${describeUse(written, flags.output)}`);
-}
-
-function parseRuns(text: string): number {
-  const runs = Number(text);
-  if (isRunCount(runs)) return runs;
-  throw new WasmPrecompileError(
-    'INVALID_OPTIONS',
-    `--runs: expected ${RUN_COUNT}, found ${JSON.stringify(text)}.`,
-  );
 }
 
 function describe(results: readonly AppResult[]): string {

@@ -6,9 +6,9 @@ import type { Profile } from '../../profile/startup-profile.ts';
 import { describeAdded, describeFailure, makeProfiles } from '../../train/outcome.ts';
 import { listenForInterruption } from '../../train/interruption.ts';
 import { type TrainedRun, trainRepeatedly } from '../../train/repeat.ts';
-import { isRunCount, RUN_COUNT } from '../../train/run-count.ts';
 import type { TrainResult } from '../../train/train.ts';
 import { formatTable } from '../format-table.ts';
+import { parseRuns } from '../parse-runs.ts';
 import { parseTimeLimit } from '../parse-time-limit.ts';
 import { warn } from '../warn.ts';
 
@@ -76,17 +76,6 @@ async function trainModules(command: string[], flags: TrainFlags): Promise<void>
   if (failure === undefined) return;
   const written = recorded.length > 0 ? ` The profiles recorded until then are in ${flags.output}.` : '';
   throw new WasmPrecompileError('TRAINING_FAILED', `${failure}${written}`);
-}
-
-function parseRuns(text: string): number {
-  const runs = Number(text);
-  if (!isRunCount(runs)) {
-    throw new WasmPrecompileError(
-      'INVALID_OPTIONS',
-      `--runs: expected ${RUN_COUNT}, found ${JSON.stringify(text)}.`,
-    );
-  }
-  return runs;
 }
 
 /** Prints what each further run has added, so that the user can see whether more runs help. */
